@@ -1,0 +1,1 @@
+"""The dream core: the only home of TensorFlow and Keras."""

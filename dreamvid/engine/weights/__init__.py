@@ -1,0 +1,1 @@
+"""Networks that ship inside the package, and class names."""

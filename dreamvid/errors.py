@@ -1,0 +1,67 @@
+"""Everything that dreamvid raises on purpose.
+
+::
+
+    DreamvidError
+    ├── SettingsError          a value, flag or preset that cannot be
+    │   └── ObjectiveError     an objective that does not parse or fits no layer of the network
+    ├── ModelError             an unknown model, a file that is no network, weights that do not fit
+    ├── MediaError
+    │   ├── ReadError          an input that is missing, empty, no video, or refused
+    │   │   └── DamagedError   an input that decodes only in part
+    │   └── WriteError         an output that exists, cannot be written or did not verify
+    └── EngineError            no usable device, or a dream that came out as no picture
+
+The message is one line for people: what is wrong, with which file or key, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class DreamvidError(Exception):
+    """Base of all errors that have a one-line explanation."""
+
+
+class SettingsError(DreamvidError):
+    """A value, flag or preset that cannot be."""
+
+
+class ObjectiveError(SettingsError):
+    """An objective that does not parse, or names what the network does not have."""
+
+
+class ModelError(DreamvidError):
+    """An unknown model, a file that is no network, or weights that do not fit."""
+
+
+class MediaError(DreamvidError):
+    """Base of what goes wrong with files of pictures and sound."""
+
+
+class ReadError(MediaError):
+    """An input that is missing, empty, not a video, or refused."""
+
+
+class DamagedError(ReadError):
+    """An input that decodes only in part."""
+
+
+class WriteError(MediaError):
+    """An output that exists, cannot be written, or did not verify."""
+
+
+class EngineError(DreamvidError):
+    """No usable device, or a dream that came out as no picture."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the nearest known name, or an empty string."""
+    by_lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return f" (did you mean '{by_lower[close[0]]}'?)" if close else ""

@@ -1,0 +1,1 @@
+"""Reading and writing moving and still pictures, through PyAV and imageio."""

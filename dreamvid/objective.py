@@ -1,0 +1,192 @@
+"""What a dream climbs: a weighted sum of terms, as a plain value.
+
+The algebra follows Lucid's (https://github.com/tensorflow/lucid, ``optvis/objectives.py``)::
+
+    0.5 * layer("mixed3") + channel("mixed4", 35) - neuron("mixed4", 7, x=0.5, y=0.5)
+
+An objective is always ascended; a negative weight repels. It knows nothing of a network: the engine
+evaluates it, so presets and command lines can be checked without TensorFlow. The text form, one term
+between commas, is ``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]`` or
+``guide:FILE@LAYER[:WEIGHT]``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from dreamvid.errors import ObjectiveError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dreamvid.types import RGB
+
+Kind = Literal["layer", "channel", "neuron", "class", "guide"]
+Reduce = Literal["mean-square", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One summand.
+
+    ``at`` is the neuron's relative position (x, y) in [0, 1]; ``label`` is a class name or index;
+    ``guide`` is the path of the guide image, ``guide_image`` the picture itself where it was given as one.
+    ``reduce`` says whether activations count squared (the classic's) or plainly (the tutorial's).
+    """
+
+    kind: Kind
+    layer: str = ""
+    channel: int | None = None
+    at: tuple[float, float] | None = None
+    label: str = ""
+    guide: str = ""
+    guide_image: RGB | None = field(default=None, compare=False, repr=False)
+    reduce: Reduce = "mean-square"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no network could answer."""
+        if not math.isfinite(self.weight):
+            raise ObjectiveError(f"objective weight must be a finite number, not {self.weight}")
+        if self.kind in {"channel", "neuron"} and (self.channel is None or self.channel < 0):
+            raise ObjectiveError(f"objective '{self.layer}' needs a channel number of 0 or more")
+        if self.at is not None and not all(0.0 <= p <= 1.0 for p in self.at):
+            raise ObjectiveError(f"objective position {self.at[0]:g}/{self.at[1]:g} must lie in 0..1")
+        if self.kind != "class" and not self.layer:
+            raise ObjectiveError("objective names no layer")
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        if self.kind == "class":
+            body = f"class:{self.label}"
+        elif self.kind == "guide":
+            body = f"guide:{self.guide}@{self.layer}"
+        else:
+            body = f"mean({self.layer})" if self.reduce == "mean" else self.layer
+            if self.channel is not None:
+                body += f"#{self.channel}"
+            if self.at is not None:
+                body += f"@{self.at[0]:g}/{self.at[1]:g}"
+        return body if self.weight == 1.0 else f"{body}:{self.weight:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A weighted sum of terms; ``+``, ``-`` and multiplication by numbers make new ones."""
+
+    terms: tuple[Term, ...]
+
+    def __add__(self, other: Objective) -> Objective:
+        return Objective(self.terms + other.terms)
+
+    def __sub__(self, other: Objective) -> Objective:
+        return self + -other
+
+    def __neg__(self) -> Objective:
+        return self * -1.0
+
+    def __mul__(self, factor: float) -> Objective:
+        return Objective(tuple(replace(term, weight=term.weight * factor) for term in self.terms))
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        """Return the text form, which :func:`parse` reads back."""
+        return ", ".join(str(term) for term in self.terms)
+
+
+def layer(name: str, *, reduce: Reduce = "mean-square") -> Objective:
+    """Return the objective "all of a layer" (Mordvintsev et al. 2015, "Inceptionism")."""
+    return Objective((Term("layer", name, reduce=reduce),))
+
+
+def channel(name: str, index: int, *, reduce: Reduce = "mean-square") -> Objective:
+    """Return the objective "one channel of a layer", counted from 0."""
+    return Objective((Term("channel", name, channel=index, reduce=reduce),))
+
+
+def neuron(name: str, index: int, *, x: float = 0.5, y: float = 0.5) -> Objective:
+    """Return the objective "one channel at one place", relative from the left (x) and the top (y)."""
+    return Objective((Term("neuron", name, channel=index, at=(x, y)),))
+
+
+def class_logit(label: str | int) -> Objective:
+    """Return the objective "the logit of a class", by name (a first synonym suffices) or index."""
+    return Objective((Term("class", label=str(label), reduce="mean"),))
+
+
+def guide(image: str | Path | RGB, name: str) -> Objective:
+    """Return the objective "look like the guide image to this layer".
+
+    Each position is drawn to the guide's feature with which it has the largest dot product, as in Google's
+    notebook (https://github.com/google/deepdream, "Controlling dreams").
+    """
+    if isinstance(image, np.ndarray):
+        return Objective((Term("guide", name, guide="(array)", guide_image=image),))
+    return Objective((Term("guide", name, guide=str(image)),))
+
+
+_LAYER_TERM = re.compile(
+    r"""^(?P<mean>mean\()?\s*(?P<layer>[^#@,()]+?)\s*(?P<close>\))?
+        (?:\#(?P<channel>\d+)(?:@(?P<x>[\d.]+)/(?P<y>[\d.]+))?)?\s*(?P<close2>\))?$""",
+    re.VERBOSE,
+)
+_WEIGHT = re.compile(r"^(?P<body>.+):\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$", re.DOTALL)
+_MAX_TERMS = 64
+
+
+def parse(text: str) -> Objective:
+    """Return the objective that the text form describes.
+
+    Raises
+    ------
+    ObjectiveError
+        Where a term cannot be read; the message quotes it.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not text.strip():
+        raise ObjectiveError("objective is empty; name a layer, for example 'mixed4'")
+    if len(parts) > _MAX_TERMS:
+        raise ObjectiveError(f"objective has {len(parts)} terms; at most {_MAX_TERMS} are possible")
+    return Objective(tuple(_parse_term(part) for part in parts))
+
+
+def _parse_term(text: str) -> Term:
+    body, weight = _split_weight(text)
+    if body.startswith("class:"):
+        label = body.removeprefix("class:").strip()
+        if not label:
+            raise ObjectiveError(f"objective '{text}' names no class")
+        return Term("class", label=label, reduce="mean", weight=weight)
+    if body.startswith("guide:"):
+        path, _, name = body.removeprefix("guide:").rpartition("@")
+        if not path or not name:
+            raise ObjectiveError(f"objective '{text}' must read guide:FILE@LAYER")
+        return Term("guide", name.strip(), guide=path.strip(), weight=weight)
+    match = _LAYER_TERM.match(body)
+    if match is None or bool(match["mean"]) != bool(match["close"] or match["close2"]):
+        raise ObjectiveError(f"objective '{text}' cannot be read; write LAYER, LAYER#CHANNEL or mean(LAYER)")
+    reduce: Reduce = "mean" if match["mean"] else "mean-square"
+    name = match["layer"].strip()
+    if match["channel"] is None:
+        return Term("layer", name, reduce=reduce, weight=weight)
+    index = int(match["channel"])
+    if match["x"] is None:
+        return Term("channel", name, channel=index, reduce=reduce, weight=weight)
+    try:
+        at = (float(match["x"]), float(match["y"]))
+    except ValueError:
+        raise ObjectiveError(f"objective '{text}' has a position that is no number") from None
+    return Term("neuron", name, channel=index, at=at, reduce=reduce, weight=weight)
+
+
+def _split_weight(text: str) -> tuple[str, float]:
+    match = _WEIGHT.match(text)
+    if match is None or match["body"] in {"class", "guide"}:
+        return text, 1.0
+    return match["body"].strip(), float(match["weight"])

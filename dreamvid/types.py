@@ -1,0 +1,156 @@
+"""Values and protocols that every floor shares.
+
+Conventions: pictures are float32, ``[H, W, 3]``, sRGB-encoded, in [0, 1]; times are exact
+(:class:`fractions.Fraction`, seconds); sizes are height first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+RGB = NDArray[np.float32]
+"""``[H, W, 3]``, sRGB-encoded, [0, 1]."""
+
+Alpha = NDArray[np.float32]
+"""``[H, W]``, straight (not premultiplied), [0, 1]."""
+
+Notify = Callable[[str], None]
+"""Told, in one line, of everything that was done differently from what one might expect."""
+
+
+class Size(NamedTuple):
+    """Height and width of a picture, in pixels."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        """Width first, as people write it: ``480x270``."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a video.
+
+    ``pts`` is the time at which it appears, in seconds from the first frame; ``duration`` is how long it
+    stays, where the container knows (GIF, VFR, the last frame).
+    """
+
+    index: int
+    pts: Fraction
+    rgb: RGB
+    alpha: Alpha | None = None
+    duration: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before its first frame is decoded.
+
+    ``size`` is upright (rotation baked in). ``rate`` is frames per second, the average where it varies.
+    ``frames`` and ``duration`` (seconds) are the container's promises, None where it makes none.
+    ``sar`` is the sample aspect ratio. ``depth`` is bits per channel. ``full_range`` and ``hdr`` describe
+    the source; frames are always full-range SDR sRGB-encoded.
+    """
+
+    size: Size
+    rate: Fraction
+    frames: int | None = None
+    duration: Fraction | None = None
+    sar: Fraction = Fraction(1)
+    depth: int = 8
+    has_alpha: bool = False
+    hdr: bool = False
+    variable_rate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """All that one frame hands to the next: its source and its raw, full-strength dream."""
+
+    source: RGB
+    dreamed: RGB
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a frame's dream starts from.
+
+    ``detail`` is added to the source before the ascent (same size, signed); ``steps`` are gradient
+    steps per octave. None means: nothing, and the preset's own number.
+    """
+
+    detail: RGB | None = None
+    steps: int | None = None
+
+
+class FrameSource(Protocol):
+    """Frames in presentation order, decoded one by one as they are asked for."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known before decoding."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Decode from the start; each call starts anew."""
+        ...
+
+
+class FrameWriter(Protocol):
+    """Takes frames in order; the file appears under its name only when all went well."""
+
+    def __enter__(self) -> Self:
+        """Start writing beside the target."""
+        ...
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame; ``pts`` must grow."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Verify and rename; after an error, remove what was written."""
+        ...
+
+
+class Dreamer(Protocol):
+    """Dreams one picture."""
+
+    def dream(
+        self,
+        image: RGB,
+        *,
+        detail: RGB | None = None,
+        steps: int | None = None,
+        frame_index: int | None = None,
+    ) -> RGB:
+        """Return the dreamed picture, same size and range.
+
+        ``frame_index`` varies the random shifts from frame to frame; None keeps them the same for every
+        picture, so that a still shot dreamed frame by frame does not shimmer.
+        """
+        ...
+
+
+class Stabilizer(Protocol):
+    """Carries dreams from frame to frame; holds no state of its own."""
+
+    def seed(self, frame: Frame, carry: Carry | None) -> Seed:
+        """Say what the frame's dream starts from."""
+        ...
+
+    def settle(self, frame: Frame, dreamed: RGB, carry: Carry | None) -> RGB:
+        """Return the final, full-strength dream of this frame."""
+        ...

@@ -1,0 +1,1 @@
+"""Pipelines: a Preset in, finished pictures and videos out."""

@@ -1,0 +1,1 @@
+"""Presets that ship with dreamvid, one YAML file each."""
