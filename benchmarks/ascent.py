@@ -1,0 +1,138 @@
+"""(a) Gradient ascent: the TensorFlow tutorial's loop against ours, the same work on the same network.
+
+Same InceptionV3 (random weights: time does not depend on them), same layers, octaves, sizes and steps, in one
+process and in turns. Untiled, the tutorial runs a whole octave in one compiled function, its fastest form. Tiled,
+it leaves out the last row and column of tiles, so two ratios are shown: of plain times, and per pixel that gets
+gradient, which is the same work. A first line shows that both climb the same hill.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from figures import Figure, interleave, ratios
+from pictures import picture
+from tutorial import (
+    OCTAVE_SCALE,
+    OCTAVES,
+    STEP_SIZE,
+    TILE,
+    TutorialDream,
+    covered_share,
+    save_random_inception,
+)
+
+from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.machine import Machine
+from dreamvid.preset import Preset
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dreamvid.types import Dreamer
+
+PART = "a ascent"
+BASE = Size(375, 500)
+FAST_BAR = 2.5
+FLOAT_BAR = 1.0
+_SAME_BAR = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A dreamer, and what the automatic choice of precision came to."""
+
+    dreamer: Dreamer
+    precision: str
+
+
+def our_dreamer(
+    weights: Path, *, precision: str, octaves: int = len(OCTAVES), steps: int, tile: int | str = "off"
+) -> Ours:
+    """Return the engine set to the tutorial's work; 0.01 of [-1, 1] is half as much of [0, 1]."""
+    preset = Preset.build(
+        {
+            "model": {"name": "inceptionv3", "weights": weights},
+            "objective": "mean(mixed3), mean(mixed5)",
+            "octaves": {"count": octaves, "scale": OCTAVE_SCALE},
+            "ascent": {
+                "steps": steps,
+                "step_size": STEP_SIZE / 2,
+                "normalize": "std",
+                "jitter": 0 if tile == "off" else TILE,
+            },
+            "run": {"precision": precision, "tile": tile},
+        }
+    )
+    built = build_dreamer(preset, Machine(), notify=lambda _text: None)
+    return Ours(built.dreamer, str(built.resolved(BASE)["precision"]))
+
+
+def measure(folder: Path, *, rounds: int, steps: int) -> list[Figure]:
+    """Return the ratios tutorial / ours: above 1 we are faster."""
+    weights = folder / "inception.weights.h5"
+    save_random_inception(weights)
+    tutorial = TutorialDream(weights)
+    auto = our_dreamer(weights, precision="auto", steps=steps).precision
+    found = [_same_hill(weights, tutorial)]
+    for tile in ("off", TILE):
+        found += _race(weights, tutorial, tile=tile, rounds=rounds, steps=steps, auto=auto)
+    return found
+
+
+def _same_hill(weights: Path, tutorial: TutorialDream) -> Figure:
+    """Return the cosine between what one step adds in the tutorial and in ours."""
+    base = picture(BASE)
+    theirs = tutorial.dream(base, 1, octaves=range(1)) - base
+    ours = our_dreamer(weights, precision="float32", octaves=1, steps=1).dreamer.dream(base) - base
+    cosine = float(np.vdot(theirs, ours) / (np.linalg.norm(theirs) * np.linalg.norm(ours)))
+    return Figure(PART, "same step: cosine, float32", cosine, "", "at least", _SAME_BAR)
+
+
+def _race(
+    weights: Path, tutorial: TutorialDream, *, tile: int | str, rounds: int, steps: int, auto: str
+) -> list[Figure]:
+    tiled = tile != "off"
+    base = picture(BASE)
+    largest = Size(*(int(side * OCTAVE_SCALE ** OCTAVES[-1]) for side in BASE))
+    whole = picture(largest)
+    runs: dict[str, Callable[[], object]] = {"tutorial": lambda: tutorial.dream(base, steps, tiled=tiled)}
+    for precision in ("float32", "bfloat16"):
+        dreamer = our_dreamer(weights, precision=precision, steps=steps, tile=tile).dreamer
+        runs[precision] = functools.partial(dreamer.dream, whole)
+    seconds = interleave(runs, rounds)
+    count = steps * len(OCTAVES)
+    label = f"tiles of {tile}" if tiled else "untiled"
+    slowest, fastest = max(seconds["tutorial"]), min(seconds["tutorial"])
+    middle = float(np.median(seconds["tutorial"]))
+    found = [
+        Figure(
+            PART,
+            f"{label}: tutorial, {count} steps",
+            middle,
+            "s",
+            low=fastest,
+            high=slowest,
+            note=str(largest),
+        )
+    ]
+    for precision in ("float32", "bfloat16"):
+        ratio, low, high = ratios(seconds["tutorial"], seconds[precision])
+        bar = FLOAT_BAR if precision == "float32" else FAST_BAR if auto == "bfloat16" else None
+        note = f"auto chooses {auto} here" if precision == "bfloat16" else ""
+        what = f"{label}: tutorial / ours, {precision}"
+        if not tiled:
+            found.append(Figure(PART, what, ratio, "x", "at least", bar, low, high, note))
+            continue
+        share = covered_share(BASE)
+        missing = f"it leaves out {1 - share:.0%} of pixels"
+        found.append(Figure(PART, what, ratio, "x", low=low, high=high, note=missing))
+        ratio, low, high = ratio / share, low / share, high / share
+        found.append(Figure(PART, f"{what}, per pixel", ratio, "x", "at least", bar, low, high, note))
+    return found

@@ -1,0 +1,86 @@
+"""(b) The pipeline: decoding, dreaming and encoding a clip, against its gradient steps alone.
+
+The clip goes through :func:`dreamvid.pipelines.video.dream_file`, from its first dreamed frame (which also pays
+for compilation, see start-up) until the verified file is in place. The gradient steps alone are measured on the
+same engine and size with nothing beside them: the time of 2 n steps less the time of n steps, which cancels
+everything else, resizing of octaves included.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from figures import Figure, interleave
+from pictures import picture, write_clip
+
+from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.video import dream_file
+from dreamvid.preset import Preset
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PART = "b pipeline"
+SIZE = Size(270, 480)
+BAR = 1.15
+
+
+class _Clock(Mute):
+    """Notes when the first frame was dreamed."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+
+    def frame(self, index: int) -> None:  # noqa: ARG002  part of the protocol
+        if self.first is None:
+            self.first = time.perf_counter()
+
+
+def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
+    """Return pipeline time / gradient time, with the default look."""
+    clip = folder / "pipeline.mp4"
+    write_clip(clip, SIZE, frames=frames)
+    preset = Preset()
+    dreamer = build_dreamer(preset, Machine(), notify=lambda _text: None).dreamer
+    steps = preset.ascent.steps
+    still = picture(SIZE)
+    alone, whole = [], []
+    for _ in range(rounds):
+        seconds = interleave(
+            {
+                "once": lambda: dreamer.dream(still, steps=steps),
+                "twice": lambda: dreamer.dream(still, steps=2 * steps),
+            },
+            3,
+        )
+        alone.append(statistics.median(b - a for a, b in zip(*seconds.values(), strict=True)))
+        whole.append(_pipeline_seconds(clip, preset) / (frames - 1))
+    each = [b / a for a, b in zip(alone, whole, strict=True)]
+    return [
+        Figure(PART, "gradient steps alone, a frame", statistics.median(alone), "s", note=f"{SIZE}"),
+        Figure(PART, "whole pipeline, a frame", statistics.median(whole), "s", note=f"{frames} frames"),
+        Figure(
+            PART,
+            "pipeline / gradient steps",
+            statistics.median(each),
+            "x",
+            "at most",
+            BAR,
+            min(each),
+            max(each),
+        ),
+    ]
+
+
+def _pipeline_seconds(clip: Path, preset: Preset) -> float:
+    """Return seconds from the first dreamed frame to the finished file."""
+    clock = _Clock()
+    out = clip.with_name("pipeline.dream.mp4")
+    dream_file(clip, out, preset, Machine(), overwrite=lambda _path: True, tell=clock)
+    assert clock.first is not None
+    return time.perf_counter() - clock.first

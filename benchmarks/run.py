@@ -1,0 +1,75 @@
+"""Measure dreamvid on this machine: ``python benchmarks/run.py [--only a] [--json FILE]``.
+
+See README.md beside this file for what each part measures and how to read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ascent
+import memory
+import pipeline
+import startup
+from figures import machine, table
+from tutorial import save_random_inception
+
+if TYPE_CHECKING:
+    from figures import Figure
+
+PARTS = {"a": "gradient ascent", "b": "pipeline", "c": "memory", "d": "start-up"}
+
+
+def main() -> None:
+    """Run the chosen parts and print one table."""
+    options = _options()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    here = machine()
+    print("; ".join(f"{key}: {value}" for key, value in here.items()))
+    found: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="dreamvid-bench-") as folder:
+        for part in options.only or PARTS:
+            print(f"measuring {part}: {PARTS[part]} ...", flush=True)
+            found += _measure(part, Path(folder), options)
+    print(f"\n{table(found)}")
+    if options.json:
+        facts = {"machine": here, "figures": [asdict(figure) | {"passed": figure.passed} for figure in found]}
+        options.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figure]:
+    if part == "a":
+        return ascent.measure(folder, rounds=options.rounds, steps=options.steps)
+    if part == "b":
+        return pipeline.measure(folder, rounds=options.rounds, frames=options.frames)
+    if part == "c":
+        return memory.measure(networks=_networks(folder))
+    return startup.measure(folder, rounds=options.rounds)
+
+
+def _networks(folder: Path) -> dict[str, Path | None]:
+    """Return the default network and the tutorial's, the heavier one."""
+    weights = folder / "inception.weights.h5"
+    if not weights.exists():
+        save_random_inception(weights)
+    return {"dreamnet": None, "inceptionv3": weights}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be repeated")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    parser.add_argument("--rounds", type=int, default=5, help="timed turns of each contestant")
+    parser.add_argument("--steps", type=int, default=5, help="gradient steps an octave in part a")
+    parser.add_argument("--frames", type=int, default=13, help="frames of the clip in part b")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
