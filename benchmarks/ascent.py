@@ -9,7 +9,6 @@ gradient, which is the same work. A first line shows that both climb the same hi
 from __future__ import annotations
 
 import functools
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
