@@ -1,5 +1,87 @@
-"""DeepDream for moving pictures."""
+"""DeepDream for moving pictures.
+
+Dream an array::
+
+    import dreamvid
+
+    dreamed = dreamvid.dream(picture, objective=dreamvid.layer("mixed4"))
+
+Dream a video file, with its sound::
+
+    dreamvid.dream_video("clip.mp4", "clip.dream.mp4", preset={"octaves": 3})
+
+Nothing heavy is imported until it is used: TensorFlow loads with the first dream.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from dreamvid.errors import (
+        DamagedError,
+        DreamvidError,
+        EngineError,
+        MediaError,
+        ModelError,
+        ObjectiveError,
+        ReadError,
+        SettingsError,
+        WriteError,
+    )
+    from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
+    from dreamvid.pipelines.api import dream, dream_image, dream_video, load_dreamer
+    from dreamvid.pipelines.outcome import Outcome
+    from dreamvid.preset import Preset
+
+__all__ = [
+    "DamagedError",
+    "DreamvidError",
+    "EngineError",
+    "MediaError",
+    "ModelError",
+    "Objective",
+    "ObjectiveError",
+    "Outcome",
+    "Preset",
+    "ReadError",
+    "SettingsError",
+    "WriteError",
+    "__version__",
+    "channel",
+    "class_logit",
+    "dream",
+    "dream_image",
+    "dream_video",
+    "guide",
+    "layer",
+    "load_dreamer",
+    "neuron",
+    "parse",
+]
+
+_HOMES = {
+    "dreamvid.errors": (
+        "DamagedError DreamvidError EngineError MediaError ModelError "
+        "ObjectiveError ReadError SettingsError WriteError"
+    ),
+    "dreamvid.objective": "Objective channel class_logit guide layer neuron parse",
+    "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer",
+    "dreamvid.pipelines.outcome": "Outcome",
+    "dreamvid.preset": "Preset",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'dreamvid' has no attribute '{name}'")
+    from importlib import import_module  # noqa: PLC0415  keeps the namespace of the package clean
+
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

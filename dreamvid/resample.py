@@ -44,3 +44,13 @@ def resize(image: RGB, size: Size) -> RGB:
 def _cv_resize(image: RGB, width: int, height: int, method: int) -> RGB:
     result = cv2.resize(image, (width, height), interpolation=method)
     return np.ascontiguousarray(result, dtype=np.float32).reshape(height, width, *image.shape[2:])
+
+
+def cover(image: RGB, size: Size) -> RGB:
+    """Return the picture resized to cover ``size`` and cropped about its center; shapes as :func:`resize`."""
+    height, width = image.shape[:2]
+    factor = max(size.height / height, size.width / width)
+    inner = (max(size.height, round(height * factor)), max(size.width, round(width * factor)))
+    grown = resize(image, type(size)(*inner))
+    top, left = (inner[0] - size.height) // 2, (inner[1] - size.width) // 2
+    return np.ascontiguousarray(grown[top : top + size.height, left : left + size.width])

@@ -1,0 +1,32 @@
+"""``dreamvid demo``: make a clip and dream it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamvid.cli.options import Common, dreaming_command
+from dreamvid.cli.session import session
+
+if TYPE_CHECKING:
+    from dreamvid.preset import Preset
+
+
+@dreaming_command(video=True)
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the two clips.")] = Path(),
+    *,
+    preset: Preset,
+    common: Common,
+) -> None:
+    """Make a short clip with sound and dream it: no download, no input, under two minutes."""
+    with session(common) as tell:
+        from dreamvid.pipelines.demo import run_demo  # noqa: PLC0415  loads OpenCV and PyAV
+
+        source, result = run_demo(
+            folder, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress
+        )
+        tell.line(f"made {source}")
+        tell.finished(result)

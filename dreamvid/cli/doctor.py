@@ -1,0 +1,44 @@
+"""``dreamvid doctor``: what this machine can do, and what was chosen for it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Annotated, Any
+
+import typer
+
+from dreamvid._version import __version__
+from dreamvid.preset import ModelSettings
+
+
+def doctor(
+    model: Annotated[
+        str, typer.Option("--model", metavar="TEXT", help="The network whose precision is probed.")
+    ] = "dreamnet",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show device, precision (and why), codecs, packages and weights."""
+    from dreamvid.pipelines.checkup import checkup  # noqa: PLC0415  TensorFlow loads only when asked
+
+    facts: dict[str, Any] = {
+        "dreamvid": __version__,
+        "python": platform.python_version(),
+        **checkup(ModelSettings(name=model)),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        for line in _lines(name, value):
+            typer.echo(line)
+
+
+def _lines(name: str, value: Any, indent: str = "") -> list[str]:
+    if isinstance(value, dict):
+        inner = [line for key, item in value.items() for line in _lines(key, item, indent + "  ")]
+        return [f"{indent}{name}", *inner]
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(item) for item in value)
+    return [f"{indent}{name:<{max(1, 22 - len(indent))}} {value}"]

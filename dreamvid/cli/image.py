@@ -1,0 +1,42 @@
+"""``dreamvid image``: dream still images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamvid.cli.options import Common, dreaming_command
+from dreamvid.cli.session import session
+
+if TYPE_CHECKING:
+    from dreamvid.preset import Preset
+
+
+@dreaming_command(video=False)
+def image(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="IN...", help="Still images: PNG, JPEG, WebP, TIFF or BMP.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Output image, or a folder for several; <name>.dream.png beside each input.",
+        ),
+    ] = None,
+    *,
+    preset: Preset,
+    common: Common,
+) -> None:
+    """Dream still images."""
+    with session(common) as tell:
+        from dreamvid.pipelines.image import dream_images  # noqa: PLC0415  loads OpenCV and imageio
+
+        for result in dream_images(
+            sources, output, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress
+        ):
+            tell.finished(result)

@@ -1,0 +1,79 @@
+"""``dreamvid models``: which networks there are, and which layers they have."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamvid.preset import Preset
+
+app = typer.Typer(help="Look at networks and their layers.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the networks that have a name."""
+    from dreamvid.engine.registry import known_models
+
+    entries = known_models()
+    if as_json:
+        rows = [
+            {"name": e.name, "objective": e.objective, "source": e.source, "about": e.about} for e in entries
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    _table(
+        ("name", "dreams well at", "weights", "about"),
+        [(e.name, e.objective, e.source, e.about) for e in entries],
+    )
+
+
+@app.command("layers")
+def list_layers(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name from 'models list', or a file.")],
+    *,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="Weights file for a named network.")
+    ] = None,
+    trust_model: Annotated[
+        bool, typer.Option("--trust-model", help="Load a model file that carries code (Lambda layers).")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the layers of a network that an objective can name."""
+    from dreamvid.engine.models import load_network
+
+    settings = Preset.build({"model": {"name": model, "weights": weights}}).model
+    network = load_network(settings, trust=trust_model, architecture_only=weights is None)
+    if as_json:
+        typer.echo(json.dumps([_facts(layer) for layer in network.layers], indent=2))
+        return
+    rows = [tuple(str(value) for value in _facts(layer).values()) for layer in network.layers]
+    _table(("layer", "kind", "shape", "channels", "stride", "depth"), rows)
+
+
+def _facts(layer: LayerInfo) -> dict[str, object]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "shape": layer.shape,
+        "channels": layer.channels,
+        "stride": layer.stride,
+        "depth": layer.depth,
+    }
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
+    from rich.console import Console  # noqa: PLC0415  the same
+    from rich.table import Table  # noqa: PLC0415  the same
+
+    table = Table(*header, box=box.SIMPLE_HEAD, highlight=False)
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False).print(table)

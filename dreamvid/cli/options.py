@@ -1,0 +1,209 @@
+"""Command-line options made from the preset's fields, so that nothing is said twice."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from dreamvid.errors import SettingsError
+from dreamvid.pipelines.machine import Machine
+from dreamvid.preset import Preset, field_paths, parse_assignments
+
+FLAGS: dict[str, str] = {
+    "--model": "model.name",
+    "--weights": "model.weights",
+    "--input-range": "model.input_range",
+    "--objective": "objective",
+    "--octaves": "octaves.count",
+    "--octave-scale": "octaves.scale",
+    "--steps": "ascent.steps",
+    "--step-size": "ascent.step_size",
+    "--strength": "look.strength",
+    "--start": "input.start",
+    "--duration": "input.duration",
+    "--width": "output.width",
+    "--height": "output.height",
+    "--dream-width": "output.dream_width",
+    "--fps": "output.fps",
+    "--codec": "output.codec",
+    "--crf": "output.crf",
+    "--speed": "output.speed",
+    "--depth": "output.depth",
+    "--seed": "run.seed",
+    "--precision": "run.precision",
+    "--tile": "run.tile",
+}
+"""Flag -> field. ``--no-audio`` is the one switch; ``--set`` reaches every field."""
+
+VIDEO_ONLY = frozenset({"--start", "--duration", "--fps", "--codec", "--crf", "--speed", "--depth"})
+
+_PANELS = {
+    "model": "The dream",
+    "objective": "The dream",
+    "octaves": "The dream",
+    "ascent": "The dream",
+    "look": "The dream",
+    "input": "Input and output",
+    "output": "Input and output",
+    "run": "The run",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Options of every dreaming command that are no part of a look."""
+
+    yes: bool
+    trust_model: bool
+    keep_going: bool
+    device: str
+    threads: int | None
+    progress: Literal["auto", "json"]
+    report: Path | None
+    log_file: Path | None
+    quiet: bool
+
+    def machine(self) -> Machine:
+        """Return what the pipelines want to know of it."""
+        return Machine(
+            device=self.device,
+            threads=self.threads,
+            trust_model=self.trust_model,
+            keep_going=self.keep_going,
+            measure=self.report is not None,
+        )
+
+
+def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the settings' options; it receives ``preset: Preset`` and ``common: Common``."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function, eval_str=True)
+        parameters = [p for p in own.parameters.values() if p.name not in {"preset", "common"}]
+        settings = {
+            _parameter_name(flag): path for flag, path in FLAGS.items() if video or flag not in VIDEO_ONLY
+        }
+        parameters += [
+            _setting_parameter(flag, path) for flag, path in FLAGS.items() if path in settings.values()
+        ]
+        parameters += _extra_parameters(video=video)
+
+        def command(**given: Any) -> None:
+            overrides = {path: given.pop(name) for name, path in settings.items()}
+            overrides = {path: value for path, value in overrides.items() if value is not None}
+            if given.pop("no_audio", False):
+                overrides["output.audio"] = False
+            assigned = parse_assignments(given.pop("assignments") or [])
+            common = _common(given)
+            function(preset=Preset().override({**overrides, **assigned}), common=common, **given)
+
+        signature = inspect.Signature(parameters)
+        command.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        return command
+
+    return decorate
+
+
+def _parameter_name(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def _setting_parameter(flag: str, path: str) -> inspect.Parameter:
+    info = field_paths()[path]
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    unit = f" [{extra['unit']}]" if "unit" in extra else ""
+    default = "" if info.default is None else f" (default {info.default})"
+    option = typer.Option(
+        flag,
+        help=f"{info.description}{unit}{default}",
+        metavar=_metavar(info.annotation),
+        rich_help_panel=_PANELS[path.split(".", maxsplit=1)[0]],
+        show_default=False,
+    )
+    return _parameter(_parameter_name(flag), Annotated[str | None, option], None)
+
+
+def _metavar(annotation: Any) -> str:
+    choices = [a for a in (annotation, *get_args(annotation)) if get_origin(a) is Literal]
+    words = [str(value) for choice in choices for value in get_args(choice)]
+    kinds = {annotation, *get_args(annotation)}
+    if int in kinds:
+        words.append("N")
+    elif float in kinds:
+        words.append("X")
+    elif Path in kinds:
+        words.append("FILE")
+    return "|".join(words) or "TEXT"
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
+    def flag(name: str, *flags: str, text: str) -> inspect.Parameter:
+        option = typer.Option(*flags, help=text, rich_help_panel="The run")
+        return _parameter(name, Annotated[bool, option], default=False)
+
+    def value(name: str, flag_name: str, metavar: str, text: str) -> inspect.Parameter:
+        option = typer.Option(flag_name, help=text, metavar=metavar, rich_help_panel="The run")
+        return _parameter(name, Annotated[str | None, option], None)
+
+    assignments = typer.Option(
+        "--set",
+        help="Set any field, for example ascent.smoothing=1.5; may be repeated.",
+        metavar="PATH=VALUE",
+        rich_help_panel="The dream",
+    )
+    parameters = [_parameter("assignments", Annotated[list[str] | None, assignments], None)]
+    if video:
+        text = field_paths()["output.audio"].description
+        option = typer.Option("--no-audio", help=f"Do not: {text}", rich_help_panel="Input and output")
+        parameters += [
+            _parameter("no_audio", Annotated[bool, option], default=False),
+            flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn."),
+        ]
+    return [
+        *parameters,
+        flag("yes", "--yes", "-y", text="Replace an existing output."),
+        flag("trust_model", "--trust-model", text="Load a model file that carries code (Lambda layers)."),
+        value("device", "--device", "auto|cpu|gpu|gpu:N", "Where to dream."),
+        value("threads", "--threads", "N", "CPU threads that dream; all cores where not given."),
+        value("progress", "--progress", "auto|json", "json prints one object a line on stderr."),
+        value("report", "--report", "FILE", "Write a JSON report of the run."),
+        value("log_file", "--log-file", "FILE", "Append a log of the run."),
+        flag("quiet", "--quiet", "-q", text="Print nothing but errors."),
+        flag("traceback", "--traceback", text="Show where an error came from."),
+    ]
+
+
+def _common(given: dict[str, Any]) -> Common:
+    given.pop("traceback")  # main() looks for it before anything can fail
+    progress = given.pop("progress") or "auto"
+    if progress not in {"auto", "json"}:
+        raise SettingsError(f"--progress: must be auto or json, not '{progress}'")
+    threads = given.pop("threads")
+    if threads is not None and (not threads.isdecimal() or not 1 <= int(threads) <= 1024):  # noqa: PLR2004
+        raise SettingsError(f"--threads: must be a number from 1 to 1024, not '{threads}'")
+    return Common(
+        yes=given.pop("yes"),
+        trust_model=given.pop("trust_model"),
+        keep_going=given.pop("keep_going", False),
+        device=given.pop("device") or "auto",
+        threads=None if threads is None else int(threads),
+        progress="json" if progress == "json" else "auto",
+        report=_path(given.pop("report")),
+        log_file=_path(given.pop("log_file")),
+        quiet=given.pop("quiet"),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

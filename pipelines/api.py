@@ -1,0 +1,160 @@
+"""The library's few public functions: dream an array, an image file, a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from dreamvid.errors import SettingsError
+from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.finish import Finish, dream_size
+from dreamvid.pipelines.machine import Machine
+from dreamvid.preset import Preset
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dreamvid.objective import Objective
+    from dreamvid.pipelines.outcome import Outcome, Tell
+    from dreamvid.types import RGB, Dreamer
+
+PresetLike = Preset | Mapping[str, Any] | None
+Picture = TypeVar("Picture", "NDArray[np.uint8]", "NDArray[np.float32]")
+
+_CHANNELS = 3
+
+
+def load_dreamer(
+    preset: PresetLike = None, *, objective: Objective | str | None = None, device: str = "auto"
+) -> Dreamer:
+    """Return a dreamer that can be used for many pictures; loading takes a second or two.
+
+    Parameters
+    ----------
+    preset
+        A :class:`~dreamvid.Preset`, nested values for one (``{"model": "vgg16", "octaves": 3}``), or None.
+    objective
+        Overrules the preset's; a text or a sum of terms, guide images as arrays included.
+    device
+        ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+
+    Raises
+    ------
+    DreamvidError
+        In one line: an unknown model, layer, channel or class, or weights that do not fit.
+    """
+    settings, goal = _settle(preset, objective)
+    built = build_dreamer(settings, Machine(device=device), notify=lambda _: None, objective=goal)
+    return built.dreamer
+
+
+def dream(
+    image: Picture,
+    preset: PresetLike = None,
+    *,
+    objective: Objective | str | None = None,
+    dreamer: Dreamer | None = None,
+) -> Picture:
+    """Return the dream of one picture, in the type it came in.
+
+    Parameters
+    ----------
+    image
+        ``[H, W, 3]``, sRGB-encoded: uint8 in 0..255, or float32 in [0, 1].
+    preset, objective
+        As for :func:`load_dreamer`.
+    dreamer
+        One that is already loaded; its own objective then holds.
+
+    Raises
+    ------
+    SettingsError
+        Where the array is no such picture, or both a dreamer and an objective are given.
+    """
+    if image.ndim != _CHANNELS or image.shape[2] != _CHANNELS or 0 in image.shape:
+        raise SettingsError(f"a picture has the shape [height, width, 3], not {list(image.shape)}")
+    if dreamer is not None and objective is not None:
+        raise SettingsError("a dreamer has its objective already; give one of the two")
+    settings, goal = _settle(preset, objective)
+    dreamer = dreamer or load_dreamer(settings, objective=goal)
+    rgb = _to_float(image)
+    finish = Finish(
+        strength=settings.look.strength,
+        dream_size=dream_size(Size(*rgb.shape[:2]), settings.output.dream_width),
+    )
+    prepared = finish.prepare(rgb)
+    result = finish.apply(rgb, prepared, dreamer.dream(prepared))
+    if image.dtype == np.uint8:
+        return np.round(np.clip(result, 0.0, 1.0) * 255.0).astype(image.dtype)
+    return result.astype(image.dtype)
+
+
+def dream_video(
+    source: str | Path,
+    output: str | Path | None = None,
+    preset: PresetLike = None,
+    *,
+    overwrite: bool = False,
+    device: str = "auto",
+    tell: Tell | None = None,
+) -> Outcome:
+    """Dream a whole video file, animation or folder of PNGs; see ``dreamvid video --help``.
+
+    ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``tell`` is told of progress.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; the source is untouched and nothing half-written is left.
+    """
+    from dreamvid.pipelines.video import dream_file  # noqa: PLC0415  PyAV loads only when media is touched
+
+    settings, _ = _settle(preset, None)
+    target = None if output is None else Path(output)
+    return dream_file(
+        Path(source), target, settings, Machine(device=device), overwrite=lambda _: overwrite, tell=tell
+    )
+
+
+def dream_image(
+    source: str | Path,
+    output: str | Path | None = None,
+    preset: PresetLike = None,
+    *,
+    overwrite: bool = False,
+    device: str = "auto",
+) -> Outcome:
+    """Dream a still image file; ``output`` None writes ``<name>.dream.png`` beside it.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; the source is untouched and nothing half-written is left.
+    """
+    from dreamvid.pipelines.image import dream_images  # noqa: PLC0415  imageio loads only when media is touched
+
+    settings, _ = _settle(preset, None)
+    target = None if output is None else Path(output)
+    machine = Machine(device=device)
+    return next(dream_images([Path(source)], target, settings, machine, overwrite=lambda _: overwrite))
+
+
+def _settle(preset: PresetLike, objective: Objective | str | None) -> tuple[Preset, Objective | None]:
+    settings = preset if isinstance(preset, Preset) else Preset.build(preset or {})
+    if isinstance(objective, str):
+        return settings.override({"objective": objective}), None
+    return settings, objective
+
+
+def _to_float(image: NDArray[Any]) -> RGB:
+    if image.dtype == np.uint8:
+        return image.astype(np.float32) / np.float32(255.0)
+    if image.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise SettingsError(f"a picture is uint8 or float32, not {image.dtype}")
+    if not np.isfinite(image).all() or image.min() < 0.0 or image.max() > 1.0:
+        raise SettingsError("a float picture must lie in 0..1")
+    return image.astype(np.float32)

@@ -1,0 +1,105 @@
+"""Preset -> objects: the only place where settings meet the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreamvid import objective as objectives
+from dreamvid.errors import SettingsError
+from dreamvid.resample import resize
+from dreamvid.types import RGB, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dreamvid.engine.dreamer import DreamEngine
+    from dreamvid.objective import Objective
+    from dreamvid.pipelines.machine import Machine
+    from dreamvid.preset import Preset
+    from dreamvid.types import Notify
+
+_GUIDE_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A dreamer that is ready, what ``auto`` became, and the further files that it was made from, by role."""
+
+    dreamer: DreamEngine
+    resolved: Callable[[Size], dict[str, object]]
+    files: dict[str, Path]
+
+
+def build_dreamer(
+    preset: Preset, machine: Machine, *, notify: Notify, objective: Objective | None = None
+) -> Built:
+    """Return the dreamer that a preset describes.
+
+    ``objective`` overrules the preset's text, for guide images given as arrays. Loads TensorFlow.
+
+    Raises
+    ------
+    DreamvidError
+        In one line: an unknown model, layer, channel or class, weights that do not fit, a missing guide image.
+    """
+    from dreamvid.engine import models, precision, runtime
+    from dreamvid.engine.dreamer import DreamEngine
+
+    objective = objective or objectives.parse(preset.objective)
+    guides = read_guides(objective)
+    device = runtime.configure(device=machine.device, threads=machine.threads)
+    network = models.load_network(
+        preset.model,
+        with_classes=any(term.kind == "class" for term in objective.terms),
+        trust=machine.trust_model,
+        notify=notify,
+    )
+    chosen = precision.resolve(network, objective, preset.run.precision, device)
+    engine = DreamEngine(
+        network,
+        objective,
+        octaves=preset.octaves,
+        ascent=preset.ascent,
+        run=preset.run,
+        guides=guides,
+        precision=chosen,
+        xla=device.xla,
+    )
+
+    def resolved(size: Size) -> dict[str, object]:
+        return {"precision": chosen, "device": device.name, "plan": engine.plan_for(size)}
+
+    return Built(engine, resolved, _files(preset, objective))
+
+
+def read_guides(objective: Objective) -> dict[str, RGB]:
+    """Return the guide images that an objective names, at most 512 px on their longer side, by path."""
+    from dreamvid.media.still import read_still  # noqa: PLC0415  loads imageio
+
+    guides: dict[str, RGB] = {}
+    for term in objective.terms:
+        if term.kind == "guide" and term.guide_image is None:
+            if not Path(term.guide).is_file():
+                raise SettingsError(f"guide image {term.guide}: no such file")
+            guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)
+    return guides
+
+
+def _limit(image: RGB) -> RGB:
+    height, width = image.shape[:2]
+    factor = _GUIDE_SIDE / max(height, width)
+    if factor >= 1.0:
+        return image
+    return resize(image, Size(max(1, round(height * factor)), max(1, round(width * factor))))
+
+
+def _files(preset: Preset, objective: Objective) -> dict[str, Path]:
+    files = {f"guide{i}": Path(t.guide) for i, t in enumerate(objective.terms) if t.kind == "guide"}
+    files = {role: path for role, path in files.items() if path.is_file()}
+    if preset.model.weights is not None:
+        files["weights"] = preset.model.weights
+    if Path(preset.model.name).is_file():
+        files["model"] = Path(preset.model.name)
+    return files

@@ -1,0 +1,83 @@
+"""The demonstration: a procedural clip with sound, and its dream."""
+
+from __future__ import annotations
+
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import WriteError
+from dreamvid.pipelines.scenery import Landscape, write_wind
+from dreamvid.pipelines.targets import check_target
+from dreamvid.pipelines.video import dream_file
+from dreamvid.preset import OutputSettings
+from dreamvid.types import Frame, Size, VideoInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dreamvid.pipelines.machine import Machine
+    from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
+    from dreamvid.preset import Preset
+
+SIZE = Size(270, 480)
+RATE = Fraction(12)
+SECONDS = Fraction(4)
+
+
+def run_demo(
+    folder: Path, preset: Preset, machine: Machine, *, overwrite: MayReplace, tell: Tell
+) -> tuple[Path, Outcome]:
+    """Make ``dreamvid-demo.mp4`` and dream it into ``dreamvid-demo.dream.mp4``.
+
+    Returns
+    -------
+    The path of the clip, and the outcome of its dream.
+
+    Raises
+    ------
+    DreamvidError
+        In one line, for example where the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: {error.strerror}") from None
+    clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
+    replace_clip = check_target(clip, dreamed, overwrite)
+    replace_dream = check_target(dreamed, clip, overwrite)
+    make_clip(clip, overwrite=replace_clip, tell=tell)
+    return clip, dream_file(clip, dreamed, preset, machine, overwrite=lambda _: replace_dream, tell=tell)
+
+
+def make_clip(path: Path, *, overwrite: bool, tell: Tell) -> None:
+    """Render the landscape with its wind into a video file."""
+    from dreamvid.media.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+
+    with tempfile.TemporaryDirectory() as scratch:
+        sound = Path(scratch) / "wind.wav"
+        write_wind(sound, float(SECONDS))
+        info = VideoInfo(SIZE, RATE, frames=round(SECONDS * RATE), duration=SECONDS)
+        writer = open_writer(
+            path,
+            info=info,
+            output=OutputSettings(crf=14),
+            companion=sound,
+            metadata={"title": "dreamvid demonstration"},
+            overwrite=overwrite,
+            expected_frames=info.frames,
+            notify=lambda _: None,
+        )
+        with writer:
+            for frame in landscape_frames():
+                writer.write(frame)
+    tell.notice(f"made {path}; dreaming it now")
+
+
+def landscape_frames() -> Iterator[Frame]:
+    """Yield the demonstration's frames."""
+    landscape = Landscape(SIZE)
+    for index in range(round(SECONDS * RATE)):
+        seconds = index / RATE
+        yield Frame(index, seconds, landscape.frame(float(seconds)), duration=1 / RATE)

@@ -1,0 +1,80 @@
+"""What a finished file says of how it was made: settings, seed, version and fingerprints, as JSON.
+
+Embedded under the key ``dreamvid``, so that the dream can be made again. Only base names are kept, never
+whole paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid._version import __version__
+from dreamvid.objective import Objective, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dreamvid.preset import Preset
+
+KEY = "dreamvid"
+_BLOCK = 1 << 20
+
+
+def fingerprint(path: Path) -> str:
+    """Return the BLAKE2b-128 digest of a file's content, or of all its files' names and contents (a folder)."""
+    digest = hashlib.blake2b(digest_size=16)
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if path.is_dir():
+            digest.update(file.name.encode("utf-8", "surrogateescape") + b"\0")
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def portable_settings(preset: Preset) -> dict[str, Any]:
+    """Return the preset as plain JSON values, with base names in place of paths."""
+    data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
+    data["objective"] = str(_portable_objective(parse(preset.objective)))
+    model = data["model"]
+    if "weights" in model:
+        model["weights"] = Path(model["weights"]).name
+    if Path(model["name"]).suffix:
+        model["name"] = Path(model["name"]).name
+    return data
+
+
+def settings_json(
+    preset: Preset, *, source: Path, resolved: Mapping[str, object], files: Mapping[str, Path]
+) -> str:
+    """Return the text to embed.
+
+    ``resolved`` is what ``auto`` became (precision, tile, device); ``files`` are further inputs by role, such as
+    ``weights`` and guide images.
+    """
+    value = {
+        "version": __version__,
+        "settings": portable_settings(preset),
+        "resolved": dict(resolved),
+        "source": {"name": _printable(source.name), "fingerprint": fingerprint(source)},
+        "files": {
+            role: {"name": _printable(path.name), "fingerprint": fingerprint(path)}
+            for role, path in files.items()
+        },
+    }
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _portable_objective(objective: Objective) -> Objective:
+    return Objective(
+        tuple(replace(t, guide=Path(t.guide).name) if t.kind == "guide" else t for t in objective.terms)
+    )
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

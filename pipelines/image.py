@@ -1,0 +1,118 @@
+"""Still images in, dreamed still images out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dreamvid.errors import EngineError, SettingsError, WriteError
+from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.embed import KEY, settings_json
+from dreamvid.pipelines.finish import Finish, dream_size
+from dreamvid.pipelines.outcome import Mute, Outcome
+from dreamvid.pipelines.targets import check_target
+from dreamvid.preset import output_size
+from dreamvid.resample import cover
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from dreamvid.media.still import Still
+    from dreamvid.pipelines.build import Built
+    from dreamvid.pipelines.machine import Machine
+    from dreamvid.pipelines.outcome import MayReplace, Tell
+    from dreamvid.preset import Preset
+
+
+def dream_images(
+    sources: Sequence[Path],
+    output: Path | None,
+    preset: Preset,
+    machine: Machine,
+    *,
+    overwrite: MayReplace,
+    tell: Tell | None = None,
+) -> Iterator[Outcome]:
+    """Dream still images one after another.
+
+    ``output`` is a file for one source, a folder (existing, or ending in a slash, or for several sources);
+    None writes ``<name>.dream.png`` beside each source. Every input is read and every target checked before
+    the first is dreamed.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; the sources are untouched and nothing half-written is left.
+    """
+    from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
+
+    tell = tell or Mute()
+    targets = [_target(source, output, several=len(sources) > 1) for source in sources]
+    for path in targets:
+        if targets.count(path) > 1:
+            raise WriteError(f"{path}: two inputs would be written to this one file")
+    for source, path in zip(sources, targets, strict=True):
+        read_still(source)
+        check_target(path, source, overwrite)
+    tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
+    built = build_dreamer(preset, machine, notify=tell.notice)
+    for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
+        outcome = _dream_one(read_still(source), source, path, preset=preset, built=built, machine=machine)
+        tell.frame(index)
+        yield outcome
+
+
+def _target(source: Path, output: Path | None, *, several: bool) -> Path:
+    name = f"{source.stem}.dream.png"
+    if output is None:
+        return source.with_name(name)
+    if several and output.suffix and not output.is_dir():
+        raise SettingsError(f"{output}: several inputs need a folder as --output")
+    if several or output.is_dir() or str(output).endswith("/"):
+        output.mkdir(parents=True, exist_ok=True)
+        return output / name
+    return output
+
+
+def _dream_one(
+    still: Still, source: Path, path: Path, *, preset: Preset, built: Built, machine: Machine
+) -> Outcome:
+    from dreamvid.media.still import write_still  # noqa: PLC0415  imageio loads only when media is touched
+
+    started = time.perf_counter()
+    rgb, alpha = still.rgb, still.alpha
+    own = Size(*rgb.shape[:2])
+    size = output_size(own, preset.output)
+    if size != own:
+        rgb = cover(rgb, size)
+        alpha = None if alpha is None else np.clip(cover(alpha, size), 0.0, 1.0)
+    finish = Finish(strength=preset.look.strength, dream_size=dream_size(size, preset.output.dream_width))
+    prepared = finish.prepare(rgb)
+    dreamed = built.dreamer.dream(prepared)
+    if not np.isfinite(dreamed).all():
+        raise EngineError(f"{source}: the dream came out as no picture; try --precision float32")
+    dreaming = time.perf_counter() - started
+    resolved = built.resolved(Size(*prepared.shape[:2]))
+    text = settings_json(preset, source=source, resolved=resolved, files=built.files)
+    result = replace(still, rgb=finish.apply(rgb, prepared, dreamed), alpha=alpha)
+    write_still(path, result, metadata={KEY: text}, overwrite=True)
+    gain = None
+    if machine.measure:
+        before = built.dreamer.score(prepared)
+        gain = built.dreamer.score(dreamed) / before if before else None
+    return Outcome(
+        source=source,
+        output=path,
+        frames=1,
+        seconds=time.perf_counter() - started,
+        size=size,
+        resolved=resolved,
+        stages={"dream": dreaming},
+        dream_rms=float(np.sqrt(np.mean(np.square(dreamed - prepared)))),
+        objective_gain=gain,
+    )

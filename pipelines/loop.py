@@ -1,0 +1,233 @@
+"""The frame loop: decode | seed -> dream -> settle | finish and encode, in three threads.
+
+Decoding and encoding run beside the dreaming with bounded queues between them, so memory does not grow with
+the length of the video and the accelerator never waits for a file. The first failure of any stage stops the
+others and is the one that is raised.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from dreamvid.errors import EngineError
+from dreamvid.pipelines.finish import Finish
+from dreamvid.types import RGB, Carry, Frame, Seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dreamvid.types import Dreamer, FrameSource, FrameWriter, Stabilizer
+
+T = TypeVar("T")
+
+_QUEUE_FRAMES = 3
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Dreamed:
+    """What the loop tells after each dreamed frame; pictures are at the dreamed size."""
+
+    index: int
+    source: RGB
+    dreamed: RGB
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did: frames, wall seconds, and seconds by stage (stages overlap)."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
+    dream_rms: float = 0.0
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count time towards a stage."""
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
+
+
+class IndependentFrames:
+    """The stabilizer that carries nothing: each frame is dreamed alone."""
+
+    def seed(self, frame: Frame, carry: Carry | None) -> Seed:  # noqa: ARG002  part of the protocol
+        """Start from the bare frame."""
+        return Seed()
+
+    def settle(self, frame: Frame, dreamed: RGB, carry: Carry | None) -> RGB:  # noqa: ARG002  the same
+        """Keep the dream as it is."""
+        return dreamed
+
+
+class _StoppedError(Exception):
+    """Another stage failed; this one has nothing more to do."""
+
+
+class _Line(Generic[T]):
+    """A bounded queue that lets go when the run is stopped."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._queue: queue.Queue[T | None] = queue.Queue(_QUEUE_FRAMES)
+        self._stop = stop
+
+    def put(self, item: T | None) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return
+        raise _StoppedError
+
+    def __iter__(self) -> Iterator[T]:
+        while not self._stop.is_set():
+            try:
+                item = self._queue.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            yield item
+        raise _StoppedError
+
+
+class _Stages:
+    """Threads that share one stop signal; the first error wins."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._errors: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Run ``work`` in a thread of that name."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001  handed to the main thread, whatever it is
+                self.fail(error)
+
+        thread = threading.Thread(target=guarded, name=f"dreamvid-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def fail(self, error: BaseException) -> None:
+        """Note an error and stop everything."""
+        with self._lock:
+            if not isinstance(error, _StoppedError):
+                self._errors.append(error)
+            self.stop.set()
+
+    def join(self) -> None:
+        """Wait for all threads, then raise the first error, if any."""
+        for thread in self._threads:
+            thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+
+def dream_video(
+    source: FrameSource,
+    dreamer: Dreamer,
+    stabilizer: Stabilizer,
+    writer: FrameWriter,
+    *,
+    finish: Finish | None = None,
+    on_frame: Callable[[Dreamed], None] | None = None,
+) -> RunReport:
+    """Dream every frame of ``source`` into ``writer``.
+
+    The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry`. ``on_frame`` is called
+    in the calling thread after each dreamed frame.
+
+    Raises
+    ------
+    DreamvidError
+        The first failure of any stage; the writer has then removed what it wrote.
+    """
+    finish = finish or Finish()
+    report = RunReport()
+    started = time.perf_counter()
+    with writer:
+        stages = _Stages()
+        decoded: _Line[tuple[Frame, RGB]] = _Line(stages.stop)
+        dreamed: _Line[tuple[Frame, RGB, RGB]] = _Line(stages.stop)
+        stages.start("decode", lambda: _decode(source, finish, decoded, report))
+        stages.start("encode", lambda: _encode(writer, finish, dreamed, report))
+        try:
+            _dream(
+                decoded,
+                dreamed,
+                dreamer=dreamer,
+                stabilizer=stabilizer,
+                report=report,
+                on_frame=on_frame,
+            )
+        except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
+            stages.fail(error)
+        stages.join()
+        closing = time.perf_counter()
+    report.add("close", time.perf_counter() - closing)
+    report.seconds = time.perf_counter() - started
+    report.dream_rms = float(np.sqrt(report.dream_rms / report.frames)) if report.frames else 0.0
+    return report
+
+
+def _decode(source: FrameSource, finish: Finish, out: _Line[tuple[Frame, RGB]], report: RunReport) -> None:
+    before = time.perf_counter()
+    for frame in source:
+        prepared = finish.prepare(frame.rgb)
+        report.add("decode", time.perf_counter() - before)
+        out.put((frame, prepared))
+        before = time.perf_counter()
+    out.put(None)
+
+
+def _dream(
+    frames: _Line[tuple[Frame, RGB]],
+    out: _Line[tuple[Frame, RGB, RGB]],
+    *,
+    dreamer: Dreamer,
+    stabilizer: Stabilizer,
+    report: RunReport,
+    on_frame: Callable[[Dreamed], None] | None,
+) -> None:
+    carry: Carry | None = None
+    for frame, prepared in frames:
+        seen = replace(frame, rgb=prepared)
+        seed = stabilizer.seed(seen, carry)
+        before = time.perf_counter()
+        raw = dreamer.dream(
+            prepared,
+            detail=seed.detail,
+            steps=seed.steps,
+            frame_index=None if seed.detail is None else frame.index,
+        )
+        report.add("dream", time.perf_counter() - before)
+        if not np.isfinite(raw).all():
+            raise EngineError(f"frame {frame.index} came out as no picture; try --precision float32")
+        settled = stabilizer.settle(seen, raw, carry)
+        carry = Carry(source=prepared, dreamed=settled)
+        report.frames += 1
+        report.dream_rms += float(np.mean(np.square(settled - prepared)))
+        out.put((frame, prepared, settled))
+        if on_frame is not None:
+            on_frame(Dreamed(frame.index, prepared, settled))
+    out.put(None)
+
+
+def _encode(
+    writer: FrameWriter, finish: Finish, frames: _Line[tuple[Frame, RGB, RGB]], report: RunReport
+) -> None:
+    for frame, prepared, settled in frames:
+        before = time.perf_counter()
+        writer.write(replace(frame, rgb=finish.apply(frame.rgb, prepared, settled)))
+        report.add("encode", time.perf_counter() - before)

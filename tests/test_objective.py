@@ -1,0 +1,95 @@
+"""The objective algebra and its text form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dreamvid.errors import ObjectiveError
+from dreamvid.objective import Objective, Term, channel, class_logit, guide, layer, neuron, parse
+
+
+def test_the_algebra_adds_subtracts_and_scales() -> None:
+    objective = 0.5 * layer("mixed3") + channel("mixed4", 35) - neuron("mixed4", 7, x=0.25, y=1.0) * 2
+    assert str(objective) == "mixed3:0.5, mixed4#35, mixed4#7@0.25/1:-2"
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("mixed3", Term("layer", "mixed3")),
+        ("mixed4:0.5", Term("layer", "mixed4", weight=0.5)),
+        ("mixed4#35", Term("channel", "mixed4", channel=35)),
+        ("mixed4#35@0.5/0.25", Term("neuron", "mixed4", channel=35, at=(0.5, 0.25))),
+        ("mean(mixed3)", Term("layer", "mixed3", reduce="mean")),
+        ("mean(mixed3)#4:2", Term("channel", "mixed3", channel=4, reduce="mean", weight=2.0)),
+        ("mean(mixed3#4)", Term("channel", "mixed3", channel=4, reduce="mean")),
+        ("class:tabby", Term("class", label="tabby", reduce="mean")),
+        ("class:281:-0.5", Term("class", label="281", reduce="mean", weight=-0.5)),
+        ("guide:a b.jpg@mixed3", Term("guide", "mixed3", guide="a b.jpg")),
+        ("guide:C:\\me@home.jpg@mixed3:0.5", Term("guide", "mixed3", guide="C:\\me@home.jpg", weight=0.5)),
+        ("outer/inner.conv", Term("layer", "outer/inner.conv")),
+    ],
+)
+def test_each_kind_of_term_is_read(text: str, term: Term) -> None:
+    assert parse(text).terms == (term,)
+
+
+def test_a_comma_is_a_sum() -> None:
+    assert parse("mixed3, mixed4:-1") == layer("mixed3") - layer("mixed4")
+
+
+def test_a_class_by_index_or_name() -> None:
+    assert class_logit(281) == parse("class:281")
+
+
+def test_a_guide_may_be_an_array() -> None:
+    picture = np.zeros((4, 4, 3), np.float32)
+    assert guide(picture, "mixed3").terms[0].guide_image is picture
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        ",",
+        "mixed3,",
+        "mean(mixed3",
+        "mixed3)",
+        "mixed3#",
+        "mixed3#x",
+        "mixed3#1@2/0",
+        "mixed3#1@./.",
+        "class:",
+        "guide:x.jpg",
+        "guide:@mixed3",
+        "mixed3:1e999",
+        "a," * 100 + "a",
+    ],
+)
+def test_what_cannot_be_read_is_one_line(text: str) -> None:
+    with pytest.raises(ObjectiveError, match="objective") as caught:
+        parse(text)
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Term,
+            kind=st.just("channel"),
+            layer=st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True),
+            channel=st.integers(0, 999),
+            reduce=st.sampled_from(["mean", "mean-square"]),
+            weight=st.integers(-50, 50).map(lambda n: n / 4),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_text_form_reads_back(terms: list[Term]) -> None:
+    objective = Objective(tuple(terms))
+    assert parse(str(objective)) == objective
