@@ -53,21 +53,8 @@ def test_a_guide_may_be_an_array() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        " ",
-        ",",
-        "mixed3,",
-        "mean(mixed3",
-        "mixed3)",
-        "mixed3#",
-        "mixed3#x",
-        "mixed3#1@2/0",
-        "mixed3#1@./.",
-        "class:",
-        "guide:x.jpg",
-        "guide:@mixed3",
-        "mixed3:1e999",
-        "a," * 100 + "a",
+        *("", " ", ",", "mixed3,", "mean(mixed3", "mixed3)", "mixed3#", "mixed3#x", "mixed3#1@2/0"),
+        *("mixed3#1@./.", "class:", "guide:x.jpg", "guide:@mixed3", "mixed3:1e999", "a," * 100 + "a"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(text: str) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dreamvid.cli.options import Common, dreaming_command
 from dreamvid.cli.session import session
-
-if TYPE_CHECKING:
-    from dreamvid.preset import Preset
+from dreamvid.preset import Preset
 
 
 @dreaming_command(video=True)

@@ -11,6 +11,11 @@ import typer
 
 from dreamvid.preset import Preset
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dreamvid.engine.models import LayerInfo
+
 app = typer.Typer(help="Look at networks and their layers.", no_args_is_help=True)
 
 
@@ -19,17 +24,16 @@ def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print J
     """List the networks that have a name."""
     from dreamvid.engine.registry import known_models
 
-    entries = known_models()
+    rows = [(e.name, e.objective, _weights(e.megabytes), e.summary) for e in known_models()]
+    header = ("name", "objective", "weights", "summary")
     if as_json:
-        rows = [
-            {"name": e.name, "objective": e.objective, "source": e.source, "about": e.about} for e in entries
-        ]
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
         return
-    _table(
-        ("name", "dreams well at", "weights", "about"),
-        [(e.name, e.objective, e.source, e.about) for e in entries],
-    )
+    _table(header, rows)
+
+
+def _weights(megabytes: int) -> str:
+    return f"{megabytes} MB download" if megabytes else "in the package"
 
 
 @app.command("layers")

@@ -1,0 +1,151 @@
+"""The command line: exit codes, one-line errors, and nothing heavy before it is needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dreamvid._version import __version__
+from dreamvid.cli import main as main_module
+from dreamvid.cli.main import app, explain, main
+from dreamvid.cli.options import FLAGS
+from dreamvid.errors import ReadError
+from dreamvid.preset import field_paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*arguments: str | Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, captured.out, captured.err
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version", capsys=capsys) == (0, f"dreamvid {__version__}\n", "")
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys=capsys)
+    assert code == 0
+    assert "video" in out
+
+
+@pytest.mark.parametrize("command", ["video", "image", "demo", "doctor", "models"])
+def test_every_command_has_a_help_text(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(command, "--help", capsys=capsys)
+    assert code == 0
+    assert "Usage" in out
+
+
+def test_help_loads_neither_tensorflow_nor_media_libraries() -> None:
+    script = (
+        "import sys\n"
+        "from dreamvid.cli.main import main\n"
+        "try:\n    main(['video', '--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "print([m for m in ('tensorflow', 'keras', 'cv2', 'av', 'imageio') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_flag_is_a_field_with_its_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    _, out, _ = run("video", "--help", capsys=capsys)
+    fields = field_paths()
+    for flag, path in FLAGS.items():
+        assert flag in out
+        assert fields[path].description in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["video"], ["vidoe", "x.mp4"], ["video", "x.mp4", "--no-such-option"], ["models", "layers"], ["image"]],
+)
+def test_usage_errors_exit_2_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(*arguments, capsys=capsys)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert err.startswith("dreamvid: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--steps", "0"], "ascent.steps"),
+        (["--steps", "many"], "ascent.steps"),
+        (["--codec", "divx"], "output.codec"),
+        (["--fps", "0"], "output.fps"),
+        (["--set", "ascent.stpes=3"], "did you mean 'ascent.steps'"),
+        (["--set", "ascent.steps"], "PATH=VALUE"),
+        (["--objective", "mean(mixed3"], "cannot be read"),
+        (["--threads", "none"], "--threads"),
+        (["--progress", "loud"], "--progress"),
+        (["--strength", "nan"], "look.strength"),
+    ],
+)
+def test_values_out_of_range_exit_1_in_one_line(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run("video", "x.mp4", *arguments, capsys=capsys)
+    assert code == 1
+    assert says in err
+    assert len(err.splitlines()) == 1
+
+
+def test_an_error_is_one_line_even_if_its_message_is_not() -> None:
+    assert explain(ReadError("two\nlines")) == "two lines"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ImportError("libGL.so.1: cannot open shared object file"), "opencv-python-headless"),
+        (ImportError("No module named 'av'"), "reinstall"),
+        (MemoryError(), "out of memory"),
+        (OSError(28, "No space left on device", "x.mp4"), "x.mp4: No space left"),
+        (RuntimeError("boom"), "--traceback"),
+    ],
+)
+def test_other_errors_are_explained(error: Exception, says: str) -> None:
+    assert says in explain(error)
+
+
+def test_an_interrupted_run_exits_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_module, "app", interrupt)
+    code, _, err = run("video", "x.mp4", capsys=capsys)
+    assert code == 130
+    assert "interrupted" in err
+
+
+def test_a_traceback_only_when_asked_for(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.mp4"
+    with pytest.raises(ReadError):
+        main(["video", str(missing), "--traceback"])
+
+
+def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run("models", "list", "--json", capsys=capsys)
+    assert code == 0
+    names = [entry["name"] for entry in json.loads(out)]
+    assert names[0] == "dreamnet"
+    assert {"inceptionv3", "vgg16", "resnet50v2"} <= set(names)
+
+
+def test_the_app_has_the_commands_of_the_guide() -> None:
+    assert {command.name for command in app.registered_commands} == {"video", "image", "demo", "doctor"}
