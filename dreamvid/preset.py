@@ -239,7 +239,7 @@ class OutputSettings(Section):
     depth: Literal["auto", "8", "10"] = Field(
         "auto", description="Bits per channel of the output; auto is 8.", json_schema_extra=unit("bit")
     )
-    audio: bool = Field(True, description="Keep the source's sound.")
+    audio: bool = Field(True, description="Keep the source's sound; --no-audio leaves it out.")
 
 
 class RunSettings(Section):
@@ -273,10 +273,10 @@ class Preset(Section):
 
     model: ModelSettings = ModelSettings()
     objective: str = Field(
-        "mixed4",
+        "auto",
         min_length=1,
         max_length=4096,
-        description="What to enhance: LAYER, LAYER#CHANNEL, LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, "
+        description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, "
         "guide:FILE@LAYER; commas add, :WEIGHT weighs, a negative weight repels.",
     )
     octaves: OctaveSettings = OctaveSettings()
@@ -289,6 +289,8 @@ class Preset(Section):
     @field_validator("objective")
     @classmethod
     def _parses(cls, value: str) -> str:
+        if value == "auto":
+            return value
         try:
             objectives.parse(value)
         except SettingsError as error:

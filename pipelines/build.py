@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dreamvid.engine.dreamer import DreamEngine
+    from dreamvid.engine.models import Network
     from dreamvid.objective import Objective
     from dreamvid.pipelines.machine import Machine
     from dreamvid.preset import Preset
@@ -47,15 +48,17 @@ def build_dreamer(
     from dreamvid.engine import models, precision, runtime
     from dreamvid.engine.dreamer import DreamEngine
 
-    objective = objective or objectives.parse(preset.objective)
-    guides = read_guides(objective)
+    if objective is None and preset.objective != "auto":
+        objective = objectives.parse(preset.objective)
+    guides = {} if objective is None else read_guides(objective)
     device = runtime.configure(device=machine.device, threads=machine.threads)
     network = models.load_network(
         preset.model,
-        with_classes=any(term.kind == "class" for term in objective.terms),
+        with_classes=objective is not None and any(term.kind == "class" for term in objective.terms),
         trust=machine.trust_model,
         notify=notify,
     )
+    objective = objective or _best_objective(network)
     chosen = precision.resolve(network, objective, preset.run.precision, device)
     engine = DreamEngine(
         network,
@@ -69,9 +72,20 @@ def build_dreamer(
     )
 
     def resolved(size: Size) -> dict[str, object]:
-        return {"precision": chosen, "device": device.name, "plan": engine.plan_for(size)}
+        return {"objective": str(objective), "precision": chosen, "device": device.name, "plan": engine.plan_for(size)}
 
     return Built(engine, resolved, _files(preset, objective))
+
+
+def _best_objective(network: Network) -> Objective:
+    """Return what a network dreams best: as registered, else a layer about two thirds down."""
+    from dreamvid.engine.registry import known_models  # noqa: PLC0415  the engine loads only to dream
+
+    for entry in known_models():
+        if entry.name == network.name:
+            return objectives.parse(entry.objective)
+    depth = max(layer.depth for layer in network.layers) * 2 // 3
+    return objectives.layer([layer.name for layer in network.layers if layer.depth <= depth][-1])
 
 
 def read_guides(objective: Objective) -> dict[str, RGB]:

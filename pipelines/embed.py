@@ -40,7 +40,8 @@ def fingerprint(path: Path) -> str:
 def portable_settings(preset: Preset) -> dict[str, Any]:
     """Return the preset as plain JSON values, with base names in place of paths."""
     data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
-    data["objective"] = str(_portable_objective(parse(preset.objective)))
+    if preset.objective != "auto":
+        data["objective"] = str(_portable_objective(parse(preset.objective)))
     model = data["model"]
     if "weights" in model:
         model["weights"] = Path(model["weights"]).name

@@ -52,7 +52,7 @@ def list_layers(
     from dreamvid.engine.models import load_network
 
     settings = Preset.build({"model": {"name": model, "weights": weights}}).model
-    network = load_network(settings, trust=trust_model, architecture_only=weights is None)
+    network = load_network(settings, trust=trust_model, seed_weights=weights is None)
     if as_json:
         typer.echo(json.dumps([_facts(layer) for layer in network.layers], indent=2))
         return

@@ -118,11 +118,13 @@ def _parameter_name(flag: str) -> str:
 def _setting_parameter(flag: str, path: str) -> inspect.Parameter:
     info = field_paths()[path]
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    unit = f" [{extra['unit']}]" if "unit" in extra else ""
-    default = "" if info.default is None else f" (default {info.default})"
+    facts = [str(extra["unit"])] if "unit" in extra else []
+    if info.default is not None:
+        facts.append(f"default {info.default}")
+    note = f" ({', '.join(facts)})" if facts else ""
     option = typer.Option(
         flag,
-        help=f"{info.description}{unit}{default}",
+        help=f"{info.description}{note}",
         metavar=_metavar(info.annotation),
         rich_help_panel=_PANELS[path.split(".", maxsplit=1)[0]],
         show_default=False,
@@ -149,7 +151,7 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
     def flag(name: str, *flags: str, text: str) -> inspect.Parameter:
-        option = typer.Option(*flags, help=text, rich_help_panel="The run")
+        option = typer.Option(*flags, help=text, metavar="", rich_help_panel="The run")
         return _parameter(name, Annotated[bool, option], default=False)
 
     def value(name: str, flag_name: str, metavar: str, text: str) -> inspect.Parameter:
@@ -165,7 +167,7 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
     parameters = [_parameter("assignments", Annotated[list[str] | None, assignments], None)]
     if video:
         text = field_paths()["output.audio"].description
-        option = typer.Option("--no-audio", help=f"Do not: {text}", rich_help_panel="Input and output")
+        option = typer.Option("--no-audio", help=text, metavar="", rich_help_panel="Input and output")
         parameters += [
             _parameter("no_audio", Annotated[bool, option], default=False),
             flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn."),
