@@ -1,0 +1,177 @@
+"""A network as a function of the picture, for use inside ``tf.function`` and ``tf.GradientTape``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.engine.runtime import tf
+from dreamvid.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dreamvid.engine.geometry import Geometry
+    from dreamvid.engine.graph import Graph, Node
+    from dreamvid.engine.inputs import InputMap
+    from dreamvid.types import Size
+
+_KEEP_FLOAT32 = frozenset({"Rescaling", "Normalization"})
+"""Layers that see pixel values, which 8 bits of mantissa would coarsen."""
+
+_PICTURE_RANK = 4
+
+_FLOAT16_PEAK = 64.0
+"""Largest upstream gradient in float16: leaves 1000 times headroom below 65504."""
+
+
+class Extractor:
+    """The part of a network that some outputs need.
+
+    Calling it takes float32 RGB ``[N, H, W, 3]`` in [0, 1] and returns one float32 tensor
+    ``[N, h, w, C]`` for each of ``outputs``, in their order; the network computes in ``precision`` between.
+    It holds no state that a call changes and makes no ``tf.function`` of its own. Sizes may differ from call
+    to call unless ``fixed_size`` is set. In float16 the gradient is scaled so that it neither vanishes nor
+    overflows on its way, and scaled back.
+
+    ``stride`` and ``receptive_field`` (px, theoretical, whole-picture pooling not counted) are those of the
+    deepest output. ``margin`` px added at the bottom and at the right give every pixel of the frame
+    gradient, whatever its size. Pictures smaller than ``min_size``, or no multiple of ``multiple``, are
+    continued by their mirror image inside.
+    """
+
+    outputs: tuple[str, ...]
+    stride: int
+    receptive_field: int
+    margin: int
+    min_size: int
+    multiple: int
+    fixed_size: Size | None
+    precision: str
+
+    def __init__(
+        self,
+        graph: Graph,
+        outputs: tuple[str, ...],
+        *,
+        input_map: InputMap,
+        geometry: Geometry,
+        precision: str = "float32",
+        fixed_size: Size | None = None,
+    ) -> None:
+        self.outputs = outputs
+        self.precision = precision
+        self.fixed_size = fixed_size
+        self.stride = geometry.stride
+        self.receptive_field = geometry.receptive_field
+        self.margin = geometry.margin
+        self.min_size = geometry.min_size
+        self.multiple = geometry.multiple
+        self._input_map = input_map
+        self._graph = graph
+        built: dict[int, Any] = {}
+        self._calls = {node.name: materialize(node, precision, built) for node in graph.nodes}
+
+    def __call__(self, rgb: Any) -> tuple[Any, ...]:
+        """Return the outputs for float32 ``[N, H, W, 3]`` in [0, 1]."""
+        return self.run(self._input_map(rgb))
+
+    def run(self, values: Any) -> tuple[Any, ...]:
+        """Return the outputs for what the network itself sees: float32 ``[N, H, W, C]`` in its own range."""
+        values = self._fit(values)
+        if self.precision == "float16":
+            return tuple(_scaled(self._forward)(values))
+        return self._forward(values)
+
+    def _forward(self, values: Any) -> tuple[Any, ...]:
+        results = (tf.cast(x, tf.float32) for x in self._graph.run(self._calls, values))
+        return tuple(x if len(x.shape) == _PICTURE_RANK else x[:, None, None, :] for x in results)
+
+    def _fit(self, values: Any) -> Any:
+        if self.fixed_size is not None:
+            return values
+        for axis in (1, 2):
+            values = self._fit_axis(values, axis)
+        return values
+
+    def _fit_axis(self, values: Any, axis: int) -> Any:
+        size = values.shape[axis]
+        if size is None:
+            if self.multiple == 1 and self.min_size == 1:
+                return values
+            size = tf.shape(values)[axis]
+            wanted = tf.maximum(-(-size // self.multiple) * self.multiple, self.min_size)
+            return tf.gather(values, _mirrored(size, wanted), axis=axis)
+        wanted = max(-(-size // self.multiple) * self.multiple, self.min_size)
+        return values if wanted == size else tf.gather(values, _mirrored(size, wanted), axis=axis)
+
+
+def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
+    """Return a callable for the node: its own layer where that will do, else one built anew.
+
+    ``built`` keeps layers that are shared by several nodes.
+    """
+    if not node.is_layer:
+        return node.operation
+    policy = "float32" if node.kind in _KEEP_FLOAT32 else precision
+    changed = node.config is not None or node.weights is not None
+    if not changed and node.operation.dtype_policy.name == policy and not node.operation.losses:
+        node.operation.trainable = False
+        return node.operation
+    key = id(node.operation)
+    if changed or key not in built:
+        layer = _rebuild(node, policy)
+        if changed:
+            return layer
+        built[key] = layer
+    return built[key]
+
+
+def _rebuild(node: Node, policy: str) -> Any:
+    config = node.settings() | {"dtype": policy, "trainable": False}
+    config.pop("activity_regularizer", None)
+    try:
+        make: Any = node.layer_class or type(node.operation)
+        layer = make.from_config(config)
+        build = node.build or node.operation.get_build_config()
+        if build:
+            layer.build_from_config(build)
+        arrays = node.arrays()
+        if arrays:
+            layer.set_weights(arrays)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"layer '{node.name}' ({node.kind}) cannot be rebuilt in {policy}: {reason}"
+        ) from error
+    return layer
+
+
+def _mirrored(size: Any, wanted: Any) -> Any:
+    """Return indices 0..wanted-1 folded back into 0..size-1 at both ends."""
+    position = tf.range(wanted) % (2 * size)
+    return tf.minimum(position, 2 * size - 1 - position)
+
+
+def _scaled(forward: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any], Any]:
+    """Return ``forward`` with a gradient that travels at a scale fit for float16.
+
+    Loss scaling (Micikevicius et al. 2018, "Mixed Precision Training"), its factor chosen from the upstream
+    gradient itself: the largest entry becomes 64 on the way and the factor is divided out at the end.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow is untyped
+    def call(values: Any) -> tuple[Any, Callable[..., Any]]:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(values)
+            results = forward(values)
+
+        def backward(*upstream: Any, variables: Any = None) -> Any:
+            peak = tf.reduce_max(tf.stack([tf.reduce_max(tf.abs(g)) for g in upstream]))
+            scale = _FLOAT16_PEAK / tf.maximum(peak, 1e-30)
+            gradient = tape.gradient(results, values, output_gradients=[g * scale for g in upstream])
+            gradient = tf.where(tf.math.is_finite(gradient), gradient, 0.0) / scale
+            return (gradient, [None] * len(variables)) if variables is not None else gradient
+
+        return results, backward
+
+    return call  # type: ignore[no-any-return]  # TensorFlow is untyped
