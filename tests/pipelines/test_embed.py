@@ -1,0 +1,62 @@
+"""What is embedded: settings that read back, fingerprints, and never a path."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from dreamvid._version import __version__
+from dreamvid.pipelines.embed import fingerprint, settings_json
+from dreamvid.preset import Preset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def embedded(preset: Preset, folder: Path) -> dict[str, object]:
+    source = folder / "clip.mp4"
+    source.write_bytes(b"frames")
+    text = settings_json(preset, source=source, resolved={"precision": "float32"}, files={})
+    value = json.loads(text)
+    assert isinstance(value, dict)
+    assert str(folder) not in text
+    return value
+
+
+def test_the_embedded_settings_read_back(tmp_path: Path) -> None:
+    preset = Preset.build(
+        {"objective": "mixed3:0.5, class:tabby", "octaves": 3, "output": {"fps": "24000/1001"}}
+    )
+    value = embedded(preset, tmp_path)
+    assert Preset.model_validate(value["settings"]) == preset
+    assert value["version"] == __version__
+    assert value["resolved"] == {"precision": "float32"}
+
+
+def test_paths_become_base_names(tmp_path: Path) -> None:
+    preset = Preset.build(
+        {
+            "model": {"name": str(tmp_path / "my.keras"), "weights": tmp_path / "w.h5"},
+            "objective": f"guide:{tmp_path}/g.jpg@mixed3",
+        }
+    )
+    settings = embedded(preset, tmp_path)["settings"]
+    assert isinstance(settings, dict)
+    assert settings["model"]["name"] == "my.keras"
+    assert settings["model"]["weights"] == "w.h5"
+    assert settings["objective"] == "guide:g.jpg@mixed3"
+
+
+def test_a_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    one, same, other = (tmp_path / name for name in ("a", "b", "c"))
+    one.write_bytes(b"x" * 3_000_000)
+    same.write_bytes(b"x" * 3_000_000)
+    other.write_bytes(b"x" * 2_999_999 + b"y")
+    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+
+
+def test_a_folder_has_one_fingerprint_for_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"one")
+    before = fingerprint(tmp_path)
+    (tmp_path / "1.png").rename(tmp_path / "2.png")
+    assert fingerprint(tmp_path) != before
