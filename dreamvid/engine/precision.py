@@ -1,0 +1,262 @@
+"""Chooses the network's number format by timing one gradient step of each, here and now.
+
+A format is chosen over float32 only where it is at least a tenth faster and its gradient points the same way:
+a cosine of 0.95 or more. The answer is kept in the user's cache folder, by machine, versions and network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import platformdirs
+
+from dreamvid._version import __version__
+from dreamvid.engine.heads import LOGITS
+from dreamvid.engine.runtime import DeviceInfo, devices, quiet_stderr, tf, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dreamvid.engine.models import Network
+    from dreamvid.objective import Objective
+    from dreamvid.preset import PrecisionChoice
+    from dreamvid.types import Size
+
+MIN_COSINE = 0.95
+MIN_SPEEDUP = 1.1
+_FORMATS = ("bfloat16", "float16")
+_SIDE = 256
+_REPEATS = 3
+_FIELDS = {"precision", "seconds", "cosine", "note"}
+
+
+@dataclass(frozen=True)
+class FormatReport:
+    """One format: seconds of a gradient step, cosine of its gradient with float32's, and what was made of it.
+
+    Both numbers are None where the format was given up before, because even one convolution is slow in it.
+    """
+
+    precision: str
+    seconds: float | None
+    cosine: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class PrecisionChoiceReport:
+    """What was chosen and why; ``cached`` where an earlier run measured it."""
+
+    chosen: str
+    formats: tuple[FormatReport, ...]
+    device: str
+    cached: bool
+
+
+def resolve(network: Network, objective: Objective, choice: PrecisionChoice, device: DeviceInfo) -> str:
+    """Return the format for this objective: as told, or measured for ``auto``."""
+    if choice != "auto":
+        return choice
+    return choose(network, needed_outputs(objective), device=device).chosen
+
+
+def needed_outputs(objective: Objective) -> tuple[str, ...]:
+    """Return the layers that an objective looks at, each once; class terms look at the logits."""
+    names = (LOGITS if term.kind == "class" else term.layer for term in objective.terms)
+    return tuple(dict.fromkeys(names))
+
+
+def choose(
+    network: Network, outputs: Sequence[str], *, device: DeviceInfo | None = None, cache: Path | None = None
+) -> PrecisionChoiceReport:
+    """Return the fastest format whose gradient can be trusted, measured or remembered.
+
+    ``cache`` is the JSON file of earlier answers; by default in the user's cache folder. One that cannot be
+    read or written is done without.
+    """
+    device = device or devices()[-1]
+    cache = cache or Path(platformdirs.user_cache_dir("dreamvid", appauthor=False)) / "precision.json"
+    key = _key(network, outputs, device)
+    remembered = _from_json(_read(cache).get(key), device)
+    if remembered is not None:
+        return remembered
+    with tf.device(device.device), quiet_stderr():
+        formats = _measure(network, outputs)
+    report = PrecisionChoiceReport(_decide(formats), formats, device.name, cached=False)
+    _remember(cache, key, report)
+    return report
+
+
+def diagnose(network: Network, outputs: Sequence[str], device: DeviceInfo) -> dict[str, Any]:
+    """Return, for ``dreamvid doctor``: versions, devices, and the precision with its measurements."""
+    report = choose(network, outputs, device=device)
+    return {
+        **versions(),
+        "devices": [f"{found.kind}: {found.name}" for found in devices()],
+        "device": f"{device.kind}: {device.name}",
+        "xla": device.xla,
+        "precision": report.chosen,
+        "precision_measured": "earlier (cached)" if report.cached else "now",
+        "precision_formats": {item.precision: _line(item) for item in report.formats},
+    }
+
+
+def _line(item: FormatReport) -> str:
+    if item.seconds is None or item.cosine is None:
+        return item.note
+    return f"{item.seconds * 1000.0:.1f} ms a step, gradient cosine {item.cosine:.4f}, {item.note}"
+
+
+def _decide(formats: Sequence[FormatReport]) -> str:
+    base = next(item.seconds for item in formats if item.precision == "float32")
+    assert base is not None
+    best, least = "float32", base / MIN_SPEEDUP
+    for item in formats:
+        if item.seconds is None or item.cosine is None or item.precision == "float32":
+            continue
+        if item.cosine >= MIN_COSINE and item.seconds <= least:
+            best, least = item.precision, item.seconds
+    return best
+
+
+def _measure(network: Network, outputs: Sequence[str]) -> tuple[FormatReport, ...]:
+    extractor = network.extractor(outputs)
+    picture = _picture(extractor.fixed_size, max(_SIDE, extractor.min_size))
+    base, truth = _step(extractor, picture, limit=math.inf)
+    assert base is not None
+    found = [FormatReport("float32", base, 1.0, "the reference")]
+    one = _convolution("float32")
+    for precision in _FORMATS:
+        if _convolution(precision) > one:
+            found.append(FormatReport(precision, None, None, "slower than float32 in a single convolution"))
+            continue
+        try:
+            seconds, gradient = _step(network.extractor(outputs, precision=precision), picture, limit=base)
+        except tf.errors.OpError:
+            found.append(FormatReport(precision, None, None, "not possible on this device"))
+            continue
+        cosine = _cosine(gradient, truth)
+        found.append(FormatReport(precision, seconds, cosine, _verdict(base / seconds, cosine)))
+    return tuple(found)
+
+
+def _verdict(speedup: float, cosine: float) -> str:
+    if cosine < MIN_COSINE:
+        return f"{speedup:.2f} times as fast, but its gradient is off"
+    return f"{speedup:.2f} times as fast"
+
+
+def _picture(fixed: Size | None, side: int) -> Any:
+    """Return ``[1, H, W, 3]`` in [0, 1] with detail at all scales, the same every time."""
+    rng = np.random.default_rng(0)
+    height, width = fixed or (side, side)
+    total = sum(
+        tf.image.resize(rng.uniform(-1.0, 1.0, (1, 2**k, 2**k, 3)).astype(np.float32), (height, width)) / 2**k
+        for k in range(2, 8)
+    )
+    return tf.clip_by_value(0.5 + 0.8 * total, 0.0, 1.0)
+
+
+def _step(extractor: Any, picture: Any, *, limit: float) -> tuple[float, Any]:
+    """Return the seconds of one gradient step, the best of few, and the gradient; one try beyond ``limit``."""
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow is untyped
+    def ascend(rgb: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(rgb)
+            score = tf.add_n([tf.reduce_mean(tf.square(output)) for output in extractor(rgb)])
+        return tape.gradient(score, rgb)
+
+    gradient = ascend(picture).numpy()
+    best = math.inf
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        ascend(picture).numpy()
+        best = min(best, time.perf_counter() - start)
+        if best > limit:
+            break
+    return best, gradient
+
+
+def _convolution(precision: str) -> float:
+    """Return the seconds of one 3 x 3 convolution of 64 channels, infinite where it cannot be done."""
+    try:
+        value = tf.cast(tf.fill([1, 64, 64, 64], 0.5), precision)
+        kernel = tf.cast(tf.fill([3, 3, 64, 64], 0.01), precision)
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            tf.nn.conv2d(value, kernel, 1, "SAME").numpy()
+            times.append(time.perf_counter() - start)
+    except (tf.errors.OpError, TypeError):
+        return math.inf
+    return min(times[1:])
+
+
+def _cosine(first: Any, second: Any) -> float:
+    a, b = np.asarray(first, np.float64).ravel(), np.asarray(second, np.float64).ravel()
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / size if size > 0.0 and math.isfinite(size) else 0.0
+
+
+def _key(network: Network, outputs: Sequence[str], device: DeviceInfo) -> str:
+    facts = {
+        "device": device.name,
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "dreamvid": __version__,
+        "network": fingerprint(network),
+        "outputs": list(outputs),
+        **versions(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint(network: Network) -> str:
+    """Return a short digest of a network's structure and of some of each layer's weights."""
+    digest = hashlib.sha256(network.name.encode())
+    for node in network.loaded.graph.nodes:
+        digest.update(f"{node.name} {node.kind} {node.shapes}".encode())
+        for array in node.arrays()[:2]:
+            digest.update(np.ascontiguousarray(array.ravel()[:64]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(cache: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _from_json(data: Any, device: DeviceInfo) -> PrecisionChoiceReport | None:
+    try:
+        formats = tuple(FormatReport(**{name: item[name] for name in _FIELDS}) for item in data["formats"])
+        chosen = _decide(formats)
+    except (TypeError, KeyError, StopIteration, AssertionError):
+        return None
+    return PrecisionChoiceReport(chosen, formats, device.name, cached=True)
+
+
+def _remember(cache: Path, key: str, report: PrecisionChoiceReport) -> None:
+    """Add one answer to the file, atomically; a cache that cannot be written is no error."""
+    entries = _read(cache) | {key: {"formats": [asdict(item) for item in report.formats]}}
+    part = None
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        number, part = tempfile.mkstemp(dir=cache.parent, prefix=".precision", suffix=".part")
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            json.dump(entries, file, indent=1)
+        Path(part).replace(cache)
+    except OSError:
+        if part is not None:
+            Path(part).unlink(missing_ok=True)
