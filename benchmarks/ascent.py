@@ -41,6 +41,7 @@ BASE = Size(375, 500)
 FAST_BAR = 2.5
 FLOAT_BAR = 1.0
 _SAME_BAR = 0.99
+_BORDER = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,19 @@ def measure(folder: Path, *, rounds: int, steps: int) -> list[Figure]:
 
 
 def _same_hill(weights: Path, tutorial: TutorialDream) -> Figure:
-    """Return the cosine between what one step adds in the tutorial and in ours."""
+    """Return the cosine between what one step adds in the tutorial and in ours.
+
+    Border pixels are left out: the network's unpadded layers hardly see them, so the tutorial's gradient fades
+    there, while ours is given a margin to see them by.
+    """
     base = picture(BASE)
     theirs = tutorial.dream(base, 1, octaves=range(1)) - base
     ours = our_dreamer(weights, precision="float32", octaves=1, steps=1).dreamer.dream(base) - base
+    inner = (slice(_BORDER, -_BORDER),) * 2
+    theirs, ours = theirs[inner], ours[inner]
     cosine = float(np.vdot(theirs, ours) / (np.linalg.norm(theirs) * np.linalg.norm(ours)))
-    return Figure(PART, "same step: cosine, float32", cosine, "", "at least", _SAME_BAR)
+    note = f"{_BORDER} px of border left out"
+    return Figure(PART, "same step: cosine, float32", cosine, "", "at least", _SAME_BAR, note=note)
 
 
 def _race(
