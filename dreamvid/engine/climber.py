@@ -1,0 +1,136 @@
+"""All gradient steps of one octave in one compiled function."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dreamvid.engine import gradient as gradients
+from dreamvid.engine.runtime import tf
+from dreamvid.engine.treatment import penalty, treat
+from dreamvid.engine.windows import Grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dreamvid.engine.extractor import Extractor
+    from dreamvid.engine.objectives import BoundObjective
+    from dreamvid.preset import AscentSettings
+    from dreamvid.tiles import TilePlan
+    from dreamvid.types import RGB
+
+_PICTURE = (None, None, 3)
+
+
+class Climb(NamedTuple):
+    """What the compiled function is given.
+
+    ``start`` and ``source`` are pictures ``[H, W, 3]``; ``shifts`` ``[steps, 2]`` int32; ``weights``
+    ``[terms]``; ``rates`` ``[3]``: step size, total-variation and L2 weight; ``grid`` ``[11]`` int32.
+    """
+
+    start: Any
+    source: Any
+    shifts: Any
+    weights: Any
+    rates: Any
+    grid: Any
+
+
+class Climber:
+    """Compiled gradient ascent for one extractor and objective.
+
+    Sizes, tiles, number of steps, rolls, weights and step sizes are tensors, so one trace serves all of
+    them. With ``xla``, whose shapes are static, there is one trace for each :class:`TilePlan`.
+    """
+
+    def __init__(
+        self, extractor: Extractor, objective: BoundObjective, ascent: AscentSettings, *, xla: bool = False
+    ) -> None:
+        self.traces = 0
+        self._extractor = extractor
+        self._objective = objective
+        self._ascent = ascent
+        self._xla = xla
+        self._compiled = lru_cache(maxsize=64)(self._compile)
+        picture, weights, grid = (
+            tf.TensorSpec(_PICTURE),
+            tf.TensorSpec([None]),
+            tf.TensorSpec([None], tf.int32),
+        )
+        self._value = tf.function(self._trace_value, input_signature=[picture, weights, grid])
+
+    def run(
+        self,
+        plan: TilePlan,
+        start: RGB,
+        source: RGB,
+        *,
+        shifts: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        ascent: AscentSettings,
+    ) -> tuple[RGB, float]:
+        """Take one step for each of ``shifts``, from ``start`` on.
+
+        Returns
+        -------
+        The picture reached, and the largest share of a step's gradient that was no finite number.
+        """
+        rates = np.array([ascent.step_size, ascent.total_variation, ascent.l2], np.float32)
+        climb = Climb(start, source, shifts, weights, rates, Grid.of(plan).pack())
+        picture, broken = self._compiled(plan if self._xla else None)(climb)
+        return picture.numpy(), float(broken)
+
+    def score(self, plan: TilePlan, picture: RGB, weights: NDArray[np.float32]) -> float:
+        """Return the objective of a picture."""
+        return float(self._value(picture, weights, Grid.of(plan).pack()))
+
+    def _compile(self, plan: TilePlan | None) -> Any:
+        """Return the compiled function for one plan, or (None) for all."""
+        picture = tf.TensorSpec(_PICTURE if plan is None else (*plan.size, 3))
+        signature = Climb(
+            picture,
+            picture,
+            tf.TensorSpec([None, 2], tf.int32),
+            tf.TensorSpec([None]),
+            tf.TensorSpec([3]),
+            tf.TensorSpec([None], tf.int32),
+        )
+
+        def trace(climb: Climb) -> Any:
+            self.traces += 1
+            return self._steps(climb, Grid.unpack(climb.grid) if plan is None else Grid.of(plan))
+
+        return tf.function(trace, input_signature=[signature], jit_compile=self._xla or None)
+
+    def _steps(self, climb: Climb, grid: Grid) -> Any:
+        step_size, total_variation, l2 = tf.unstack(climb.rates)
+
+        def step(index: Any, picture: Any, broken: Any) -> Any:
+            raw = gradients.gradient(
+                picture,
+                climb.shifts[index],
+                climb.weights,
+                grid,
+                extractor=self._extractor,
+                objective=self._objective,
+            )
+            finite = tf.reduce_mean(tf.cast(tf.math.is_finite(raw), tf.float32))
+            pull = treat(raw, self._ascent) - penalty(picture - climb.source, total_variation, l2)
+            picture = tf.clip_by_value(picture + step_size * pull, 0.0, 1.0)
+            return index + 1, tf.ensure_shape(picture, climb.start.shape), tf.maximum(broken, 1.0 - finite)
+
+        _, picture, broken = tf.while_loop(
+            lambda index, *_: index < tf.shape(climb.shifts)[0],
+            step,
+            (tf.constant(0), climb.start, tf.constant(0.0)),
+            parallel_iterations=1,
+        )
+        return picture, broken
+
+    def _trace_value(self, picture: Any, weights: Any, grid: Any) -> Any:
+        return gradients.value(
+            picture, weights, Grid.unpack(grid), extractor=self._extractor, objective=self._objective
+        )

@@ -1,0 +1,259 @@
+"""Dreams a picture: gradient ascent through octaves, all steps of an octave in one compiled function.
+
+Only detail travels from octave to octave. Octave k starts from its own base, the source at that size plus the
+given detail at that size, and from what the octaves before have *changed*, enlarged::
+
+    base_k  = source_k + detail_k
+    start_k = base_k + enlarged(dream_(k-1) - base_(k-1))
+
+So a given detail keeps its low band in the coarse octaves and its high band in the fine ones, nothing is
+counted twice, and with no steps at all the dream is source + detail, exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from dreamvid.engine.climber import Climber
+from dreamvid.engine.objectives import BoundObjective
+from dreamvid.errors import EngineError, SettingsError
+from dreamvid.octaves import SMALLEST_SIDE, OctavePlan
+from dreamvid.resample import resize
+from dreamvid.tiles import BATCH_PIXELS, TilePlan
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from dreamvid.engine.models import Network
+    from dreamvid.objective import Objective
+    from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
+    from dreamvid.types import RGB
+
+_MEMORY = 1.5e9
+"""Bytes of activations that a window may take; what ``auto`` tiles by."""
+_BYTES_PER_FEATURE = 4.0
+"""Bytes that a gradient takes for each feature of each layer: measured 2.1 (ResNet) to 4.8 (VGG) in float32."""
+_GPU_BATCH_PIXELS = 16 * BATCH_PIXELS
+_WORST = 0.5
+"""Share of a gradient that may be no finite number before the dream is given up."""
+
+
+class DreamEngine:
+    """Implements :class:`dreamvid.types.Dreamer` for one network, objective and set of settings.
+
+    Everything is checked here, before the first picture. Compiling happens at the first one and takes a few
+    seconds; every size, number of steps and weight after it runs in the same compiled function, except with
+    ``xla`` (for GPUs), which compiles anew for each size.
+
+    Parameters
+    ----------
+    network
+        What dreams.
+    objective
+        What it ascends.
+    octaves, ascent, run
+        The settings of the same names.
+    guides
+        Guide images by the path that the objective names, RGB in [0, 1].
+    precision
+        ``float32``, ``bfloat16`` or ``float16``: what the network computes in. All else is float32.
+    xla
+        Whether TensorFlow's compiler XLA builds the function.
+
+    Raises
+    ------
+    ObjectiveError
+        For a layer, channel, class or guide image that there is none of.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        *,
+        octaves: OctaveSettings,
+        ascent: AscentSettings,
+        run: RunSettings,
+        guides: Mapping[str, RGB] | None = None,
+        precision: str = "float32",
+        xla: bool = False,
+    ) -> None:
+        self.precision = precision
+        self._octaves = octaves
+        self._ascent = ascent
+        self._run = run
+        self._objective = BoundObjective.bind(objective, network, guides or {}, precision=precision)
+        self._extractor = network.extractor(self._objective.outputs, precision=precision)
+        self._weights = self._objective.weights
+        self._budget = _budget(network, self._objective.outputs)
+        self._xla = xla
+        self._climber = Climber(self._extractor, self._objective, ascent, xla=xla)
+        self.plan_tiles = lru_cache(maxsize=256)(self._plan_tiles)
+
+    @property
+    def traces(self) -> int:
+        """How often the steps of an octave were traced: once, with ``xla`` once for each size."""
+        return self._climber.traces
+
+    def dream(
+        self,
+        image: RGB,
+        *,
+        detail: RGB | None = None,
+        steps: int | None = None,
+        frame_index: int | None = None,
+    ) -> RGB:
+        """Return the dreamed picture, same size and range.
+
+        Parameters
+        ----------
+        image
+            ``[H, W, 3]`` float32 in [0, 1].
+        detail
+            Added before the ascent, ``[H, W, 3]`` float32, signed; penalties count it as added detail.
+        steps
+            Gradient steps per octave; the settings' where None. With 0 the result is ``image + detail``.
+        frame_index
+            Varies the random rolls from frame to frame; None keeps them the same for every picture.
+
+        Raises
+        ------
+        EngineError
+            Where image or detail hold numbers that are not finite, or most of the gradient is not.
+        """
+        _check(image, "picture")
+        if detail is not None:
+            _check(detail, "carried detail", image.shape)
+        steps = self._ascent.steps if steps is None else steps
+        plan = self._plan_octaves(Size(*image.shape[:2]))
+        change: RGB | None = None
+        for octave, size in enumerate(plan.sizes):
+            source = resize(image, size)
+            base = source if detail is None else _clip(source + resize(detail, size))
+            start = base if change is None else _clip(base + resize(change, size))
+            shifts = rolls(self._run.seed, octave, steps, self._ascent.jitter, frame_index)
+            dreamed = self._climb(start, source, shifts) if steps else start
+            change = dreamed - base
+        return _clip(dreamed)
+
+    def score(self, image: RGB) -> float:
+        """Return the objective of a picture ``[H, W, 3]`` in [0, 1] at its full size, penalties left out."""
+        _check(image, "picture")
+        return self._climber.score(self.plan_tiles(Size(*image.shape[:2])), image, self._weights)
+
+    def plan_for(self, size: Size) -> list[dict[str, object]]:
+        """Return the octaves of a picture of this size, coarsest first, and how each is tiled.
+
+        Each has ``size`` and ``window`` (``WxH``), ``tiles`` (their number), ``batch`` and ``layout`` (words).
+        Ready for JSON; a pure function of size, settings and network.
+        """
+        plans = [self.plan_tiles(octave) for octave in self._plan_octaves(size).sizes]
+        return [
+            {
+                "size": str(plan.size),
+                "tiles": plan.count,
+                "window": str(plan.window),
+                "batch": plan.batch,
+                "layout": str(plan),
+            }
+            for plan in plans
+        ]
+
+    def vary(self, *, objective: Objective | None = None, ascent: AscentSettings | None = None) -> Self:
+        """Return an engine with other weights, steps or step settings that shares all that is compiled.
+
+        Raises
+        ------
+        SettingsError
+            Where the terms differ by more than their weights, or the ascent in what is compiled in
+            (``normalize``, ``smoothing``, ``laplacian``).
+        """
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        if objective is not None:
+            own = [replace(bound.term, weight=1.0) for bound in self._objective.terms]
+            if [replace(term, weight=1.0) for term in objective.terms] != own:
+                raise SettingsError("objective: only the weights of its terms may change within a scene")
+            other._weights = np.array([term.weight for term in objective.terms], np.float32)
+        if ascent is not None:
+            for name in ("normalize", "smoothing", "laplacian"):
+                if getattr(ascent, name) != getattr(self._ascent, name):
+                    raise SettingsError(f"ascent.{name}: must stay the same within a scene")
+            other._ascent = ascent
+        return other
+
+    def _plan_octaves(self, size: Size) -> OctavePlan:
+        smallest = max(SMALLEST_SIDE, 2 * self._extractor.stride, self._extractor.min_size)
+        return OctavePlan.build(size, self._octaves, smallest=smallest)
+
+    def _plan_tiles(self, size: Size) -> TilePlan:
+        extractor = self._extractor
+        return TilePlan.build(
+            size,
+            stride=extractor.stride,
+            receptive_field=extractor.receptive_field,
+            margin=extractor.margin,
+            fixed_size=extractor.fixed_size,
+            tile=self._run.tile,
+            budget=self._budget,
+            batch_pixels=_GPU_BATCH_PIXELS if self._xla else BATCH_PIXELS,
+        )
+
+    def _climb(self, start: RGB, source: RGB, shifts: NDArray[np.int32]) -> RGB:
+        """Run all steps of one octave; pictures are ``[h, w, 3]``."""
+        plan = self.plan_tiles(Size(*start.shape[:2]))
+        dreamed, broken = self._climber.run(
+            plan, start, source, shifts=shifts, weights=self._weights, ascent=self._ascent
+        )
+        if broken > _WORST:
+            raise EngineError(
+                f"{broken:.0%} of the gradient is no finite number in {self.precision}; use --precision float32"
+            )
+        return dreamed
+
+
+def rolls(
+    seed: int, octave: int, steps: int, jitter: int, frame_index: int | None = None
+) -> NDArray[np.int32]:
+    """Return the random rolls of an octave's steps, ``[steps, 2]`` int32 (y, x) in -jitter..jitter px.
+
+    A pure function of (seed, octave, step), and of the frame's index where one is given; more steps leave the
+    first ones as they were.
+    """
+    key = (octave, 0 if frame_index is None else frame_index + 1)
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
+    return generator.integers(-jitter, jitter, (steps, 2), dtype=np.int32, endpoint=True)
+
+
+def _budget(network: Network, outputs: tuple[str, ...]) -> int:
+    """Return how many pixels a window may have for its gradient to take about :data:`_MEMORY`."""
+    known = [layer.depth for layer in network.layers if layer.name in outputs]
+    deepest = max(known) if len(known) == len(outputs) else max(layer.depth for layer in network.layers)
+    features = sum(
+        info.channels / info.stride**2
+        for info in network.layers
+        if info.depth <= deepest and info.kind != "BatchNormalization"
+    )
+    return round(_MEMORY / (_BYTES_PER_FEATURE * max(features, 1.0)))
+
+
+def _check(image: RGB, what: str, shape: tuple[int, ...] | None = None) -> None:
+    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:  # noqa: PLR2004  height, width, RGB
+        raise EngineError(f"{what} has shape {image.shape}; RGB (height, width, 3) is needed")
+    if shape is not None and image.shape != shape:
+        raise EngineError(f"{what} has shape {image.shape}, the picture {shape}; they must be the same")
+    if image.dtype != np.float32:
+        raise EngineError(f"{what} is {image.dtype}; float32 in 0..1 is needed")
+    if not np.isfinite(image).all():
+        raise EngineError(f"{what} holds numbers that are not finite")
+
+
+def _clip(image: RGB) -> RGB:
+    return np.clip(image, 0.0, 1.0, out=np.empty_like(image))

@@ -1,0 +1,60 @@
+"""The gradient of an objective with respect to a whole picture, and its value, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.engine.runtime import tf
+from dreamvid.engine.windows import View, assemble
+
+if TYPE_CHECKING:
+    from dreamvid.engine.extractor import Extractor
+    from dreamvid.engine.objectives import BoundObjective
+    from dreamvid.engine.windows import Grid
+
+
+def gradient(
+    picture: Any, shift: Any, weights: Any, grid: Grid, *, extractor: Extractor, objective: BoundObjective
+) -> Any:
+    """Return the gradient ``[H, W, 3]`` float32 of the objective at a picture ``[H, W, 3]`` in [0, 1].
+
+    The picture is rolled by ``shift`` (``[2]`` int32: y, x), cut into windows, and rolled back. Each window's
+    objective sums over all that it sees and only its tile's gradient is kept, so that tiles join as if the
+    picture had been seen whole. One batch of windows is in memory at a time.
+    """
+
+    def batch_gradient(batch: Any) -> Any:
+        view = View(grid, shift, batch)
+        windows = view.take(picture)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(windows)
+            value = objective.value(extractor(windows), weights, view, inside=False)
+        return view.keep(tape.gradient(value, windows))
+
+    return assemble(_for_each_batch(grid, batch_gradient), grid, shift)
+
+
+def value(picture: Any, weights: Any, grid: Grid, *, extractor: Extractor, objective: BoundObjective) -> Any:
+    """Return the objective of a picture ``[H, W, 3]`` in [0, 1], float32; tiles add up to the whole."""
+    unmoved = tf.zeros([2], tf.int32)
+
+    def batch_value(batch: Any) -> Any:
+        view = View(grid, unmoved, batch)
+        return objective.value(extractor(view.take(picture)), weights, view, inside=True)
+
+    return tf.reduce_sum(_for_each_batch(grid, batch_value))
+
+
+def _for_each_batch(grid: Grid, work: Any) -> Any:
+    """Return ``work(0)``, ``work(1)``, ... for all batches, stacked, one after the other."""
+    batches = grid.rows * grid.columns // grid.batch
+    if isinstance(batches, int) and batches == 1:
+        return work(tf.constant(0))[None]
+    results = tf.TensorArray(tf.float32, size=batches, element_shape=None)
+    _, results = tf.while_loop(
+        lambda batch, _: batch < batches,
+        lambda batch, done: (batch + 1, done.write(batch, work(batch))),
+        (tf.constant(0), results),
+        parallel_iterations=1,
+    )
+    return results.stack()

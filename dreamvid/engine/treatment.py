@@ -1,0 +1,138 @@
+"""What is done to a gradient before it becomes a step: smoothing, normalization, penalties."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dreamvid.engine.runtime import tf
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dreamvid.preset import AscentSettings, Normalize
+
+_TINY = 1e-30
+"""Gradients below this count as zero: they are divided by nothing."""
+
+_BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
+_TV_EDGE = 1 / 255
+"""Differences below about this, in full range, are not told from flat by the total variation."""
+
+
+def treat(gradient: Any, ascent: AscentSettings) -> Any:
+    """Return a gradient ``[H, W, 3]`` smoothed, split and normalized as the settings say.
+
+    Entries that are not finite count as zero. The result's mean absolute value or standard deviation over
+    the whole picture is 1, or 0 where the gradient is.
+    """
+    gradient = tf.where(tf.math.is_finite(gradient), gradient, 0.0)
+    gradient = normalize(gradient, "mean-abs")  # whatever follows deals with numbers around 1
+    if ascent.smoothing > 0:
+        gradient = smooth(gradient, ascent.smoothing)
+    if ascent.laplacian > 0:
+        gradient = laplacian_normalize(gradient, ascent.laplacian)
+    if ascent.smoothing > 0 or ascent.laplacian > 0 or ascent.normalize == "std":
+        gradient = normalize(gradient, ascent.normalize)
+    return gradient
+
+
+def normalize(gradient: Any, method: Normalize) -> Any:
+    """Return the gradient over its mean absolute value (Google's) or standard deviation (the tutorial's)."""
+    scale = tf.reduce_mean(tf.abs(gradient)) if method == "mean-abs" else tf.math.reduce_std(gradient)
+    return gradient / tf.where(scale > _TINY, scale, 1.0)
+
+
+def smooth(gradient: Any, sigma: float) -> Any:
+    """Return the mean of three Gaussian blurs, of 0.5, 1 and 2 times ``sigma`` px.
+
+    As in pytorch-deepdream (https://github.com/gordicaleksa/pytorch-deepdream) and Hvass Labs' tutorial 14;
+    unlike there the kernels reach three standard deviations. Edges repeat the last pixel.
+    """
+    blurred = [_blur(gradient, _gaussian(factor * sigma)) for factor in (0.5, 1.0, 2.0)]
+    return tf.add_n(blurred) / 3.0
+
+
+def laplacian_normalize(gradient: Any, levels: int) -> Any:
+    """Return the gradient with each of ``levels`` bands, and what is below them, at equal strength.
+
+    The Laplacian-pyramid normalization of TensorFlow's classic DeepDream notebook (2015): split by a 5 x 5
+    binomial filter, divide each band by its root mean square, merge.
+    """
+    low = gradient[None]
+    bands = []
+    for _ in range(levels):
+        smaller = _shrink(low)
+        bands.append(low - _grow(smaller, low))
+        low = smaller
+    merged = _unit(low)
+    for band in reversed(bands):
+        merged = _grow(merged, band) + _unit(band)
+    return merged[0]
+
+
+def total_variation_gradient(detail: Any) -> Any:
+    """Return the gradient of sum sqrt(dx^2 + dy^2 + e^2) over pixels, ``[H, W, 3]`` (Rudin et al. 1992).
+
+    Entries lie within about -3 and 3 whatever the detail's strength, as those of a normalized gradient do.
+    """
+    right = tf.pad(detail[:, 1:] - detail[:, :-1], [[0, 0], [0, 1], [0, 0]])
+    down = tf.pad(detail[1:] - detail[:-1], [[0, 1], [0, 0], [0, 0]])
+    length = tf.sqrt(tf.square(right) + tf.square(down) + _TV_EDGE**2)
+    right, down = right / length, down / length
+    from_left = tf.pad(right[:, :-1], [[0, 0], [1, 0], [0, 0]])
+    from_above = tf.pad(down[:-1], [[1, 0], [0, 0], [0, 0]])
+    return from_left + from_above - right - down
+
+
+def penalty(detail: Any, total_variation: Any, l2: Any) -> Any:
+    """Return what the penalties on the added detail pull back, ``[H, W, 3]``, beside a normalized gradient.
+
+    ``l2`` weighs the gradient of sum detail^2 / 2, so detail settles near 1 / l2 where the objective's pull
+    is average. Both weights are float32 scalars; 0 costs nothing.
+    """
+    varied = tf.cond(
+        total_variation > 0.0,
+        lambda: total_variation * total_variation_gradient(detail),
+        lambda: tf.zeros_like(detail),
+    )
+    return varied + l2 * detail
+
+
+def _gaussian(sigma: float) -> NDArray[np.float32]:
+    radius = max(1, math.ceil(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    weights: NDArray[np.float32] = (kernel / kernel.sum()).astype(np.float32)
+    return weights
+
+
+def _blur(picture: Any, kernel: NDArray[np.float32]) -> Any:
+    """Return ``[H, W, 3]`` blurred by a one-dimensional kernel along both axes."""
+    radius = len(kernel) // 2
+    height, width = tf.shape(picture)[0], tf.shape(picture)[1]
+    rows = tf.clip_by_value(tf.range(-radius, height + radius), 0, height - 1)
+    columns = tf.clip_by_value(tf.range(-radius, width + radius), 0, width - 1)
+    planes = tf.transpose(tf.gather(tf.gather(picture, rows), columns, axis=1), (2, 0, 1))[..., None]
+    planes = tf.nn.conv2d(planes, kernel[:, None, None, None], 1, "VALID")
+    planes = tf.nn.conv2d(planes, kernel[None, :, None, None], 1, "VALID")
+    return tf.transpose(planes[..., 0], (1, 2, 0))
+
+
+def _filter(gain: float) -> Any:
+    """Return the 5 x 5 binomial filter for three channels, each by itself, ``[5, 5, 3, 3]``."""
+    return tf.constant(np.einsum("i,j,kl->ijkl", _BLUR, _BLUR, np.eye(3)) * gain, tf.float32)
+
+
+def _shrink(picture: Any) -> Any:
+    return tf.nn.conv2d(picture, _filter(1.0), 2, "SAME")
+
+
+def _grow(picture: Any, like: Any) -> Any:
+    return tf.nn.conv2d_transpose(picture, _filter(4.0), tf.shape(like), 2, "SAME")
+
+
+def _unit(band: Any) -> Any:
+    scale = tf.sqrt(tf.reduce_mean(tf.square(band)))
+    return band / tf.where(scale > _TINY, scale, 1.0)
