@@ -1,0 +1,237 @@
+"""Outputs that appear under their name only when they are whole.
+
+A file is written as ``.<name>.part`` beside its target, a folder as ``.<name>.part/``; both are renamed with
+``os.replace`` after they were flushed to the disk. Every failure leaves the target as it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import ReadError, WriteError
+from dreamvid.media.frame_list import FILE_NAME, read_frame_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAME_BYTES = 255
+
+
+def refuse(path: Path, error: OSError) -> WriteError:
+    """Return the one line for a failed write."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return WriteError(f"{path}: the disk is full; free some space or name another folder")
+    if error.errno == errno.ENAMETOOLONG:
+        return WriteError(f"{path}: the name is too long; choose a shorter one")
+    if error.errno == errno.EFBIG:
+        return WriteError(f"{path}: the file grew past the size that is allowed here")
+    return WriteError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+class Target:
+    """The place of one output.
+
+    Parameters
+    ----------
+    path
+        What the user named; a symbolic link is followed, so that it stays a link.
+    inputs
+        Files that are read meanwhile; the target is never one of them.
+    overwrite
+        Whether an existing output is replaced.
+    folder
+        Whether a folder is written.
+
+    Raises
+    ------
+    WriteError
+        Before anything is written: the target exists, is an input, a folder or a device, or its folder is
+        missing.
+    """
+
+    def __init__(self, path: Path, *, inputs: Iterable[Path], overwrite: bool, folder: bool = False) -> None:
+        self.path = path
+        self.folder = folder
+        try:
+            self._real = Path(os.path.realpath(path))
+            self._check(inputs, overwrite=overwrite)
+        except OSError as error:
+            raise refuse(path, error) from None
+        name = f".{self._real.name}.part"
+        if len(os.fsencode(name)) > _NAME_BYTES:
+            name = f".{hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()}.part"
+        self.part = self._real.with_name(name)
+
+    def _check(self, inputs: Iterable[Path], *, overwrite: bool) -> None:
+        parent = self._real.parent
+        if not parent.is_dir():
+            raise WriteError(f"{self.path}: the folder {self.path.parent} does not exist")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise WriteError(f"{self.path}: the folder {self.path.parent} cannot be written")
+        try:
+            mode = self._real.stat().st_mode
+        except FileNotFoundError:
+            return
+        for source in inputs:
+            if source.exists() and self._real.samefile(source):
+                raise WriteError(f"{self.path}: input and output are the same; name another output")
+        if stat.S_ISDIR(mode) != self.folder:
+            kind = "a folder" if stat.S_ISDIR(mode) else "a file"
+            raise WriteError(f"{self.path}: is {kind}; name another output")
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            raise WriteError(f"{self.path}: is no ordinary file; name another output")
+        if not overwrite:
+            raise WriteError(f"{self.path} exists; use --yes to replace it")
+        if self.folder and not _made_here(self._real):
+            raise WriteError(f"{self.path}: holds files that are no dreamed frames; name another folder")
+
+    def discard(self) -> None:
+        """Remove what was written; the target stays as it was."""
+        with suppress(OSError):
+            if self.part.is_dir() and not self.part.is_symlink():
+                shutil.rmtree(self.part)
+            else:
+                self.part.unlink(missing_ok=True)
+
+    def commit(self) -> None:
+        """Give the part its name.
+
+        Raises
+        ------
+        WriteError
+            Where the rename failed; the part is gone then.
+        """
+        try:
+            sync(self.part)
+            if self.folder and self._real.exists():
+                self._swap_folder()
+            else:
+                self.part.replace(self._real)
+            sync(self._real.parent)
+        except OSError as error:
+            self.discard()
+            raise refuse(self.path, error) from None
+
+    def _swap_folder(self) -> None:
+        old = self.part.with_name(f"{self.part.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        self._real.replace(old)
+        try:
+            self.part.replace(self._real)
+        except OSError:
+            old.replace(self._real)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+class PartFile:
+    """A seekable binary file that keeps its first error instead of raising it.
+
+    Libraries in C call :meth:`write` from deep inside and may lose an exception on the way; :meth:`check` raises it
+    where it can be handled.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._error: BaseException | None = None
+        target.discard()
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            self._descriptor = os.open(target.part, flags, 0o666)
+        except OSError as error:
+            raise refuse(target.path, error) from None
+        self._open = True
+
+    def write(self, data: bytes) -> int:
+        """Write all of ``data``; after an error, nothing more."""
+        if self._error is None:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
+            except BaseException as error:  # noqa: BLE001  raised again by check(), outside of the C library
+                self._error = error
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        """Read what was written, for muxers that move their index to the front."""
+        return os.read(self._descriptor, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move and return the position."""
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written; PyAV then leaves an abandoned file alone."""
+        return not self._open
+
+    def check(self) -> None:
+        """Raise the first error.
+
+        Raises
+        ------
+        WriteError
+            For an error of the file system, such as a full disk.
+        """
+        if isinstance(self._error, OSError):
+            raise refuse(self._target.path, self._error) from None
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Flush to the disk and close; errors are kept for :meth:`check`."""
+        if self._open:
+            self._open = False
+            try:
+                if self._error is None:
+                    os.fsync(self._descriptor)
+            except OSError as error:
+                self._error = error
+            finally:
+                os.close(self._descriptor)
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk; folders cannot be on some systems."""
+    if os.name == "nt":  # pragma: no cover  Windows opens no folders and flushes files on close
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP} or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a whole file and flush it to the disk."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _made_here(folder: Path) -> bool:
+    """Return whether a folder is empty or holds nothing but frames that dreamvid wrote."""
+    names = {entry.name for entry in os.scandir(folder)}
+    if not names:
+        return True
+    try:
+        listed = read_frame_list(folder)
+    except ReadError:
+        return False
+    return listed is not None and names <= {entry.file for entry in listed.frames} | {FILE_NAME}

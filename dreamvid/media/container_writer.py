@@ -1,0 +1,239 @@
+"""Frames and the companion's streams, encoded and muxed into one file in one pass."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Self
+
+import av
+
+from dreamvid.errors import WriteError
+from dreamvid.media.animation import finish_animation
+from dreamvid.media.atomic import PartFile, refuse
+from dreamvid.media.display import set_display_size
+from dreamvid.media.picture import Easel, Palette
+from dreamvid.media.ticks import TickCounter
+from dreamvid.media.verify import Expected, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from av.container import OutputContainer
+    from av.packet import Packet
+
+    from dreamvid.media.job import Job
+    from dreamvid.types import Frame
+
+_BUFFER = 1 << 18
+_BT709, _RGB, _SRGB, _LIMITED, _FULL = 1, 0, 13, 1, 2
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A frame whose duration the next one tells."""
+
+    picture: av.VideoFrame
+    tick: int
+    time: Fraction
+    duration: Fraction | None
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is open between the first frame and the last."""
+
+    part: PartFile
+    container: OutputContainer
+    stream: av.VideoStream
+    counter: TickCounter
+    waiting: _Waiting | None = None
+    frames: int = 0
+    durations: dict[int, int] = field(default_factory=dict)
+
+
+class ContainerWriter:
+    """A :class:`dreamvid.types.FrameWriter` for every file that PyAV muxes.
+
+    Frames are encoded one behind, because only the next frame says how long one stays. The companion's packets
+    follow the video's decode times, so that neither is held in memory for long.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._easel = Easel(job.info.size, job.choice, job.notify)
+        self._palette = (
+            Palette(self._easel.size, job.tick, alpha=job.choice.alpha) if job.choice.codec == "gif" else None
+        )
+        self._run: _Run | None = None
+
+    def __enter__(self) -> Self:
+        """Open the part file and the encoder.
+
+        Raises
+        ------
+        WriteError
+            Where the file cannot be made or the encoder refuses its settings.
+        """
+        part = PartFile(self._job.target)
+        try:
+            self._run = self._open(part)
+        except BaseException:
+            part.close()
+            self._job.target.discard()
+            raise
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame.
+
+        Raises
+        ------
+        WriteError
+            For a time that does not grow, another size, a full disk, or an encoder that gives up.
+        """
+        run = self._opened()
+        tick = run.counter.at(frame.pts)
+        picture = self._easel.frame(frame)
+        if run.waiting is not None:
+            self._encode(run, run.waiting, tick)
+        run.waiting = _Waiting(picture, tick, frame.pts, frame.duration)
+        run.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish, verify and rename; after an error, remove what was written."""
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        try:
+            if kind is None:
+                self._finish(run)
+        finally:
+            run.part.close()
+            if self._job.companion is not None:
+                self._job.companion.close()
+            self._job.target.discard()
+
+    def _open(self, part: PartFile) -> _Run:
+        job = self._job
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings on stderr otherwise
+        container = av.open(
+            part,
+            "w",
+            format=job.choice.muxer,
+            buffer_size=_BUFFER,
+            container_options=_muxer_options(job.choice.muxer),
+            io_open=lambda _url, _flags, _options: job.target.part.open("rb"),
+        )
+        try:
+            stream = self._add_video(container)
+            if job.companion is not None:
+                job.companion.attach(container, job.choice.muxer)
+            container.metadata.update(job.metadata)
+            container.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            raise self._refused(error) from None
+        part.check()
+        return _Run(part, container, stream, TickCounter(job.tick))
+
+    def _add_video(self, container: OutputContainer) -> av.VideoStream:
+        job, choice = self._job, self._job.choice
+        stream: Any = container.add_stream(choice.encoder, rate=job.info.rate, options=dict(choice.options))
+        context = stream.codec_context
+        context.width, context.height = self._easel.size.width, self._easel.size.height
+        context.pix_fmt = "pal8" if self._palette is not None else choice.pix_fmt
+        context.time_base = job.tick
+        stream.time_base = job.tick
+        context.sample_aspect_ratio = job.info.sar
+        rgb = av.VideoFormat(choice.pix_fmt).is_rgb
+        context.colorspace = _RGB if rgb else _BT709
+        context.color_range = _FULL if rgb else _LIMITED
+        context.color_primaries = _BT709
+        context.color_trc = _SRGB if rgb else _BT709
+        if choice.tag is not None:
+            context.codec_tag = choice.tag
+        if job.info.variable_rate and choice.encoder in {"libx264", "libx265"}:
+            # Without reordering, what the container says of each frame's duration is what was meant.
+            context.max_b_frames = 0
+        return stream  # type: ignore[no-any-return]  # PyAV types it by literal codec names only
+
+    def _encode(self, run: _Run, waiting: _Waiting, end: int) -> None:
+        picture = waiting.picture
+        picture.time_base = self._job.tick
+        picture.pts, picture.duration = waiting.tick, end - waiting.tick
+        run.durations[waiting.tick] = end - waiting.tick
+        if self._palette is not None:
+            picture = self._palette.apply(picture)
+        try:
+            self._mux(run, run.stream.encode(picture))
+        except av.FFmpegError as error:
+            run.part.check()
+            raise self._refused(error) from None
+
+    def _mux(self, run: _Run, packets: Iterable[Packet[Any]]) -> None:
+        companion = self._job.companion
+        for packet in packets:
+            if packet.pts is not None:
+                packet.duration = run.durations.pop(packet.pts, packet.duration)
+            time = Fraction(packet.dts or 0) * self._job.tick
+            run.container.mux(packet)
+            run.part.check()
+            if companion is not None:
+                companion.advance(run.container, time)
+                run.part.check()
+
+    def _finish(self, run: _Run) -> None:
+        job = self._job
+        if run.waiting is None:
+            raise WriteError(f"{job.target.path}: there was no frame to write")
+        waiting = run.waiting
+        duration = waiting.duration or 1 / job.info.rate
+        end = run.counter.end(waiting.time + duration)
+        self._encode(run, waiting, end)
+        try:
+            self._mux(run, run.stream.encode(None))
+            if job.companion is not None:
+                job.companion.finish(run.container)
+            run.container.close()
+        except av.FFmpegError as error:
+            run.part.check()
+            raise self._refused(error) from None
+        run.part.close()
+        run.part.check()
+        part, muxer = job.target.part, job.choice.muxer
+        try:
+            finish_animation(part, muxer, end=(end - waiting.tick) * job.tick, metadata=job.metadata)
+            if muxer in {"matroska", "webm"}:
+                set_display_size(part, self._easel.size, job.info.sar)
+        except OSError as error:
+            raise refuse(job.target.path, error) from None
+        expected = Expected(run.frames, waiting.time, job.tick)
+        verify(part, job.target.path, muxer, expected)
+        if job.expected_frames is not None and run.frames != job.expected_frames:
+            job.notify(f"{job.target.path.name} has {run.frames} frames; {job.expected_frames} were expected")
+        job.target.commit()
+
+    def _opened(self) -> _Run:
+        if self._run is None:
+            raise WriteError(f"{self._job.target.path}: is not open for writing")
+        return self._run
+
+    def _refused(self, error: Exception) -> WriteError:
+        choice = self._job.choice
+        reason = getattr(error, "strerror", None) or str(error)
+        return WriteError(
+            f"{self._job.target.path}: the encoder {choice.encoder} failed at "
+            f"{self._easel.size} ({reason}); try another output.codec or size"
+        )
+
+
+def _muxer_options(muxer: str) -> dict[str, str]:
+    if muxer in {"mp4", "mov"}:
+        return {"movflags": "faststart+use_metadata_tags"}
+    if muxer in {"matroska", "webm"}:
+        return {"write_crc32": "0"}
+    return {"gif": {"loop": "0"}, "apng": {"plays": "0"}}.get(muxer, {})

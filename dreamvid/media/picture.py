@@ -1,0 +1,102 @@
+"""One dreamed frame on its way into an encoder: flattened, padded, converted, or given a palette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.filter import Graph
+
+from dreamvid.errors import WriteError
+from dreamvid.media.color import from_rgb
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    import av
+
+    from dreamvid.media.codecs import CodecChoice
+    from dreamvid.types import RGB, Alpha, Frame, Notify
+
+
+class Easel:
+    """Turns frames into encoder frames of one size and format.
+
+    Alpha is flattened onto black where the format holds none. Odd sizes are padded by one pixel, the edge repeated,
+    where the chroma of the codec needs even ones.
+    """
+
+    def __init__(self, size: Size, choice: CodecChoice, notify: Notify) -> None:
+        self.source_size = size
+        self._choice = choice
+        self._grow = (
+            size.height % 2 if choice.even[1] else 0,
+            size.width % 2 if choice.even[0] else 0,
+        )
+        self.size = Size(size.height + self._grow[0], size.width + self._grow[1])
+        if any(self._grow):
+            notify(f"{choice.codec} needs even sizes: {size} is padded to {self.size}")
+
+    def frame(self, frame: Frame) -> av.VideoFrame:
+        """Return the picture in the encoder's pixel format, tagged with its colors; no times are set.
+
+        Raises
+        ------
+        WriteError
+            For a picture of another size than was announced.
+        """
+        rgb, alpha = frame.rgb, frame.alpha
+        if rgb.shape != (*self.source_size, 3):
+            found = Size(*rgb.shape[:2])
+            raise WriteError(f"frame {frame.index} is {found}, but the video is {self.source_size}")
+        if alpha is not None and not self._choice.alpha:
+            rgb, alpha = _flatten(rgb, alpha), None
+        if any(self._grow):
+            rgb, alpha = self._pad(rgb, alpha)
+        return from_rgb(rgb, alpha, pix_fmt=self._choice.pix_fmt, matrix="bt709")
+
+    def _pad(self, rgb: RGB, alpha: Alpha | None) -> tuple[RGB, Alpha | None]:
+        (down, right) = self._grow
+        padded: RGB = np.pad(rgb, ((0, down), (0, right), (0, 0)), mode="edge")
+        return padded, None if alpha is None else np.pad(alpha, ((0, down), (0, right)), mode="edge")
+
+
+class Palette:
+    """Gives each frame the 256 colors that suit it best, with error diffusion; one frame in, one out.
+
+    A palette per frame streams, and dreamed frames share too few colors for one that lasts the whole clip.
+    """
+
+    def __init__(self, size: Size, tick: Fraction, *, alpha: bool) -> None:
+        self._graph = Graph()
+        self._source = self._graph.add(
+            "buffer",
+            f"video_size={size.width}x{size.height}:pix_fmt={'rgba' if alpha else 'rgb24'}"
+            f":time_base={tick.numerator}/{tick.denominator}",
+        )
+        split = self._graph.add("split")
+        colors = self._graph.add("palettegen", f"stats_mode=single:reserve_transparent={int(alpha)}")
+        use = self._graph.add("paletteuse", "new=1:dither=sierra2_4a:alpha_threshold=128")
+        sink = self._graph.add("buffersink")
+        self._source.link_to(split)
+        split.link_to(use, 0, 0)
+        split.link_to(colors, 1, 0)
+        colors.link_to(use, 0, 1)
+        use.link_to(sink)
+        self._graph.configure()
+
+    def apply(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return the frame as ``pal8``, with the same times."""
+        duration = frame.duration
+        self._graph.vpush(frame)
+        result = self._graph.vpull()
+        result.pts, result.duration = frame.pts, duration
+        if frame.time_base is not None:
+            result.time_base = frame.time_base
+        return result
+
+
+def _flatten(rgb: RGB, alpha: Alpha) -> RGB:
+    flat: RGB = rgb * alpha[..., None]
+    return flat

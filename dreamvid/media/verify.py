@@ -1,0 +1,80 @@
+"""Look at a finished file as a player would, before it gets its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+
+from dreamvid.errors import WriteError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DEMUXERS = {"mp4": "mov", "webm": "matroska"}
+_SLACK = Fraction(1, 500)
+_WHOLE = {"gif", "apng"}
+"""Muxers whose frames build on all before them: nothing can be sought there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was written: how many frames, when the last one appears, and the container's tick (seconds)."""
+
+    frames: int
+    last: Fraction
+    tick: Fraction
+
+
+def verify(part: Path, target: Path, muxer: str, expected: Expected) -> None:
+    """Count the frames, compare the time of the last, and decode the first and the last.
+
+    Raises
+    ------
+    WriteError
+        Where anything differs from what was written.
+    """
+    try:
+        with part.open("rb") as file, av.open(file, "r", format=_DEMUXERS.get(muxer, muxer)) as container:
+            _check(container, target, expected, whole=muxer in _WHOLE)
+    except (av.FFmpegError, OSError, StopIteration) as error:
+        raise _failed(target, f"cannot be read back ({error})") from None
+
+
+def _check(container: av.container.InputContainer, target: Path, expected: Expected, *, whole: bool) -> None:
+    stream = container.streams.video[0]
+    base = stream.time_base or expected.tick
+    stream.codec_context.thread_count = 1
+    first = _first_frame(container, stream)
+    count, begin, last = 0, None, None
+    container.seek(0, stream=stream)
+    for packet in container.demux(stream):
+        if packet.pts is None:
+            continue
+        count += 1
+        last = packet.pts if last is None else max(last, packet.pts)
+        begin = packet.pts if begin is None else min(begin, packet.pts)
+    if count != expected.frames:
+        raise _failed(target, f"{count} of {expected.frames} frames")
+    if begin is None or last is None or first is None:
+        raise _failed(target, "no frame can be decoded")
+    shown = (last - begin) * base
+    if count > 1 and abs(shown - expected.last) > _SLACK + expected.tick:
+        raise _failed(target, f"the last frame is at {float(shown):.4f} s, not {float(expected.last):.4f} s")
+    if not whole and not _decodes_at(container, stream, last):
+        raise _failed(target, "the last frame cannot be decoded")
+
+
+def _first_frame(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
+    return next(iter(container.decode(stream)), None)
+
+
+def _decodes_at(container: av.container.InputContainer, stream: av.VideoStream, pts: int) -> bool:
+    container.seek(pts, stream=stream)
+    return any(frame.pts == pts for frame in container.decode(stream))
+
+
+def _failed(target: Path, what: str) -> WriteError:
+    return WriteError(f"{target}: the written file did not verify: {what}; nothing was kept")
