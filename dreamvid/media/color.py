@@ -310,7 +310,8 @@ def _plane_alpha(frame: av.VideoFrame) -> Alpha | None:
     if not frame.format.name.startswith("yuva"):
         return None
     top = np.float32(2 ** depth(frame.format.name) - 1)
-    return np.divide(_planes(frame)[3], top, dtype=np.float32)
+    alpha: Alpha = np.divide(_planes(frame)[3], top, dtype=np.float32)
+    return alpha
 
 
 def _from_deep_gray(frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:

@@ -1,0 +1,147 @@
+"""Opening input files, and only those: no playlist, script or URL can make us open anything else.
+
+PyAV reads from a Python file object, so file names mean nothing to FFmpeg; only demuxers of real containers
+are allowed, and a demuxer that asks for a second file is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import av
+from av.error import FFmpegError
+
+from dreamvid.errors import ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.container import InputContainer
+
+FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,gif,apng,flv,asf,ogg,mxf,nut,rm,dv,"
+    "yuv4mpegpipe,wtv"
+)
+"""FFmpeg's names of the demuxers that hold pictures themselves."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_HEAD = 4096
+_PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<smil", b"<asx", b"RTSPtext")
+
+
+def shown(path: Path) -> str:
+    """Return a file's name as it can be shown on one line anywhere, whatever bytes it has."""
+    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def input_path(path: str | Path) -> Path:
+    """Return the path of an input that exists.
+
+    Raises
+    ------
+    ReadError
+        For URLs and for names that nothing bears.
+    """
+    found = Path(path)
+    try:
+        exists = found.exists()
+    except OSError as error:
+        raise ReadError(f"cannot read {shown(found)}: {error.strerror}") from error
+    except ValueError as error:  # a name with a null character
+        raise ReadError(f"cannot read {shown(found)}: {error}") from error
+    if exists:
+        return found
+    if _URL.match(str(path)):
+        raise ReadError(f"{path} is a URL; download it first, dreamvid reads files only")
+    raise ReadError(f"no such file: {shown(found)}")
+
+
+def check_file(path: str | Path) -> Path:
+    """Return the path of a readable file with something in it.
+
+    Raises
+    ------
+    ReadError
+        For URLs and for what is missing, no regular file, unreadable or empty.
+    """
+    found = input_path(path)
+    status = found.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ReadError(f"{shown(found)} is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise ReadError(f"{shown(found)} is not a regular file")
+    if not status.st_size:
+        raise ReadError(f"{shown(found)} is empty")
+    return found
+
+
+@contextmanager
+def open_input(path: str | Path) -> Iterator[InputContainer]:
+    """Open a container for reading; container and file are closed at the end.
+
+    Raises
+    ------
+    ReadError
+        In one line, for everything that is no video container.
+    """
+    found = check_file(path)
+    try:
+        file = found.open("rb")
+    except OSError as error:
+        raise ReadError(f"cannot read {shown(found)}: {(error.strerror or '').lower()}") from error
+    with file:
+        try:
+            container = av.open(
+                _Nameless(file),
+                "r",
+                container_options={"format_whitelist": FORMATS},
+                metadata_errors="replace",
+                buffer_size=1 << 18,
+                io_open=_refuse,
+            )
+        except (FFmpegError, OSError, ValueError) as error:
+            file.seek(0)
+            raise ReadError(_why_unreadable(found, file.read(_HEAD))) from error
+        with container:
+            yield container
+
+
+class _Nameless:
+    """A file without a name, so that no name can steer FFmpeg's guess of the format."""
+
+    def __init__(self, file: Any) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise PermissionError("an input may not open other files")
+
+
+def _why_unreadable(path: Path, head: bytes) -> str:
+    name = shown(path)
+    if any(mark.lower() in head[:512].lower() for mark in _PLAYLIST_MARKS):
+        return f"{name} is a playlist or script, which dreamvid does not follow; give it the video itself"
+    if head[4:8] in {b"ftyp", b"mdat", b"wide", b"free"}:
+        return f"{name} is cut off or unfinished: its index (moov) is missing, so that nothing can be decoded"
+    if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")):
+        return f"{name} is a still image; use `dreamvid image` for it"
+    if _is_text(head):
+        return f"{name} is text, not a video"
+    return f"{name} is not a video that dreamvid can read"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # else only the last character is cut
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(letter.isprintable() or letter.isspace() for letter in text)
