@@ -157,7 +157,11 @@ def _alpha_decoder(stream: VideoStream) -> str | None:
 def _rate(stream: VideoStream, found: Survey) -> Fraction:
     if found.variable_rate and found.frames and found.duration:
         return found.frames / found.duration
-    return stream.average_rate or stream.guessed_rate or stream.base_rate or _FALLBACK_RATE
+    named = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    if found.rate is None:
+        return next(iter(named), _FALLBACK_RATE)
+    exact = [rate for rate in named if abs(rate / found.rate - 1) <= found.rate_error]
+    return next(iter(exact), found.rate)
 
 
 def _promised_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:

@@ -196,7 +196,8 @@ def _shallow_pixels(image: Image.Image) -> RGB:
 
 
 def _to_float(codes: NDArray[Any]) -> RGB:
-    return np.divide(codes, np.float32(255), dtype=np.float32)
+    scaled: RGB = np.divide(codes, np.float32(255), dtype=np.float32)
+    return scaled
 
 
 def _managed(rgb: RGB, profile: bytes) -> RGB:

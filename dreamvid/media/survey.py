@@ -20,14 +20,17 @@ _TICKS_OF_ROUNDING = 1
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a stream's packets say: frames, seconds from first to end of last, whether evenly spaced.
+    """What a stream's packets say; None is unknown.
 
-    None is unknown.
+    ``frames`` and ``duration`` (seconds, to the end of the last frame) are those shown. ``rate`` is frames per
+    second by the times of the frames, within a relative ``rate_error`` that their rounding to ticks causes.
     """
 
     frames: int | None = None
     duration: Fraction | None = None
     variable_rate: bool = False
+    rate: Fraction | None = None
+    rate_error: Fraction = Fraction(0)
 
 
 def survey(container: InputContainer, stream: VideoStream) -> Survey:
@@ -41,7 +44,7 @@ def survey(container: InputContainer, stream: VideoStream) -> Survey:
         times = [entry.timestamp for entry in entries]
         duration = None if not stream.duration else stream.duration * tick
         shown = sum(not entry.is_discard for entry in entries)
-        return Survey(shown, duration, not _evenly_spaced(times))
+        return _survey_of(shown, duration, times, tick)
     if 0 < container.size <= SMALL_FILE:
         return _count_packets(container, stream, tick)
     duration = None if not stream.duration else stream.duration * tick
@@ -63,7 +66,15 @@ def _count_packets(container: InputContainer, stream: VideoStream, tick: Fractio
         return Survey(frames or None)
     times.sort()
     last = lasts[times[-1]] or (times[-1] - times[-2] if frames > 1 else 0)
-    return Survey(frames, (times[-1] - times[0] + last) * tick or None, not _evenly_spaced(times))
+    return _survey_of(frames, (times[-1] - times[0] + last) * tick or None, times, tick)
+
+
+def _survey_of(frames: int, duration: Fraction | None, times: Sequence[int], tick: Fraction) -> Survey:
+    span = times[-1] - times[0]
+    if span <= 0:
+        return Survey(frames, duration)
+    rate = (len(times) - 1) / (span * tick)
+    return Survey(frames, duration, not _evenly_spaced(times), rate, Fraction(_TICKS_OF_ROUNDING, span))
 
 
 def _evenly_spaced(times: Sequence[int]) -> bool:
