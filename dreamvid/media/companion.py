@@ -18,7 +18,7 @@ from dreamvid.errors import DreamvidError, ReadError
 from dreamvid.media.container import FORMATS, check_file
 from dreamvid.media.job import Window
 from dreamvid.media.probe import video_stream
-from dreamvid.media.tracks import Track, plan_track
+from dreamvid.media.tracks import Track, announced_delay, plan_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,11 +75,12 @@ class Companion:
         with _open(check_file(path)) as container:
             facts = _look(container, path)
         self.video_time_base, self.has_sound = facts.time_base, facts.has_sound
+        self._delays = facts.delays
         self._origin = facts.first_picture + take.start
 
     def attach(self, output: OutputContainer, muxer: str) -> None:
         """Add the streams, chapters and metadata to a container that has its video stream already."""
-        window = Window(self._origin, self._take.duration)
+        window = Window(self._origin, self._take.duration, self._delays)
         source = self._open_files.enter_context(_open(self._path))
         for stream in source.streams:
             if stream.type == "audio" and not self._take.sound:
@@ -221,19 +222,27 @@ class _Facts:
 
     first_picture: Fraction
     time_base: Fraction | None
-    has_sound: bool
+    delays: Mapping[int, Fraction]
+
+    @property
+    def has_sound(self) -> bool:
+        return bool(self.delays)
 
 
 def _look(container: InputContainer, path: Path) -> _Facts:
-    has_sound = bool(container.streams.audio)
+    delays = {}
+    for sound in container.streams.audio:
+        delays[sound.index] = announced_delay(sound)
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(0)
     try:
         stream = video_stream(container, path)
     except ReadError:
-        return _Facts(Fraction(0), None, has_sound)
+        return _Facts(Fraction(0), None, delays)
     for frame in container.decode(stream):
         tick = frame.time_base or stream.time_base or Fraction(1)
-        return _Facts((frame.pts or 0) * tick, stream.time_base, has_sound)
-    return _Facts(Fraction(0), stream.time_base, has_sound)
+        return _Facts((frame.pts or 0) * tick, stream.time_base, delays)
+    return _Facts(Fraction(0), stream.time_base, delays)
 
 
 def clean(metadata: Mapping[str, str]) -> dict[str, str]:

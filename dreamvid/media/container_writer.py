@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 
 import av
@@ -14,17 +13,18 @@ from dreamvid.media.animation import finish_animation
 from dreamvid.media.atomic import PartFile, refuse
 from dreamvid.media.display import set_display_size
 from dreamvid.media.picture import Easel, Palette
-from dreamvid.media.ticks import TickCounter
 from dreamvid.media.verify import Expected, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from fractions import Fraction
     from types import TracebackType
 
     from av.container import OutputContainer
     from av.packet import Packet
 
     from dreamvid.media.job import Job
+    from dreamvid.media.ticks import TickCounter
     from dreamvid.types import Frame
 
 _BUFFER = 1 << 18
@@ -52,6 +52,8 @@ class _Run:
     waiting: _Waiting | None = None
     frames: int = 0
     durations: dict[int, int] = field(default_factory=dict)
+    held: Packet[Any] | None = None
+    first_dts: int | None = None
 
 
 class ContainerWriter:
@@ -138,7 +140,7 @@ class ContainerWriter:
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from None
         part.check()
-        return _Run(part, container, stream, TickCounter(job.tick))
+        return _Run(part, container, stream, job.counter())
 
     def _add_video(self, container: OutputContainer) -> av.VideoStream:
         job, choice = self._job, self._job.choice
@@ -169,22 +171,41 @@ class ContainerWriter:
         if self._palette is not None:
             picture = self._palette.apply(picture)
         try:
-            self._mux(run, run.stream.encode(picture))
+            self._take(run, run.stream.encode(picture))
         except av.FFmpegError as error:
             run.part.check()
             raise self._refused(error) from None
 
-    def _mux(self, run: _Run, packets: Iterable[Packet[Any]]) -> None:
-        companion = self._job.companion
+    def _take(self, run: _Run, packets: Iterable[Packet[Any]]) -> None:
+        """Mux packets one behind, because the last one's duration is special."""
         for packet in packets:
             if packet.pts is not None:
                 packet.duration = run.durations.pop(packet.pts, packet.duration)
-            time = Fraction(packet.dts or 0) * self._job.tick
-            run.container.mux(packet)
+            if run.first_dts is None:
+                run.first_dts = packet.dts
+            if run.held is not None:
+                self._mux(run, run.held)
+            run.held = packet
+
+    def _mux_last(self, run: _Run, end: int) -> None:
+        """Mux the last packet, so long that all decode times together last as long as the video.
+
+        With reordered frames it is not the last one shown, and that sum is what mp4 says of duration and rate.
+        """
+        packet = run.held
+        if packet is None:
+            return
+        if self._job.choice.tick is None and packet.dts is not None and run.first_dts is not None:
+            packet.duration = max(1, end + run.first_dts - packet.dts)
+        self._mux(run, packet)
+
+    def _mux(self, run: _Run, packet: Packet[Any]) -> None:
+        time = (packet.dts or 0) * self._job.tick
+        run.container.mux(packet)
+        run.part.check()
+        if self._job.companion is not None:
+            self._job.companion.advance(run.container, time)
             run.part.check()
-            if companion is not None:
-                companion.advance(run.container, time)
-                run.part.check()
 
     def _finish(self, run: _Run) -> None:
         job = self._job
@@ -192,10 +213,11 @@ class ContainerWriter:
             raise WriteError(f"{job.target.path}: there was no frame to write")
         waiting = run.waiting
         duration = waiting.duration or 1 / job.info.rate
-        end = run.counter.end(waiting.time + duration)
+        end = run.counter.end(duration)
         self._encode(run, waiting, end)
         try:
-            self._mux(run, run.stream.encode(None))
+            self._take(run, run.stream.encode(None))
+            self._mux_last(run, end)
             if job.companion is not None:
                 job.companion.finish(run.container)
             run.container.close()

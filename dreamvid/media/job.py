@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from dreamvid.media.ticks import TickCounter, rounding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,18 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the companion that is taken: from ``origin`` (its own clock, seconds) for ``duration``."""
+    """The part of the companion that is taken: from ``origin`` (its own clock, seconds) for ``duration``.
+
+    ``delays`` are those (seconds, by stream) that a copy of a sound stream announces in Matroska and WebM.
+    """
 
     origin: Fraction
     duration: Fraction | None
+    delays: Mapping[int, Fraction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """Where to, how encoded, what pictures, and what goes along.
 
-    ``tick`` is the clock of the written file (seconds); ``metadata`` are texts of our own; ``companion`` is open and
-    belongs to the writer.
+    ``tick`` is the clock of the written file, ``source_tick`` that of the companion's video (seconds). ``metadata``
+    are texts of our own; ``companion`` belongs to the writer.
     """
 
     target: Target
@@ -39,3 +45,11 @@ class Job:
     notify: Notify
     companion: Companion | None = None
     expected_frames: int | None = None
+    source_tick: Fraction | None = None
+
+    def counter(self) -> TickCounter:
+        """Return what turns the frames' times into ticks."""
+        rate = self.info.rate
+        if self.choice.tick is not None or self.info.variable_rate or self.source_tick is None:
+            return TickCounter(self.tick)
+        return TickCounter(self.tick, grid=1 / rate, slack=rounding(rate, self.source_tick))

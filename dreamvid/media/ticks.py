@@ -40,10 +40,18 @@ def exact_tick(rate: Fraction, time_bases: Iterable[Fraction] = (), *, variable:
 
 
 class TickCounter:
-    """Turns exact times, in order, into ticks of which no two are equal."""
+    """Turns exact times, in order, into ticks of which no two are equal.
 
-    def __init__(self, tick: Fraction) -> None:
+    ``grid`` is the duration of a frame of an even rate. Where the source had rounded its times by up to ``slack``
+    (seconds), the last frame ends where that rate says, so that the average rate of the file is exact.
+    """
+
+    def __init__(
+        self, tick: Fraction, *, grid: Fraction | None = None, slack: Fraction = Fraction(0)
+    ) -> None:
         self.tick = tick
+        self._grid, self._slack = grid, slack
+        self._count = 0
         self._last_time: Fraction | None = None
         self._last_tick = -1
 
@@ -63,8 +71,17 @@ class TickCounter:
             )
         self._last_time = time
         self._last_tick = max(round(time / self.tick), self._last_tick + 1)
+        self._count += 1
         return self._last_tick
 
-    def end(self, time: Fraction) -> int:
+    def end(self, duration: Fraction) -> int:
         """Return the tick at which the last frame ends, at least one after it began."""
-        return max(round(time / self.tick), self._last_tick + 1)
+        end = (self._last_time or Fraction(0)) + duration
+        if self._grid is not None and abs(end - self._count * self._grid) <= 2 * self._slack:
+            end = self._count * self._grid
+        return max(round(end / self.tick), self._last_tick + 1)
+
+
+def rounding(rate: Fraction, tick: Fraction) -> Fraction:
+    """Return by how much (seconds) a clock rounded the times of an even rate; 0 where they are whole ticks."""
+    return Fraction(0) if (1 / rate / tick).denominator == 1 else tick

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -15,7 +16,7 @@ from dreamvid.media.subtitles import CopiedSubtitles, convert_subtitles
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from av.container import OutputContainer
+    from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
 
@@ -75,7 +76,13 @@ def _plan_sound(
     )
     if held and accepts(muxer, stream):
         made: Any = output.add_stream_from_template(stream)
-        track: Track = CopiedSound(name, stream, made, window, early=muxer in {"mp4", "mov"})
+        track: Track = CopiedSound(
+            name,
+            stream,
+            made,
+            window,
+            early=muxer in {"mp4", "mov"},
+        )
     else:
         wanted = "opus" if muxer == "webm" else "aac"
         notify(f"{name}: {_place(muxer)} cannot hold {codec}; encoded anew as {wanted.upper()}")
@@ -127,7 +134,8 @@ class CopiedSound:
 
     Times are kept in samples. Where the source counts in coarser ticks (Matroska), packets follow each other
     seamlessly as long as the tick explains the difference. ``early`` keeps what the decoder needs before time
-    zero, for containers that say where to begin (edit lists); others begin with the first packet from zero on.
+    zero, for containers that say where to begin (edit lists); others begin with the first packet from zero
+    on, or from the delay of the encoder that the container announces.
     """
 
     def __init__(self, name: str, stream: AudioStream, made: Any, window: Window, *, early: bool) -> None:
@@ -144,8 +152,7 @@ class CopiedSound:
         self._last: int | None = None
         self._first: Fraction | None = None
         if not early:
-            # An encoder's delay that the container announces (Opus) may lie before zero.
-            self._first = Fraction(-1, 10) if context.codec.canonical_name == "opus" else Fraction(0)
+            self._first = -window.delays.get(stream.index, Fraction(0))
         elif window.origin > 0:
             self._first = -Fraction(2 * self._samples or self._rate // 20, self._rate)
 
@@ -175,15 +182,37 @@ class CopiedSound:
         return []
 
     def _length(self, packet: Packet[Any]) -> int:
-        exact = self._tick * self._rate <= 1
         told = round((packet.duration or 0) * self._tick * self._rate)
-        return told if told and (exact or not self._samples) else self._samples
+        # A shorter last packet is meant; a difference that the tick explains is not.
+        rounded = abs(told - self._samples) <= _JITTER * self._tick * self._rate
+        return self._samples if self._samples and (rounded or not told) else told
 
     def _seamless(self, time: Fraction) -> int:
         at = round(time * self._rate)
         if self._expected is not None and abs(at - self._expected) <= _JITTER * self._tick * self._rate:
             at = self._expected
         return at if self._last is None else max(at, self._last + 1)
+
+
+def announced_delay(stream: AudioStream) -> Fraction:
+    """Return the encoder's delay (seconds) that a copy of this stream announces in Matroska and WebM.
+
+    FFmpeg knows it from Opus headers (RFC 7845, section 5.1: pre-skip, at 48 kHz), and of other codecs only where the
+    source is Matroska, whose first packet then says how many samples to skip.
+    """
+    context: Any = stream.codec_context
+    header = context.extradata or b""
+    if header.startswith(b"OpusHead"):
+        return Fraction(struct.unpack_from("<H", header, 10)[0], 48000)
+    source = cast("InputContainer", stream.container)
+    if "matroska" not in source.format.name:
+        return Fraction(0)
+    first = next(iter(source.demux(stream)), None)  # the caller seeks back
+    skipped = 0
+    for side in first.iter_sidedata() if first is not None else ():
+        if side.data_type == "skip_samples":
+            (skipped,) = struct.unpack_from("<I", bytes(side))
+    return Fraction(skipped, context.sample_rate or 48000)
 
 
 def _carry_facts(stream: Stream, made: Any) -> None:

@@ -18,7 +18,6 @@ from PIL import Image
 from dreamvid.errors import WriteError
 from dreamvid.media.atomic import PartFile
 from dreamvid.media.picture import Easel
-from dreamvid.media.ticks import TickCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +56,7 @@ class WebpWriter:
             )
         self._job = job
         self._easel = Easel(job.info.size, job.choice, job.notify)
-        self._counter = TickCounter(job.tick)
+        self._counter = job.counter()
         self._part: PartFile | None = None
         self._waiting: _Waiting | None = None
         self._frames = 0
@@ -137,7 +136,7 @@ class WebpWriter:
         if self._waiting is None:
             raise WriteError(f"{job.target.path}: there was no frame to write")
         last = self._waiting
-        end = self._counter.end(last.time + (last.duration or 1 / job.info.rate))
+        end = self._counter.end(last.duration or 1 / job.info.rate)
         self._put(last, end)
         if job.metadata:
             self._append(_chunk(b"XMP ", _xmp(job.metadata)))

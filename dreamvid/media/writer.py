@@ -97,6 +97,7 @@ def open_writer(
         notify=notify,
         companion=sound if choice.sound else None,
         expected_frames=expected_frames,
+        source_tick=sound.video_time_base if sound is not None else None,
     )
     if suffix == FOLDER:
         has_sound = sound is not None and sound.has_sound and output.audio
