@@ -29,21 +29,21 @@ PART = "c memory"
 SIZES = {"720p": Size(720, 1280), "1080p": Size(1080, 1920), "4K": Size(2160, 3840)}
 BAR_4K = 6.0
 _POLL = 0.05
-_GIB = 2**30
+_GB = 1e9
 
 
 def measure(*, networks: dict[str, Path | None]) -> list[Figure]:
-    """Return peaks in GiB for each network (with its weights file, where it has one), size and tiling."""
+    """Return peaks in GB for each network (with its weights file, where it has one), size and tiling."""
     limit = 0.75 * psutil.virtual_memory().available
-    found = [Figure(PART, "limit for one process", limit / _GIB, "GiB")]
+    found = [Figure(PART, "limit for one process", limit / _GB, "GB")]
     for network, weights in networks.items():
         for name, size in SIZES.items():
             for tile in ("auto", "off"):
                 peak, stopped, seconds = _peak(size, tile, network, weights, limit)
                 bar = BAR_4K if (name, tile) == ("4K", "auto") else None
-                note = f"more than {limit / _GIB:.0f} GiB: stopped" if stopped else f"{seconds:.0f} s"
+                note = f"more than {limit / _GB:.0f} GB: stopped" if stopped else f"{seconds:.0f} s"
                 what = f"{network}, {name}, tile {tile}"
-                found.append(Figure(PART, what, peak / _GIB, "GiB", "under", bar, note=note))
+                found.append(Figure(PART, what, peak / _GB, "GB", "under", bar, note=note))
     return found
 
 

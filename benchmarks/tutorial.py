@@ -32,7 +32,7 @@ TILE = 512
 
 def save_random_inception(path: Path, *, seed: int = 1) -> None:
     """Write InceptionV3 with seeded random weights, as Keras draws them, as a ``.weights.h5`` file."""
-    import keras
+    from dreamvid.engine.runtime import keras
 
     keras.utils.set_random_seed(seed)
     keras.applications.InceptionV3(include_top=False, weights=None).save_weights(path)
@@ -42,8 +42,7 @@ class TutorialDream:
     """The tutorial's two loops on one network."""
 
     def __init__(self, weights: Path) -> None:
-        import keras
-        import tensorflow as tf
+        from dreamvid.engine.runtime import keras, tf  # TensorFlow without its chatter
 
         whole = keras.applications.InceptionV3(include_top=False, weights=None)
         whole.load_weights(weights)
@@ -55,7 +54,7 @@ class TutorialDream:
 
     def dream(self, base: RGB, steps: int, *, octaves: range = OCTAVES, tiled: bool = False) -> RGB:
         """Return the dream of a picture in [0, 1]; its size is the base's times the last octave's factor."""
-        import tensorflow as tf
+        from dreamvid.engine.runtime import tf
 
         height, width = base.shape[:2]
         x = tf.constant(base[np.newaxis] * 2.0 - 1.0)
@@ -71,12 +70,12 @@ class TutorialDream:
         return result
 
     def _objective(self, x: Any) -> Any:
-        import tensorflow as tf
+        from dreamvid.engine.runtime import tf
 
         return tf.add_n([tf.reduce_mean(output) for output in self._network(x, training=False)])
 
     def _ascend_steps(self, x: Any, steps: Any) -> Any:
-        import tensorflow as tf
+        from dreamvid.engine.runtime import tf
 
         for _ in tf.range(steps):
             with tf.GradientTape() as tape:
@@ -88,7 +87,7 @@ class TutorialDream:
         return x
 
     def _tiled_gradient(self, x: Any) -> Any:
-        import tensorflow as tf
+        from dreamvid.engine.runtime import tf
 
         shift = tf.random.uniform([2], -TILE, TILE, tf.int32)
         rolled = tf.roll(x, shift, [1, 2])
