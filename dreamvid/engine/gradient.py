@@ -8,6 +8,8 @@ from dreamvid.engine.runtime import tf
 from dreamvid.engine.windows import View, assemble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dreamvid.engine.extractor import Extractor
     from dreamvid.engine.objectives import BoundObjective
     from dreamvid.engine.windows import Grid
@@ -45,15 +47,23 @@ def value(picture: Any, weights: Any, grid: Grid, *, extractor: Extractor, objec
     return tf.reduce_sum(_for_each_batch(grid, batch_value))
 
 
-def _for_each_batch(grid: Grid, work: Any) -> Any:
-    """Return ``work(0)``, ``work(1)``, ... for all batches, stacked, one after the other."""
+def _for_each_batch(grid: Grid, work: Callable[[Any], Any]) -> Any:
+    """Return ``work(0)``, ``work(1)``, ... for all batches, stacked, one after the other.
+
+    ``work`` stays a function of its own in the graph. Inlined into the loop, TensorFlow's oneDNN pass would meet
+    its operations in an order that changes from run to run, and choose its kernels by that: no two runs
+    would agree to the last bit.
+    """
     batches = grid.rows * grid.columns // grid.batch
+    apart = tf.function(
+        work, input_signature=[tf.TensorSpec([], tf.int32)], experimental_attributes={"_noinline": True}
+    )
     if isinstance(batches, int) and batches == 1:
-        return work(tf.constant(0))[None]
+        return apart(tf.constant(0))[None]
     results = tf.TensorArray(tf.float32, size=batches, element_shape=None)
     _, results = tf.while_loop(
         lambda batch, _: batch < batches,
-        lambda batch, done: (batch + 1, done.write(batch, work(batch))),
+        lambda batch, done: (batch + 1, done.write(batch, apart(batch))),
         (tf.constant(0), results),
         parallel_iterations=1,
     )
