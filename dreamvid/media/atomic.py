@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import ReadError, WriteError
+from dreamvid.media.container import shown
 from dreamvid.media.frame_list import FILE_NAME, read_frame_list
 
 if TYPE_CHECKING:
@@ -26,13 +27,14 @@ _NAME_BYTES = 255
 
 def refuse(path: Path, error: OSError) -> WriteError:
     """Return the one line for a failed write."""
+    name = shown(path)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return WriteError(f"{path}: the disk is full; free some space or name another folder")
+        return WriteError(f"{name}: the disk is full; free some space or name another folder")
     if error.errno == errno.ENAMETOOLONG:
-        return WriteError(f"{path}: the name is too long; choose a shorter one")
+        return WriteError(f"{name}: the name is too long; choose a shorter one")
     if error.errno == errno.EFBIG:
-        return WriteError(f"{path}: the file grew past the size that is allowed here")
-    return WriteError(f"{path}: cannot be written ({error.strerror or error})")
+        return WriteError(f"{name}: the file grew past the size that is allowed here")
+    return WriteError(f"{name}: cannot be written ({error.strerror or error})")
 
 
 class Target:
@@ -49,6 +51,8 @@ class Target:
     folder
         Whether a folder is written.
 
+    ``name`` is the path as it can be shown on one line; ``part`` is where to write.
+
     Raises
     ------
     WriteError
@@ -58,6 +62,7 @@ class Target:
 
     def __init__(self, path: Path, *, inputs: Iterable[Path], overwrite: bool, folder: bool = False) -> None:
         self.path = path
+        self.name = shown(path)
         self.folder = folder
         try:
             self._real = Path(os.path.realpath(path))
@@ -72,25 +77,25 @@ class Target:
     def _check(self, inputs: Iterable[Path], *, overwrite: bool) -> None:
         parent = self._real.parent
         if not parent.is_dir():
-            raise WriteError(f"{self.path}: the folder {self.path.parent} does not exist")
+            raise WriteError(f"{self.name}: the folder {shown(self.path.parent)} does not exist")
         if not os.access(parent, os.W_OK | os.X_OK):
-            raise WriteError(f"{self.path}: the folder {self.path.parent} cannot be written")
+            raise WriteError(f"{self.name}: the folder {shown(self.path.parent)} cannot be written")
         try:
             mode = self._real.stat().st_mode
         except FileNotFoundError:
             return
         for source in inputs:
             if source.exists() and self._real.samefile(source):
-                raise WriteError(f"{self.path}: input and output are the same; name another output")
+                raise WriteError(f"{self.name}: input and output are the same; name another output")
         if stat.S_ISDIR(mode) != self.folder:
-            kind = "a folder" if stat.S_ISDIR(mode) else "a file"
-            raise WriteError(f"{self.path}: is {kind}; name another output")
+            kind = "a folder" if stat.S_ISDIR(mode) else "no folder"
+            raise WriteError(f"{self.name} is {kind}; name another output")
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-            raise WriteError(f"{self.path}: is no ordinary file; name another output")
+            raise WriteError(f"{self.name} is no ordinary file; name another output")
         if not overwrite:
-            raise WriteError(f"{self.path} exists; use --yes to replace it")
+            raise WriteError(f"{self.name} exists; use --yes to replace it")
         if self.folder and not _made_here(self._real):
-            raise WriteError(f"{self.path}: holds files that are no dreamed frames; name another folder")
+            raise WriteError(f"{self.name} holds files that are no dreamed frames; name another folder")
 
     def discard(self) -> None:
         """Remove what was written; the target stays as it was."""

@@ -9,20 +9,20 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import av
 from av.stream import Discard
 
 from dreamvid.errors import DreamvidError, ReadError
-from dreamvid.media.container import FORMATS, check_file
+from dreamvid.media.container import FORMATS, check_file, shown
 from dreamvid.media.job import Window
 from dreamvid.media.probe import video_stream
 from dreamvid.media.tracks import Track, announced_delay, plan_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
@@ -132,7 +132,7 @@ class Companion:
                     yield packet
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            self._notify(f"{self._path.name}: damaged ({reason}); its sound ends there")
+            self._notify(f"{shown(Path(self._path.name))}: damaged ({reason}); its sound ends there")
 
     def _run(self, output: OutputContainer, until: Fraction | None) -> None:
         while self._next is not None:
@@ -168,7 +168,7 @@ class Companion:
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             name = self._tracks.pop(index).name if index in self._tracks else "a stream"
-            self._notify(f"{self._path.name}: {name} cannot be carried further ({reason})")
+            self._notify(f"{shown(Path(self._path.name))}: {name} cannot be carried further ({reason})")
 
     def _chapters(self, source: InputContainer) -> Iterator[Any]:
         end = self._take.duration
@@ -193,7 +193,7 @@ def open_companion(path: Path, take: Take, notify: Notify) -> Companion | None:
     try:
         return Companion(path, take, notify)
     except (DreamvidError, av.FFmpegError, OSError) as error:
-        notify(f"{path.name}: no sound can be read from it ({error})")
+        notify(f"{shown(Path(path.name))}: no sound can be read from it ({error})")
         return None
 
 

@@ -210,7 +210,7 @@ class ContainerWriter:
     def _finish(self, run: _Run) -> None:
         job = self._job
         if run.waiting is None:
-            raise WriteError(f"{job.target.path}: there was no frame to write")
+            raise WriteError(f"{job.target.name}: there was no frame to write")
         waiting = run.waiting
         duration = waiting.duration or 1 / job.info.rate
         end = run.counter.end(duration)
@@ -234,21 +234,21 @@ class ContainerWriter:
         except OSError as error:
             raise refuse(job.target.path, error) from None
         expected = Expected(run.frames, waiting.time, job.tick)
-        verify(part, job.target.path, muxer, expected)
+        verify(part, job.target.name, muxer, expected)
         if job.expected_frames is not None and run.frames != job.expected_frames:
-            job.notify(f"{job.target.path.name} has {run.frames} frames; {job.expected_frames} were expected")
+            job.notify(f"{job.target.name} has {run.frames} frames; {job.expected_frames} were expected")
         job.target.commit()
 
     def _opened(self) -> _Run:
         if self._run is None:
-            raise WriteError(f"{self._job.target.path}: is not open for writing")
+            raise WriteError(f"{self._job.target.name}: is not open for writing")
         return self._run
 
     def _refused(self, error: Exception) -> WriteError:
         choice = self._job.choice
         reason = getattr(error, "strerror", None) or str(error)
         return WriteError(
-            f"{self._job.target.path}: the encoder {choice.encoder} failed at "
+            f"{self._job.target.name}: the encoder {choice.encoder} failed at "
             f"{self._easel.size} ({reason}); try another output.codec or size"
         )
 

@@ -79,7 +79,7 @@ class FolderWriter:
     def _finish(self) -> None:
         job = self._job
         if not self._entries:
-            raise WriteError(f"{job.target.path}: there was no frame to write")
+            raise WriteError(f"{job.target.name}: there was no frame to write")
         last = self._entries[-1]
         if last.duration is None:
             self._entries[-1] = FrameEntry(last.file, last.pts, 1 / job.info.rate)
@@ -97,7 +97,7 @@ class FolderWriter:
         except OSError as error:
             raise refuse(job.target.path, error) from None
         if found != {entry.file for entry in self._entries} | {FILE_NAME}:
-            raise WriteError(f"{job.target.path}: the written folder did not verify; nothing was kept")
+            raise WriteError(f"{job.target.name}: the written folder did not verify; nothing was kept")
         job.target.commit()
 
 

@@ -28,7 +28,7 @@ class Expected:
     tick: Fraction
 
 
-def verify(part: Path, target: Path, muxer: str, expected: Expected) -> None:
+def verify(part: Path, target: str, muxer: str, expected: Expected) -> None:
     """Count the frames, compare the time of the last, and decode the first and the last.
 
     Raises
@@ -43,7 +43,7 @@ def verify(part: Path, target: Path, muxer: str, expected: Expected) -> None:
         raise _failed(target, f"cannot be read back ({error})") from None
 
 
-def _check(container: av.container.InputContainer, target: Path, expected: Expected, *, whole: bool) -> None:
+def _check(container: av.container.InputContainer, target: str, expected: Expected, *, whole: bool) -> None:
     stream = container.streams.video[0]
     base = stream.time_base or expected.tick
     stream.codec_context.thread_count = 1
@@ -76,5 +76,5 @@ def _decodes_at(container: av.container.InputContainer, stream: av.VideoStream, 
     return any(frame.pts == pts for frame in container.decode(stream))
 
 
-def _failed(target: Path, what: str) -> WriteError:
+def _failed(target: str, what: str) -> WriteError:
     return WriteError(f"{target}: the written file did not verify: {what}; nothing was kept")

@@ -52,7 +52,7 @@ class WebpWriter:
     def __init__(self, job: Job) -> None:
         if max(job.info.size) > MAX_SIDE:
             raise WriteError(
-                f"{job.target.path}: WebP holds at most {MAX_SIDE} px a side; choose .mp4 or .mkv"
+                f"{job.target.name}: WebP holds at most {MAX_SIDE} px a side; choose .mp4 or .mkv"
             )
         self._job = job
         self._easel = Easel(job.info.size, job.choice, job.notify)
@@ -112,7 +112,7 @@ class WebpWriter:
             packets = [*encoder.encode(picture), *encoder.encode(None)]
         except av.FFmpegError as error:
             raise WriteError(
-                f"{self._job.target.path}: the encoder {choice.encoder} failed ({error})"
+                f"{self._job.target.name}: the encoder {choice.encoder} failed ({error})"
             ) from None
         still = b"".join(bytes(packet) for packet in packets)
         return b"".join(_chunk(kind, body) for kind, body in _chunks(still) if kind in _PICTURE_CHUNKS)
@@ -127,14 +127,14 @@ class WebpWriter:
     def _append(self, data: bytes) -> None:
         assert self._part is not None
         if self._part.tell() + len(data) > _MOST_BYTES:
-            raise WriteError(f"{self._job.target.path}: WebP holds at most 4 GiB; choose .mp4 or .mkv")
+            raise WriteError(f"{self._job.target.name}: WebP holds at most 4 GiB; choose .mp4 or .mkv")
         self._part.write(data)
         self._part.check()
 
     def _finish(self, part: PartFile) -> None:
         job = self._job
         if self._waiting is None:
-            raise WriteError(f"{job.target.path}: there was no frame to write")
+            raise WriteError(f"{job.target.name}: there was no frame to write")
         last = self._waiting
         end = self._counter.end(last.duration or 1 / job.info.rate)
         self._put(last, end)
@@ -161,10 +161,10 @@ class WebpWriter:
                 count = getattr(image, "n_frames", 1)
                 image.load()
         except (OSError, SyntaxError) as error:
-            raise WriteError(f"{self._job.target.path}: the written file did not verify ({error})") from None
+            raise WriteError(f"{self._job.target.name}: the written file did not verify ({error})") from None
         if count != self._frames:
             raise WriteError(
-                f"{self._job.target.path}: the written file did not verify: {count} of {self._frames} frames"
+                f"{self._job.target.name}: the written file did not verify: {count} of {self._frames} frames"
             )
 
 
