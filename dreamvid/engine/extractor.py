@@ -66,6 +66,7 @@ class Extractor:
         self.margin = geometry.margin
         self.min_size = geometry.min_size
         self.multiple = geometry.multiple
+        self._limits = tuple(zip(geometry.smallest, geometry.multiples, strict=True))
         self._input_map = input_map
         self._graph = graph
         built: dict[int, Any] = {}
@@ -89,20 +90,10 @@ class Extractor:
     def _fit(self, values: Any) -> Any:
         if self.fixed_size is not None:
             return values
-        for axis in (1, 2):
-            values = self._fit_axis(values, axis)
+        for axis, (smallest, multiple) in enumerate(self._limits, start=1):
+            if (smallest, multiple) != (1, 1):
+                values = _continued(values, axis, smallest, multiple)
         return values
-
-    def _fit_axis(self, values: Any, axis: int) -> Any:
-        size = values.shape[axis]
-        if size is None:
-            if self.multiple == 1 and self.min_size == 1:
-                return values
-            size = tf.shape(values)[axis]
-            wanted = tf.maximum(-(-size // self.multiple) * self.multiple, self.min_size)
-            return tf.gather(values, _mirrored(size, wanted), axis=axis)
-        wanted = max(-(-size // self.multiple) * self.multiple, self.min_size)
-        return values if wanted == size else tf.gather(values, _mirrored(size, wanted), axis=axis)
 
 
 def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
@@ -144,6 +135,21 @@ def _rebuild(node: Node, policy: str) -> Any:
             f"layer '{node.name}' ({node.kind}) cannot be rebuilt in {policy}: {reason}"
         ) from error
     return layer
+
+
+def _continued(values: Any, axis: int, smallest: int, multiple: int) -> Any:
+    """Return the picture, mirrored beyond its end where it is too small or no multiple."""
+    size = values.shape[axis]
+    if size is not None:
+        wanted = max(-(-size // multiple) * multiple, smallest)
+        return values if wanted == size else tf.gather(values, _mirrored(size, wanted), axis=axis)
+    size = tf.shape(values)[axis]
+    wanted = tf.maximum(-(-size // multiple) * multiple, smallest)
+    return tf.cond(
+        tf.equal(wanted, size),
+        lambda: values,
+        lambda: tf.gather(values, _mirrored(size, wanted), axis=axis),
+    )
 
 
 def _mirrored(size: Any, wanted: Any) -> Any:

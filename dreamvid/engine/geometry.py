@@ -28,13 +28,26 @@ _BORDERS = frozenset({"ZeroPadding2D", "Cropping2D"})
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a caller must know of sizes, in px; see :class:`dreamvid.engine.extractor.Extractor`."""
+    """What a caller must know of sizes, in px; see :class:`dreamvid.engine.extractor.Extractor`.
+
+    ``smallest`` and ``multiples`` are those of height and width.
+    """
 
     stride: int
     receptive_field: int
     margin: int
-    min_size: int
-    multiple: int
+    smallest: tuple[int, int]
+    multiples: tuple[int, int]
+
+    @property
+    def min_size(self) -> int:
+        """The smallest square that comes through."""
+        return max(self.smallest)
+
+    @property
+    def multiple(self) -> int:
+        """What both sides must be a multiple of."""
+        return max(self.multiples)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,8 @@ class Span:
 
 def measure(graph: Graph) -> Geometry:
     """Return the geometry of what ``graph.outputs`` need."""
-    smallest, multiple, stride, field, margin = 1, 1, 1, 1, 0
+    smallest, multiples = [1, 1], [1, 1]
+    stride, field, margin = 1, 1, 0
     for number in (1, 2):
         axis = _Axis(graph, number)
         step = axis.multiple()
@@ -63,10 +77,10 @@ def measure(graph: Graph) -> Geometry:
         ends = axis.ends(axis.follow(large))
         stride = max([stride, *(math.ceil(span.jump) for span in ends.values())])
         field = max([field, *(span.field for span in ends.values())])
-        smallest, multiple = max(smallest, low), max(multiple, step)
+        smallest[number - 1], multiples[number - 1] = low, step
         lacking = [axis.uncovered(large + extra) for extra in range(0, max(stride, step), step)]
         margin = max(margin, *lacking)
-    return Geometry(stride, field, margin, smallest, multiple)
+    return Geometry(stride, field, margin, (smallest[0], smallest[1]), (multiples[0], multiples[1]))
 
 
 def strides(graph: Graph) -> Mapping[str, int]:

@@ -8,10 +8,12 @@ and gives a map of logits.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dreamvid.engine.graph import INPUT, Graph, Node, Ref
 from dreamvid.engine.runtime import keras
+
+if TYPE_CHECKING:
+    from dreamvid.engine.graph import Graph, Node, Ref
 
 LOGITS = "logits"
 _PICTURE_RANK = 4
@@ -20,33 +22,35 @@ _POINTWISE = frozenset({"Activation", "BatchNormalization", "Dense", "LeakyReLU"
 
 
 def find_logits(graph: Graph) -> tuple[Graph, Ref] | None:
-    """Return the graph with its classifier's activation taken off, and the logits; None where it has none."""
+    """Return the graph with its classifier's activation taken off, and the logits; None where it has none.
+
+    A classifier ends in a dense layer, or in probabilities (softmax or sigmoid) of a convolution or of a
+    mean over the picture.
+    """
     ref = graph.resolve(graph.outputs[0])
     nodes = {node.name: node for node in graph.nodes}
-    probable = len(_shape(nodes, ref)) == 2  # noqa: PLR2004  batch and class
-    while ref.node != INPUT:
+    probabilities = False
+    while ref.node in nodes and _passes_on(nodes[ref.node]):
         node = nodes[ref.node]
-        activation = node.settings().get("activation")
-        if node.kind == "Softmax" or (node.kind == "Activation" and activation in _PROBABILITIES):
-            probable = True
-        elif node.kind not in {"Reshape", "Flatten", "Activation"} or (
-            node.kind == "Activation" and activation != "linear"
-        ):
-            break
+        probabilities |= node.kind == "Softmax" or node.settings().get("activation") in _PROBABILITIES
         ref = graph.resolve(node.refs[0])
-    if ref.node == INPUT or not (nodes[ref.node].kind == "Dense" or probable):
+    if ref.node not in nodes:
         return None
     node = nodes[ref.node]
-    if node.kind not in {"Dense", "Conv2D", "GlobalAveragePooling2D"}:
-        return None
-    if node.settings().get("activation") in _PROBABILITIES:
+    dense = node.kind == "Dense" or isinstance(node.operation, keras.layers.Dense)
+    if node.kind in {"Dense", "Conv2D"} and node.settings()["activation"] in _PROBABILITIES:
         linear = replace(node, config=node.settings() | {"activation": "linear"})
-        graph = replace(graph, nodes=tuple(linear if n is node else n for n in graph.nodes))
-    return graph, ref
+        return replace(graph, nodes=tuple(linear if n is node else n for n in graph.nodes)), ref
+    if dense or (probabilities and node.kind in {"Conv2D", "GlobalAveragePooling2D"}):
+        return graph, ref
+    return None
 
 
-def _shape(nodes: dict[str, Node], ref: Ref) -> tuple[int | None, ...]:
-    return nodes[ref.node].shapes[ref.index] if ref.node in nodes else ()
+def _passes_on(node: Node) -> bool:
+    """Return whether the layer only reshapes logits or turns them into probabilities."""
+    if node.kind == "Activation":
+        return node.settings()["activation"] in _PROBABILITIES | {"linear"}
+    return node.kind in {"Flatten", "Reshape", "Softmax"}
 
 
 def free_size(graph: Graph) -> Graph:

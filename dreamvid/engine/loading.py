@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dreamvid.engine.classes import class_names
+from dreamvid.engine.extractor import materialize
 from dreamvid.engine.files import load_model_file, load_weights_file
 from dreamvid.engine.graph import Graph, Node, Ref, from_keras
 from dreamvid.engine.heads import find_logits, free_size
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _FILES = (".keras", ".h5", ".hdf5")
 _IMAGENET = 1000
+_FAILED = object()
 _PATIENCE = 30.0
 """Seconds without an answer after which a download is given up."""
 
@@ -119,10 +123,11 @@ def _names(entry: ModelEntry, count: int | None) -> tuple[str, ...]:
 def _download(entry: ModelEntry, *, top: bool, notify: Notify) -> Any:
     """Return the network with ImageNet weights from Keras's cache, or downloaded into it."""
     make = getattr(keras.applications, entry.application)
-    folder = Path(keras.config.keras_home()) / "models"
+    folder = weights_folder()
     before = set(folder.glob("*")) if folder.is_dir() else set()
     try:
-        with _patience():
+        with _patience(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a free size gets the weights of 224 px is what is wanted
             if top:
                 return make(weights="imagenet", include_top=True)
             return make(weights="imagenet", include_top=False, input_shape=(None, None, 3))
@@ -141,6 +146,11 @@ def _download(entry: ModelEntry, *, top: bool, notify: Notify) -> Any:
         new = (set(folder.glob("*")) if folder.is_dir() else set()) - before
         for file in sorted(new):
             notify(f"downloaded the weights of {entry.name} to {file}")
+
+
+def weights_folder() -> Path:
+    """Return where Keras keeps downloaded weights: ``$KERAS_HOME/models`` or ``~/.keras/models``."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
 @contextmanager
@@ -204,7 +214,9 @@ def _wants_bytes(node: Node) -> bool:
     if node.kind == "Rescaling":
         return bool(np.max(np.abs(node.settings()["scale"])) < 0.1)  # noqa: PLR2004  1/255 and 1/127.5 lie below
     if node.kind == "Normalization":
-        return bool(node.arrays() and np.max(node.arrays()[0]) > 2.0)  # noqa: PLR2004  a mean beyond any unit range
+        given = node.settings().get("mean")
+        mean = given if given is not None else node.arrays()[0]
+        return bool(np.max(mean) > 2.0)  # noqa: PLR2004  beyond the mean of any unit range
     return False
 
 
@@ -212,19 +224,21 @@ def _bound(graph: Graph) -> frozenset[str]:
     """Return the layers that cannot be run at another size than the network's own, and all after them."""
     _, height, width, channels = graph.input_shape
     failed: set[str] = set()
+    built: dict[int, Any] = {}
 
     def guarded(node: Node) -> Any:
+        operation = materialize(node, "float32", built)
+
         def call(*args: Any, **kwargs: Any) -> Any:
-            flat = keras.tree.flatten((args, kwargs))
-            if not any(item is None for item in flat if item is None or tf.is_tensor(item)):
+            if not any(item is _FAILED for item in keras.tree.flatten((args, kwargs))):
                 try:
-                    result = keras.tree.flatten(node.operation(*args, **kwargs))
+                    result = keras.tree.flatten(operation(*args, **kwargs))
                 except (TypeError, ValueError, tf.errors.OpError):
                     result = []
                 if result and all(item.shape[0] == 1 for item in result):
                     return result
             failed.add(node.name)
-            return [None] * len(node.shapes)
+            return [_FAILED] * len(node.shapes)
 
         return call
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import pytest
 
 from dreamvid.engine.models import Network, load_network
-from dreamvid.engine.runtime import tf
+from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import ObjectiveError
 from dreamvid.preset import ModelSettings
 
