@@ -79,9 +79,9 @@ def matrix_code(frame: av.VideoFrame) -> int:
 
 
 def depth(pix_fmt: str) -> int:
-    """Return bits per channel of a pixel format; a palette's entries have 8."""
+    """Return bits per channel of a pixel format, at least 8: palettes and packed formats count as that."""
     video_format = av.VideoFormat(pix_fmt)
-    return 8 if video_format.has_palette else max(part.bits for part in video_format.components)
+    return 8 if video_format.has_palette else max(8, *(part.bits for part in video_format.components))
 
 
 def has_alpha(pix_fmt: str) -> bool:

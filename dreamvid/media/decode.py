@@ -19,6 +19,7 @@ from dreamvid.errors import DamagedError
 from dreamvid.media.color import RgbConverter
 from dreamvid.media.container import open_input, shown
 from dreamvid.media.deinterlace import Deinterlacer
+from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.media.timing import Timed
 from dreamvid.resample import resize
 from dreamvid.types import Size
@@ -89,6 +90,7 @@ class _Decoding:
         self._media = media
         self._care = care
         self._converter = RgbConverter()
+        self._slices = SliceChecker()
         self._tick = Fraction(1, 1000)
         self._last: Fraction | None = None
         self._stamps: deque[tuple[Fraction, Fraction | None]] = deque()
@@ -116,7 +118,7 @@ class _Decoding:
             created.extradata = context.extradata
             context = created
         if self._care != Care.CONCEAL:
-            context.options = {"err_detect": "explode"}
+            context.options = {"err_detect": "crccheck+explode"}
         context.thread_type = "SLICE" if self._care == Care.PIECEMEAL else "AUTO"
         return context
 
@@ -125,8 +127,8 @@ class _Decoding:
     ) -> Iterator[av.VideoFrame]:
         for packet, error in self._packets(container, stream):
             flush = packet is None
-            if error is None and packet is not None and packet.is_corrupt and self._care != Care.CONCEAL:
-                error = self._damage(packet, "data is missing")  # noqa: PLW2901  found here instead of by the demuxer
+            if error is None and packet is not None and self._care != Care.CONCEAL:
+                error = self._look_at(packet, context)  # noqa: PLW2901  found here instead of by the demuxer
             if error is None:
                 try:
                     yield from context.decode(packet)
@@ -138,6 +140,14 @@ class _Decoding:
             if self._care == Care.PIECEMEAL:
                 yield from self._drain(context, packet)
             raise error
+
+    def _look_at(self, packet: Packet[VideoStream], context: VideoCodecContext) -> DamagedError | None:
+        """Return what is wrong with a packet before it is decoded."""
+        if packet.is_corrupt:
+            return self._damage(packet, "data is missing")
+        if context.name == "ffv1" and not self._slices.intact(bytes(packet)):
+            return self._damage(packet, "a checksum is wrong")
+        return None
 
     def _packets(
         self, container: InputContainer, stream: VideoStream

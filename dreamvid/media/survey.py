@@ -16,6 +16,7 @@ SMALL_FILE = 64 << 20
 """Bytes up to which a file without an index is read through once, to count its frames."""
 
 _TICKS_OF_ROUNDING = 1
+_SAME_RATE = Fraction(1, 10_000)  # 24 and 23.976 differ by ten times that
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def _survey_of(frames: int, duration: Fraction | None, times: Sequence[int], tic
     if span <= 0:
         return Survey(frames, duration)
     rate = (len(times) - 1) / (span * tick)
-    return Survey(frames, duration, not _evenly_spaced(times), rate, Fraction(_TICKS_OF_ROUNDING, span))
+    return Survey(
+        frames, duration, not _evenly_spaced(times), rate, max(Fraction(_TICKS_OF_ROUNDING, span), _SAME_RATE)
+    )
 
 
 def _evenly_spaced(times: Sequence[int]) -> bool:

@@ -67,11 +67,14 @@ def resample(frames: Iterable[Timed], rate: Fraction, duration: Fraction | None)
     """
     index = 0
     step = 1 / rate
+    frame: Timed | None = None
     for frame, end in _with_ends(frames):
         until = end if duration is None else min(end, duration)
-        while (index + Fraction(1, 2)) * step < until or not index:
+        while (index + Fraction(1, 2)) * step < until:
             yield Timed(index * step, step, frame.load)
             index += 1
+    if frame is not None and not index:
+        yield Timed(Fraction(0), step, frame.load)
 
 
 def _from_covering(frames: Iterable[Timed], start: Fraction) -> Iterator[Timed]:
