@@ -104,17 +104,19 @@ def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
     if not node.is_layer:
         return node.operation
     policy = "float32" if node.kind in _KEEP_FLOAT32 else precision
-    changed = node.config is not None or node.weights is not None
-    if not changed and node.operation.dtype_policy.name == policy and not node.operation.losses:
-        node.operation.trainable = False
-        return node.operation
-    key = id(node.operation)
-    if changed or key not in built:
-        layer = _rebuild(node, policy)
-        if changed:
-            return layer
-        built[key] = layer
-    return built[key]
+    layer = node.operation
+    if node.config is not None or node.weights is not None:
+        return _rebuild(node, policy)
+    if layer.dtype_policy.name == policy and layer.activity_regularizer is None:
+        layer.trainable = False
+        return layer
+    if id(layer) not in built:
+        try:
+            built[id(layer)] = _rebuild(node, policy)
+        except ModelError:  # such as a Lambda layer: it goes on in its own format
+            layer.trainable = False
+            built[id(layer)] = layer
+    return built[id(layer)]
 
 
 def _rebuild(node: Node, policy: str) -> Any:

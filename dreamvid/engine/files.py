@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from dreamvid.engine.runtime import keras, quiet_stderr
+from dreamvid.engine.runtime import keras
 from dreamvid.errors import ModelError
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def load_model_file(path: Path, *, trust: bool = False) -> Any:
             "give --trust-model if you trust the file"
         )
     try:
-        with quiet_stderr():
-            return keras.models.load_model(path, compile=False, safe_mode=not trust)
+        return keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # Keras raises nearly anything for a damaged or foreign file
         raise ModelError(f"{path}: {_reason(error)}") from error
 
@@ -97,7 +96,7 @@ def load_weights_file(
             raise ModelError(f"{path}: holds no classifier, which a class objective needs")
         model, top = other, not need_top
     try:
-        with _named_for_keras(path, legacy=legacy) as known, quiet_stderr():
+        with _named_for_keras(path, legacy=legacy) as known:
             model.load_weights(known)
     except Exception as error:  # Keras raises nearly anything for weights that do not fit
         raise ModelError(f"{path}: its weights do not fit {name} ({_first_line(error)})") from error

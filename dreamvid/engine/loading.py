@@ -124,7 +124,8 @@ def _download(entry: ModelEntry, *, top: bool, notify: Notify) -> Any:
     """Return the network with ImageNet weights from Keras's cache, or downloaded into it."""
     make = getattr(keras.applications, entry.application)
     folder = weights_folder()
-    before = set(folder.glob("*")) if folder.is_dir() else set()
+    if not any(_holds(file.name, entry, top=top) for file in folder.glob("*.h5")):
+        notify(f"downloading the weights of {entry.name} ({entry.megabytes} MB) into {folder}")
     try:
         with _patience(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a free size gets the weights of 224 px is what is wanted
@@ -142,10 +143,11 @@ def _download(entry: ModelEntry, *, top: bool, notify: Notify) -> Any:
             f"model '{entry.name}': its weights ({entry.megabytes} MB) could not be downloaded; put "
             f"{file.name} into {file.parent}, or name a local file with --weights FILE"
         ) from error
-    finally:
-        new = (set(folder.glob("*")) if folder.is_dir() else set()) - before
-        for file in sorted(new):
-            notify(f"downloaded the weights of {entry.name} to {file}")
+
+
+def _holds(file: str, entry: ModelEntry, *, top: bool) -> bool:
+    plain = file.lower().replace("_", "").replace("-", "")
+    return plain.startswith(entry.name) and ("notop" in plain) is not top
 
 
 def weights_folder() -> Path:
@@ -233,7 +235,7 @@ def _bound(graph: Graph) -> frozenset[str]:
             if not any(item is _FAILED for item in keras.tree.flatten((args, kwargs))):
                 try:
                     result = keras.tree.flatten(operation(*args, **kwargs))
-                except (TypeError, ValueError, tf.errors.OpError):
+                except (ArithmeticError, LookupError, TypeError, ValueError, tf.errors.OpError):
                     result = []
                 if result and all(item.shape[0] == 1 for item in result):
                     return result

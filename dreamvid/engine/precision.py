@@ -21,7 +21,7 @@ import platformdirs
 
 from dreamvid._version import __version__
 from dreamvid.engine.heads import LOGITS
-from dreamvid.engine.runtime import DeviceInfo, devices, quiet_stderr, tf, versions
+from dreamvid.engine.runtime import DeviceInfo, devices, tf, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,8 @@ MIN_SPEEDUP = 1.1
 _FORMATS = ("bfloat16", "float16")
 _SIDE = 256
 _REPEATS = 3
+_HOPELESS = 1.5
+"""A format that takes so many times as long for one convolution is not tried on the network."""
 _FIELDS = {"precision", "seconds", "cosine", "note"}
 
 
@@ -89,7 +91,7 @@ def choose(
     remembered = _from_json(_read(cache).get(key), device)
     if remembered is not None:
         return remembered
-    with tf.device(device.device), quiet_stderr():
+    with tf.device(device.device):
         formats = _measure(network, outputs)
     report = PrecisionChoiceReport(_decide(formats), formats, device.name, cached=False)
     _remember(cache, key, report)
@@ -136,8 +138,10 @@ def _measure(network: Network, outputs: Sequence[str]) -> tuple[FormatReport, ..
     found = [FormatReport("float32", base, 1.0, "the reference")]
     one = _convolution("float32")
     for precision in _FORMATS:
-        if _convolution(precision) > one:
-            found.append(FormatReport(precision, None, None, "slower than float32 in a single convolution"))
+        if _convolution(precision) > _HOPELESS * one:
+            found.append(
+                FormatReport(precision, None, None, "much slower than float32 in a single convolution")
+            )
             continue
         try:
             seconds, gradient = _step(network.extractor(outputs, precision=precision), picture, limit=base)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,25 +30,21 @@ _QUIET = {
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what C++ writes to file descriptor 2; Python's own stderr goes on as before.
+    """Hold back what is written to file descriptor 2, by C++ above all.
 
     Python tracebacks are never lost: an exception leaves this context before anything prints it.
     """
     try:
         saved = os.dup(2)
-    except OSError:
+    except OSError:  # there is no stderr
         yield
         return
-    python_stderr = sys.stderr
     try:
-        with tempfile.TemporaryFile() as sink, os.fdopen(os.dup(saved), "w", errors="replace") as passage:
+        with tempfile.TemporaryFile() as sink:
             os.dup2(sink.fileno(), 2)
-            if python_stderr is sys.__stderr__:
-                sys.stderr = passage
             try:
                 yield
             finally:
-                sys.stderr = python_stderr
                 os.dup2(saved, 2)
     finally:
         os.close(saved)

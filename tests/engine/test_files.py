@@ -96,6 +96,9 @@ def test_lambda_layer_needs_trust(tmp_path: Path, suffix: str) -> None:
     assert str(path) in message
     network = load_network(ModelSettings(name=str(path)), trust=True)
     assert [layer.name for layer in network.layers] == ["conv", "double", "last"]
+    for precision in ("float32", "bfloat16"):
+        extractor = network.extractor(["last"], precision=precision)
+        assert float(tf.reduce_max(tf.abs(extractor(tf.ones([1, 9, 9, 3]))[0]))) > 0.0
 
 
 def test_missing_folder_and_foreign_files_are_refused(tmp_path: Path) -> None:
@@ -258,7 +261,9 @@ def test_offline_download_says_where_to_put_the_file(
     monkeypatch.setattr(file_utils, "urlretrieve", offline)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
-    message = refused("MobileNetV2", with_classes=with_classes)
+    told: list[str] = []
+    message = refused("MobileNetV2", with_classes=with_classes, notify=told.append)
+    assert told == [f"downloading the weights of mobilenetv2 (9 MB) into {tmp_path / 'models'}"]
     assert str(tmp_path / "models") in message
     assert "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224" in message
     assert ("no_top" in message) is not with_classes
@@ -270,10 +275,13 @@ def test_weights_in_the_cache_of_keras_are_found(monkeypatch: pytest.MonkeyPatch
 
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     model = mobilenet(False)
     save_legacy(model, tmp_path / "models" / name)
-    network = load_network(ModelSettings(name="mobilenetv2"))
+    told: list[str] = []
+    network = load_network(ModelSettings(name="mobilenetv2"), notify=told.append)
+    assert not told
     np.testing.assert_array_equal(network.loaded.graph.node("Conv1").arrays()[0], model.weights[0].numpy())
 
 

@@ -30,6 +30,12 @@ def test_loading_and_computing_say_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_loggers_still_speak_after_the_quiet_import() -> None:
+    done = run("import dreamvid.engine.runtime\nfrom absl import logging\nlogging.error('heard')")
+    assert "heard" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_tensorflow_that_cannot_be_loaded_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "tensorflow.py").write_text("raise ImportError('libfoo.so: not found\\nmore lines')")
     code = (
