@@ -19,6 +19,7 @@ from dreamvid.types import Size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dreamvid.engine.own import Loaded
     from dreamvid.preset import ModelSettings
     from dreamvid.types import Notify
 
@@ -56,7 +57,7 @@ class Network:
     classes: tuple[str, ...]
     input_channels: int
     fixed_size: Size | None
-    loaded: loading.Loaded = field(repr=False, compare=False)
+    loaded: Loaded = field(repr=False, compare=False)
 
     def layer(self, name: str) -> LayerInfo:
         """Return the layer of this name.

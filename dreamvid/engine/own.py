@@ -1,0 +1,134 @@
+"""Makes networks of files of the user's own: their size, pixel range and classes are found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dreamvid.engine.extractor import materialize
+from dreamvid.engine.files import load_model_file, load_weights_file
+from dreamvid.engine.graph import from_keras
+from dreamvid.engine.heads import find_logits, free_size
+from dreamvid.engine.inputs import input_map, preset_map
+from dreamvid.engine.registry import known_models
+from dreamvid.engine.runtime import keras, tf
+from dreamvid.errors import ModelError
+
+if TYPE_CHECKING:
+    from dreamvid.engine.graph import Graph, Node, Ref
+    from dreamvid.engine.inputs import InputMap
+    from dreamvid.preset import ModelSettings
+    from dreamvid.types import Notify
+
+_FAILED = object()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network's graph and what goes with it. ``bound`` names layers that need the input's own size."""
+
+    name: str
+    graph: Graph
+    input_map: InputMap
+    logits: Ref | None
+    classes: tuple[str, ...]
+    bound: frozenset[str]
+
+
+def load_own(settings: ModelSettings, *, trust: bool, notify: Notify) -> Loaded:
+    """Return the network in the file that ``settings.name`` names.
+
+    Raises
+    ------
+    ModelError
+        Where the file is no network of layers that can dream.
+    """
+    path = Path(settings.name).expanduser()
+    model = load_model_file(path, trust=trust)
+    if settings.weights is not None:
+        model, _ = load_weights_file(
+            settings.weights, lambda _top, _classes: model, name=path.name, need_top=False
+        )
+    graph = from_keras(model, str(path))
+    if graph.input_shape[3] is None:
+        raise ModelError(f"{path}: its input has no fixed number of channels")
+    if any(node.settings().get("data_format") == "channels_first" for node in graph.nodes):
+        raise ModelError(f"{path}: is a channels-first network; only channels-last ones can dream")
+    fixed = None not in graph.input_shape[1:3]
+    graph = free_size(graph) if fixed else graph
+    bound = _bound(graph) if fixed else frozenset[str]()
+    graph, logits = find_logits(graph) or (graph, None)
+    count = graph.node(logits.node).shapes[0][-1] if logits is not None else 0
+    chosen = _guess(settings, model.name, graph, notify)
+    return Loaded(path.name, graph, chosen, logits, tuple(str(i) for i in range(count or 0)), bound)
+
+
+def ranged(settings: ModelSettings, channels: int) -> InputMap:
+    """Return the map onto the range that the settings state."""
+    low, high = (float(part) for part in settings.input_range.split(","))
+    return input_map([low], [high], channels=channels, color_map=settings.color_map)
+
+
+def _guess(settings: ModelSettings, model_name: str, graph: Graph, notify: Notify) -> InputMap:
+    """Return the input map of a file: as told, as its name or first layers say, else [0, 1]."""
+    channels = int(graph.input_shape[3] or 0)
+    if settings.input_range != "auto":
+        return ranged(settings, channels)
+    plain = model_name.lower().replace("_", "").replace("-", "")
+    for entry in known_models():
+        if plain == entry.name and channels == 3:  # noqa: PLR2004  R, G and B
+            return preset_map(entry.mode)
+    high = 255.0 if any(_wants_bytes(node) for node in graph.nodes[:4]) else 1.0
+    if high == 1.0:
+        notify(
+            f"{settings.name}: its pixels are taken to run from 0 to 1; --input-range LOW,HIGH changes that"
+        )
+    return input_map([0.0], [high], channels=channels, color_map=settings.color_map)
+
+
+def _wants_bytes(node: Node) -> bool:
+    if node.kind == "Rescaling":
+        return bool(np.max(np.abs(node.settings()["scale"])) < 0.1)  # noqa: PLR2004  1/255 and 1/127.5 lie below
+    if node.kind == "Normalization":
+        given = node.settings().get("mean")
+        mean = given if given is not None else node.arrays()[0]
+        return bool(np.max(mean) > 2.0)  # noqa: PLR2004  beyond the mean of any unit range
+    return False
+
+
+def _bound(graph: Graph) -> frozenset[str]:
+    """Return the layers that cannot be run at another size than the network's own, and all after them."""
+    _, height, width, channels = graph.input_shape
+    failed: set[str] = set()
+    built: dict[int, Any] = {}
+
+    def guarded(node: Node) -> Any:
+        operation = materialize(node, "float32", built)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not any(item is _FAILED for item in keras.tree.flatten((args, kwargs))):
+                try:
+                    result = keras.tree.flatten(operation(*args, **kwargs))
+                except (ArithmeticError, LookupError, TypeError, ValueError, tf.errors.OpError):
+                    result = []
+                if result and all(item.shape[0] == 1 for item in result):
+                    return result
+            failed.add(node.name)
+            return [_FAILED] * len(node.shapes)
+
+        return call
+
+    calls = {node.name: guarded(node) for node in graph.nodes}
+
+    @tf.function  # type: ignore[untyped-decorator]  # traced, never run: shapes are all that is wanted
+    def trace(value: Any) -> int:
+        graph.run(calls, value)
+        return 0
+
+    trace.get_concrete_function(
+        tf.TensorSpec([1, (height or 0) + 64, (width or 0) + 32, channels], tf.float32)
+    )
+    return frozenset(failed)
