@@ -135,7 +135,7 @@ class OctaveSettings(Section):
 
     scalar: ClassVar[str | None] = "count"
 
-    count: int = Field(4, ge=1, le=16, description="Octaves: sizes at which each frame is dreamed.")
+    count: int = Field(5, ge=1, le=16, description="Octaves: sizes at which each frame is dreamed.")
     scale: float = Field(
         1.4, gt=1.0, le=4.0, description="Octave scale: ratio of one octave's size to the next."
     )
@@ -146,7 +146,7 @@ class AscentSettings(Section):
 
     steps: int = Field(10, ge=1, le=10000, description="Gradient steps per octave.")
     step_size: float = Field(
-        0.0075,
+        0.005,
         gt=0.0,
         le=1.0,
         description="Step size: change of a pixel of average gradient in one step.",
@@ -159,7 +159,7 @@ class AscentSettings(Section):
         "mean-abs", description="Divide the gradient by its mean absolute value or by its standard deviation."
     )
     smoothing: float = Field(
-        0.0,
+        1.0,
         ge=0.0,
         le=32.0,
         description="Smooth the gradient by Gaussians of 0.5, 1 and 2 times this sigma; 0 is off.",
