@@ -58,7 +58,7 @@ def build_dreamer(
         trust=machine.trust_model,
         notify=notify,
     )
-    objective = objective or _best_objective(network)
+    objective = objective or best_objective(network)
     chosen = precision.resolve(network, objective, preset.run.precision, device)
     engine = DreamEngine(
         network,
@@ -77,7 +77,7 @@ def build_dreamer(
     return Built(engine, resolved, _files(preset, objective))
 
 
-def _best_objective(network: Network) -> Objective:
+def best_objective(network: Network) -> Objective:
     """Return what a network dreams best: as registered, else a layer about two thirds down."""
     from dreamvid.engine.registry import known_models  # noqa: PLC0415  the engine loads only to dream
 
@@ -90,11 +90,11 @@ def _best_objective(network: Network) -> Objective:
 
 def read_guides(objective: Objective) -> dict[str, RGB]:
     """Return the guide images that an objective names, at most 512 px on their longer side, by path."""
-    from dreamvid.media.still import read_still  # noqa: PLC0415  loads imageio
-
     guides: dict[str, RGB] = {}
     for term in objective.terms:
         if term.kind == "guide" and term.guide_image is None:
+            from dreamvid.media.still import read_still  # noqa: PLC0415  loads imageio
+
             if not Path(term.guide).is_file():
                 raise SettingsError(f"guide image {term.guide}: no such file")
             guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)

@@ -63,8 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(arguments or ["--help"], prog_name="dreamvid", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted: nothing was written; the same command starts anew")
-        sys.exit(EXIT_INTERRUPTED)
+        code = EXIT_INTERRUPTED  # Typer makes this of most interruptions itself
     except UsageError as error:
         _say(f"{' '.join(error.format_message().split())} ('dreamvid --help' lists what there is)")
         sys.exit(EXIT_USAGE)
@@ -73,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _say(explain(error))
         sys.exit(EXIT_ERROR)
+    if code == EXIT_INTERRUPTED:
+        _say("interrupted: nothing was written; the same command starts anew")
     sys.exit(code if isinstance(code, int) else 0)
 
 

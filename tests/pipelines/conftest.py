@@ -1,0 +1,46 @@
+"""Small landscapes with sound, and settings that dream quickly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dreamvid.media.writer import open_writer
+from dreamvid.pipelines.scenery import Landscape, write_wind
+from dreamvid.preset import OutputSettings, Preset
+from dreamvid.types import Frame, Size, VideoInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RATE = Fraction(12000, 1001)
+SIZE = Size(48, 80)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Ten frames at 12000/1001 a second, with as much sound."""
+    path, sound, frames = tmp_path / "clip.mp4", tmp_path / "wind.wav", 10
+    write_wind(sound, float(frames / RATE))
+    landscape = Landscape(SIZE)
+    writer = open_writer(
+        path,
+        info=VideoInfo(SIZE, RATE, frames=frames),
+        output=OutputSettings(),
+        companion=sound,
+        metadata={"title": "A landscape"},
+        notify=lambda _: None,
+    )
+    with writer:
+        for index in range(frames):
+            writer.write(Frame(index, index / RATE, landscape.frame(index / 12), duration=1 / RATE))
+    sound.unlink()
+    return path
+
+
+@pytest.fixture
+def quick() -> Preset:
+    """A dream that takes a moment."""
+    return Preset.build({"octaves": 2, "ascent": {"steps": 1}, "run": {"precision": "float32"}})

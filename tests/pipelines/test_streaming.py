@@ -1,0 +1,70 @@
+"""Memory does not grow with the length of a video: measured on real files, with the dream left out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dreamvid.media.writer import open_writer
+from dreamvid.preset import OutputSettings
+from dreamvid.types import Frame, Size, VideoInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RATE = 10
+SIZE = Size(96, 128)
+FRAME_BYTES = 96 * 128 * 3 * 4
+
+_SCRIPT = """
+import resource, sys
+from pathlib import Path
+from dreamvid.media.source import open_source
+from dreamvid.media.writer import open_writer
+from dreamvid.pipelines.loop import IndependentFrames, dream_video
+from dreamvid.preset import OutputSettings
+
+class Same:
+    def dream(self, image, *, detail=None, steps=None, frame_index=None):
+        return image
+
+source = open_source(Path(sys.argv[1]), notify=print)
+writer = open_writer(Path(sys.argv[2]), info=source.info, output=OutputSettings(speed="fast"),
+                     companion=Path(sys.argv[1]), metadata={}, notify=print)
+report = dream_video(source, Same(), IndependentFrames(), writer)
+print(report.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def make(path: Path, seconds: int) -> Path:
+    noise = np.random.default_rng(0).random((8, *SIZE, 3), dtype=np.float32)
+    writer = open_writer(
+        path,
+        info=VideoInfo(SIZE, Fraction(RATE)),
+        output=OutputSettings(crf=40, speed="fast"),
+        companion=None,
+        metadata={},
+        notify=lambda _: None,
+    )
+    with writer:
+        for index in range(seconds * RATE):
+            writer.write(Frame(index, Fraction(index, RATE), noise[index % 8]))
+    return path
+
+
+def peak(source: Path) -> tuple[int, int]:
+    command = [sys.executable, "-c", _SCRIPT, str(source), str(source.with_suffix(".out.mp4"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    frames, memory = done.stdout.split()[-2:]
+    return int(frames), int(memory)
+
+
+def test_ten_minutes_need_no_more_memory_than_ten_seconds(tmp_path: Path) -> None:
+    short_frames, short = peak(make(tmp_path / "short.mp4", 10))
+    long_frames, long = peak(make(tmp_path / "long.mp4", 600))
+    assert (short_frames, long_frames) == (10 * RATE, 600 * RATE)
+    assert long - short < 100 * FRAME_BYTES  # of 5,900 frames more

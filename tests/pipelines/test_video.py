@@ -1,0 +1,193 @@
+"""A whole video: frames, times, sound, sizes, settings, and nothing lost or left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+
+from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
+from dreamvid.media.source import open_source
+from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.video import dream_file
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dreamvid.pipelines.outcome import Outcome
+    from dreamvid.preset import Preset
+
+RATE = Fraction(12000, 1001)
+
+
+def dream(clip: Path, preset: Preset, output: Path | None = None, **machine: Any) -> Outcome:
+    return dream_file(clip, output, preset, Machine(device="cpu", **machine), overwrite=lambda _: False)
+
+
+def times(path: Path) -> list[Fraction]:
+    return [frame.pts for frame in open_source(path, notify=lambda _: None)]
+
+
+def sound_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def test_the_same_frames_the_same_times_the_same_sound(clip: Path, quick: Preset) -> None:
+    outcome = dream(clip, quick, measure=True)
+    assert outcome.output == clip.with_name("clip.dream.mp4")
+    assert outcome.frames == 10
+    assert times(outcome.output) == times(clip) == [i / RATE for i in range(10)]
+    assert sound_packets(outcome.output) == sound_packets(clip)
+    assert outcome.dream_rms > 0.003
+    assert outcome.objective_gain is not None
+    assert outcome.objective_gain > 1.0
+
+
+def test_the_settings_are_embedded_without_paths(clip: Path, quick: Preset) -> None:
+    output = dream(clip, quick).output
+    with av.open(str(output)) as container:
+        metadata = dict(container.metadata)
+    embedded = json.loads(metadata["dreamvid"])
+    assert embedded["settings"]["octaves"]["count"] == 2
+    assert embedded["resolved"]["precision"] == "float32"
+    assert embedded["source"]["name"] == "clip.mp4"
+    assert str(clip.parent) not in metadata["dreamvid"]
+    assert metadata["title"] == "A landscape"
+
+
+def test_strength_zero_gives_the_source_back_exactly(clip: Path, quick: Preset) -> None:
+    lossless = clip.with_name("same.mkv")
+    dream(clip, quick.override({"look.strength": 0, "output.codec": "ffv1"}), lossless)
+    frames = zip(
+        open_source(clip, notify=lambda _: None), open_source(lossless, notify=lambda _: None), strict=True
+    )
+    for source, same in frames:
+        assert np.array_equal(source.rgb, same.rgb)
+
+
+def test_the_same_seed_is_the_same_video_bit_for_bit(clip: Path, quick: Preset) -> None:
+    lossless = quick.override({"output.codec": "ffv1"})
+    one, two = (dream(clip, lossless, clip.with_name(name)).output for name in ("one.mkv", "two.mkv"))
+    for first, second in zip(
+        open_source(one, notify=lambda _: None), open_source(two, notify=lambda _: None), strict=True
+    ):
+        assert np.array_equal(first.rgb, second.rgb)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({"output.width": 40}, Size(24, 40)),
+        ({"output.width": 40, "output.height": 40}, Size(40, 40)),
+        ({"output.dream_width": 40}, Size(48, 80)),
+    ],
+    ids=["width", "cover-and-crop", "dream-width"],
+)
+def test_sizes(clip: Path, quick: Preset, settings: dict[str, object], size: Size) -> None:
+    outcome = dream(clip, quick.override(settings))
+    assert outcome.size == open_source(outcome.output, notify=lambda _: None).info.size == size
+    assert outcome.frames == 10
+
+
+def test_a_part_is_cut_in_sync(clip: Path, quick: Preset) -> None:
+    part = quick.override({"input.start": "0.4", "input.duration": "0.3"})
+    outcome = dream(clip, part)
+    assert outcome.frames == 5  # those that are shown in 0.4..0.7 s, the first from 0.4 s on
+    assert times(outcome.output) == [Fraction(0), *(i / RATE - Fraction("0.4") for i in range(5, 9))]
+    with av.open(str(outcome.output)) as container:
+        sound = container.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", ["24", "24000/1001", "6"])
+def test_another_rate_is_exact(clip: Path, quick: Preset, rate: str) -> None:
+    outcome = dream(clip, quick.override({"output.fps": rate}))
+    assert outcome.frames == round(10 / RATE * Fraction(rate))
+    assert times(outcome.output) == [i / Fraction(rate) for i in range(outcome.frames)]
+
+
+def test_an_animation_and_a_folder_come_out_as_they_went_in(clip: Path, quick: Preset) -> None:
+    gif = dream(clip, quick, clip.with_name("a.gif")).output
+    assert dream(gif, quick).output == gif.with_name("a.dream.gif")
+    folder = dream(clip, quick, clip.with_name("stills")).output
+    assert len(list(folder.glob("*.png"))) == 10
+    again = dream(folder, quick).output
+    assert again == folder.with_name("stills.dream")
+    assert times(again) == times(clip)
+
+
+def test_an_existing_output_is_kept(clip: Path, quick: Preset) -> None:
+    output = clip.with_name("clip.dream.mp4")
+    output.write_bytes(b"precious")
+    with pytest.raises(WriteError, match="--yes"):
+        dream(clip, quick)
+    assert output.read_bytes() == b"precious"
+    replaced = dream_file(clip, output, quick, Machine(device="cpu"), overwrite=lambda _: True)
+    assert replaced.frames == 10
+
+
+def test_the_input_is_never_the_output(clip: Path, quick: Preset) -> None:
+    before = clip.read_bytes()
+    link = clip.with_name("link.mp4")
+    link.hardlink_to(clip)
+    for output in (clip, link):
+        with pytest.raises(WriteError, match="same file"):
+            dream_file(clip, output, quick, Machine(), overwrite=lambda _: True)
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"objective": "mixed99"}, SettingsError),
+        ({"objective": "mixed4#100000"}, SettingsError),
+        ({"objective": "class:unicorn"}, SettingsError),
+        ({"objective": "guide:nowhere.jpg@mixed3"}, SettingsError),
+        ({"model.name": "dreamnett"}, DreamvidError),
+        ({"model.name": "nowhere.keras"}, DreamvidError),
+        ({"model.weights": "nowhere.h5"}, DreamvidError),
+        ({"output.codec": "h264", "output.crf": 63}, DreamvidError),
+        ({"input.start": "100"}, DreamvidError),
+    ],
+)
+def test_bad_settings_leave_nothing_behind(
+    clip: Path, quick: Preset, settings: dict[str, object], error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        dream(clip, quick.override(settings))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("name", ["missing.mp4", "http://127.0.0.1/x.mp4", "."])
+def test_bad_inputs_are_one_line(tmp_path: Path, quick: Preset, name: str) -> None:
+    with pytest.raises(ReadError) as caught:
+        dream(tmp_path / name if "://" not in name else type(tmp_path)(name), quick)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing_behind(clip: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "--steps", "500", "--progress", "json"]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
+        assert run.stderr is not None
+        while json.loads(line := run.stderr.readline())["event"] != "start":
+            assert line, "ended before it began"
+        time.sleep(4)  # into the loading or the dreaming, wherever that is
+        run.send_signal(number)
+        rest = run.stderr.read()
+    assert run.returncode == 130
+    assert "interrupted" in rest
+    assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
