@@ -152,7 +152,9 @@ class Companion:
 
     def _all_past(self, packet: Packet[Any], time: Fraction) -> bool:
         """Return whether every track has run past the end of the cut."""
-        self._tracks[packet.stream.index].last_seen = time
+        track = self._tracks.get(packet.stream.index)
+        if track is not None:
+            track.last_seen = time
         end = self._take.duration
         return end is not None and all(track.last_seen >= end for track in self._tracks.values())
 

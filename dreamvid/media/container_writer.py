@@ -16,7 +16,7 @@ from dreamvid.media.picture import Easel, Palette
 from dreamvid.media.verify import Expected, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
     from types import TracebackType
 
@@ -216,7 +216,10 @@ class ContainerWriter:
         end = run.counter.end(duration)
         self._encode(run, waiting, end)
         try:
-            self._take(run, run.stream.encode(None))
+            rest = run.stream.encode(None)
+            if run.first_dts is None:
+                order_decoding(rest)
+            self._take(run, rest)
             self._mux_last(run, end)
             if job.companion is not None:
                 job.companion.finish(run.container)
@@ -233,7 +236,7 @@ class ContainerWriter:
                 set_display_size(part, self._easel.size, job.info.sar)
         except OSError as error:
             raise refuse(job.target.path, error) from None
-        expected = Expected(run.frames, waiting.time, job.tick)
+        expected = Expected(run.frames, waiting.tick * job.tick, job.tick)
         verify(part, job.target.name, muxer, expected)
         if job.expected_frames is not None and run.frames != job.expected_frames:
             job.notify(f"{job.target.name} has {run.frames} frames; {job.expected_frames} were expected")
@@ -251,6 +254,17 @@ class ContainerWriter:
             f"{self._job.target.name}: the encoder {choice.encoder} failed at "
             f"{self._easel.size} ({reason}); try another output.codec or size"
         )
+
+
+def order_decoding(packets: Sequence[Packet[Any]]) -> None:
+    """Set the decode times of a whole video that left its encoder at once.
+
+    libx265 leaves them to chance where there are fewer frames than it reorders.
+    """
+    shown = sorted(packet.pts or 0 for packet in packets)
+    late = max((time - (packet.pts or 0) for time, packet in zip(shown, packets, strict=True)), default=0)
+    for time, packet in zip(shown, packets, strict=True):
+        packet.dts = time - late
 
 
 def _muxer_options(muxer: str) -> dict[str, str]:

@@ -74,44 +74,35 @@ class _Header:
 
     def insert(self, width: int, height: int, unit: int) -> None:
         """Put the display size at the end of the Video element of the first video track."""
-        tracks = self._one(_TRACKS)
-        path, video = self._video(tracks)
-        extra = b"".join(
-            _number(key, value)
-            for key, value in ((_DISPLAY_WIDTH, width), (_DISPLAY_HEIGHT, height), (_DISPLAY_UNIT, unit))
-        )
-        known = {e.id for e in _elements(self._data, video.body, video.end)}
-        if known & {_DISPLAY_WIDTH, _DISPLAY_HEIGHT}:
+        tracks, gap = self._one(_TRACKS), self._one(_VOID)
+        track, video = self._video(tracks)
+        parts = list(_elements(self._data, video.body, video.end))
+        if any(part.id in {_DISPLAY_WIDTH, _DISPLAY_HEIGHT} for part in parts):
             return
-        gap = self._one(_VOID)
-        if gap.end > tracks.start or gap.end - gap.start - len(extra) < _MIN_VOID:
+        kept = b"".join(self._data[part.start : part.end] for part in parts if part.id != _DISPLAY_UNIT)
+        said = ((_DISPLAY_WIDTH, width), (_DISPLAY_HEIGHT, height), (_DISPLAY_UNIT, unit))
+        made = _element(_VIDEO, kept + b"".join(_number(key, value) for key, value in said))
+        for outer, inner in ((track, video), (tracks, track)):
+            before, after = self._data[outer.body : inner.start], self._data[inner.end : outer.end]
+            made = _element(outer.id, before + made + after)
+        more = len(made) - (tracks.end - tracks.start)
+        left = gap.end - gap.start - more
+        if gap.end > tracks.start or left < _MIN_VOID:
             raise WriteError("the Matroska muxer left no room for the sample aspect ratio")
-        for element in (tracks, *path, video):
-            self._resize(element, len(extra))
-        moved = self._data[gap.end : video.end] + extra
-        self._shift_index(gap.end, video.end, len(extra))
-        self._data[gap.start : video.end] = _void(gap.end - gap.start - len(extra)) + moved
+        self._shift_index(gap.end, tracks.end, more)
+        self._data[gap.start : tracks.end] = _void(left) + self._data[gap.end : tracks.start] + made
         self._file.seek(0)
         self._file.write(self._data)
 
     def _one(self, key: int) -> _Element:
         return next(e for e in self._top if e.id == key)
 
-    def _video(self, tracks: _Element) -> tuple[list[_Element], _Element]:
+    def _video(self, tracks: _Element) -> tuple[_Element, _Element]:
         for track in _elements(self._data, tracks.body, tracks.end):
             for part in _elements(self._data, track.body, track.end):
                 if track.id == _TRACK and part.id == _VIDEO:
-                    return [track], part
+                    return track, part
         raise WriteError("the Matroska muxer wrote no video track")
-
-    def _resize(self, element: _Element, more: int) -> None:
-        """Let an element's size field, of unchanged length, count ``more`` bytes."""
-        length = element.body - element.start - _id_length(element.id)
-        size = element.size + more
-        if size >= (1 << (7 * length)) - 1:
-            raise WriteError("the Matroska muxer left no room for the sample aspect ratio")
-        field = (size | 1 << (7 * length)).to_bytes(length, "big")
-        self._data[element.body - length : element.body] = field
 
     def _shift_index(self, first: int, last: int, less: int) -> None:
         """Let the SeekHead point at the new places of what moves."""
@@ -146,9 +137,16 @@ def _id_length(key: int) -> int:
     return (key.bit_length() + 7) // 8
 
 
+def _element(key: int, body: bytes | bytearray) -> bytes:
+    length = 1
+    while len(body) >= (1 << (7 * length)) - 1:
+        length += 1
+    size = len(body) | 1 << (7 * length)
+    return key.to_bytes(_id_length(key), "big") + size.to_bytes(length, "big") + body
+
+
 def _number(key: int, value: int) -> bytes:
-    body = value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
-    return key.to_bytes(_id_length(key), "big") + bytes([0x80 | len(body)]) + body
+    return _element(key, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
 
 
 def _void(size: int) -> bytes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from av.filter import Graph
+from av.video.reformatter import ColorTrc
 
 from dreamvid.errors import WriteError
 from dreamvid.media.color import from_rgb
@@ -54,7 +55,10 @@ class Easel:
             rgb, alpha = _flatten(rgb, alpha), None
         if any(self._grow):
             rgb, alpha = self._pad(rgb, alpha)
-        return from_rgb(rgb, alpha, pix_fmt=self._choice.pix_fmt, matrix="bt709")
+        made = from_rgb(rgb, alpha, pix_fmt=self._choice.pix_fmt, matrix="bt709")
+        if made.format.is_rgb:
+            made.color_trc = ColorTrc.IEC61966_2_1  # sRGB, which PNG says in a chunk of its own
+        return made
 
     def _pad(self, rgb: RGB, alpha: Alpha | None) -> tuple[RGB, Alpha | None]:
         (down, right) = self._grow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ class EncodedSound:
         """Yield the rest."""
         if self._graph is None:
             return
-        self._graph.push(None)
+        self._push(None)
         yield from self._encode(self._pull(self._graph))
         yield from self.made.encode(None)
 
@@ -96,8 +97,13 @@ class EncodedSound:
                 continue
             if self._graph is None:
                 self._graph = self._make_graph(frame)
-            self._graph.push(frame)
+            self._push(frame)
             yield from self._pull(self._graph)
+
+    def _push(self, frame: AudioFrame | None) -> None:
+        assert self._graph is not None
+        with contextlib.suppress(av.EOFError):  # the cut is over
+            self._graph.push(frame)
 
     def _encode(self, frames: Iterable[AudioFrame]) -> Iterator[Packet[Any]]:
         for frame in frames:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dreamvid.errors import WriteError
 from dreamvid.media.atomic import Target
 from dreamvid.media.codecs import CONTAINERS, FOLDER, CodecChoice, resolve
 from dreamvid.media.companion import Companion, Take, open_companion
@@ -70,7 +71,8 @@ def open_writer(
     Raises
     ------
     WriteError
-        For an output that exists, is the input, or cannot be written there, and for an unknown suffix.
+        For an output that exists, is the input, or cannot be written there, for an unknown suffix, and for more
+        frames a second than the container can tell apart.
     SettingsError
         For a codec, crf or depth that the container or codec cannot have.
     """
@@ -78,6 +80,11 @@ def open_writer(
     choice = resolve(suffix, output, info)
     inputs = [] if companion is None else [companion]
     target = Target(path, inputs=inputs, overwrite=overwrite, folder=suffix == FOLDER)
+    if choice.tick is not None and info.rate * choice.tick > 1:
+        raise WriteError(
+            f"{target.name}: {suffix} holds at most {1 / choice.tick} frames a second, not {float(info.rate):g}; "
+            "set output.fps or use another suffix"
+        )
     for note in choice.notes:
         notify(note)
     if suffix == ".gif" and info.rate > _GIF_FASTEST:
