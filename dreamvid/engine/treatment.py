@@ -25,8 +25,8 @@ _TV_EDGE = 1 / 255
 def treat(gradient: Any, ascent: AscentSettings) -> Any:
     """Return a gradient ``[H, W, 3]`` smoothed, split and normalized as the settings say.
 
-    Entries that are not finite count as zero. The result's mean absolute value or standard deviation over
-    the whole picture is 1, or 0 where the gradient is.
+    Entries that are not finite count as zero. The result's mean absolute value or standard deviation is 1,
+    or 0 where the gradient is.
     """
     gradient = tf.where(tf.math.is_finite(gradient), gradient, 0.0)
     gradient = normalize(gradient, "mean-abs")  # whatever follows deals with numbers around 1
@@ -40,8 +40,18 @@ def treat(gradient: Any, ascent: AscentSettings) -> Any:
 
 
 def normalize(gradient: Any, method: Normalize) -> Any:
-    """Return the gradient over its mean absolute value (Google's) or standard deviation (the tutorial's)."""
-    scale = tf.reduce_mean(tf.abs(gradient)) if method == "mean-abs" else tf.math.reduce_std(gradient)
+    """Return the gradient over its mean absolute value (Google's) or standard deviation (the tutorial's).
+
+    Either is taken over the entries that are not zero, which is nearly all of them but for a neuron, whose
+    gradient is a spot: over the whole picture its mean would be next to nothing and one step would burn the
+    spot out (a departure from both sources).
+    """
+    entries = tf.maximum(tf.math.count_nonzero(gradient, dtype=tf.float32), 1.0)
+    if method == "mean-abs":
+        scale = tf.reduce_sum(tf.abs(gradient)) / entries
+    else:
+        mean = tf.reduce_sum(gradient) / entries
+        scale = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(gradient)) / entries - tf.square(mean), 0.0))
     return gradient / tf.where(scale > _TINY, scale, 1.0)
 
 

@@ -1,0 +1,226 @@
+"""The dream of a picture: octaves, detail, rolls, and what never happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from dreamvid.engine.dreamer import DreamEngine, rolls
+from dreamvid.errors import EngineError, SettingsError
+from dreamvid.objective import layer, parse
+from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
+from dreamvid.resample import resize
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from dreamvid.engine.models import Network
+    from dreamvid.types import RGB, Dreamer
+
+
+def make_engine(
+    network: Network,
+    objective: str = "deep",
+    *,
+    octaves: int = 3,
+    tile: Any = "auto",
+    seed: int = 0,
+    xla: bool = False,
+    precision: str = "float32",
+    **ascent: Any,
+) -> DreamEngine:
+    return DreamEngine(
+        network,
+        parse(objective),
+        octaves=OctaveSettings(count=octaves),
+        ascent=AscentSettings(**{"steps": 3, "step_size": 0.01, "jitter": 8} | ascent),
+        run=RunSettings(tile=tile, seed=seed),
+        xla=xla,
+        precision=precision,
+    )
+
+
+@pytest.fixture(scope="module")
+def toy_engine(toy: Network) -> DreamEngine:
+    return make_engine(toy)
+
+
+@pytest.fixture(scope="module")
+def borderless_engine(borderless_toy: Network) -> DreamEngine:
+    return make_engine(borderless_toy)
+
+
+@pytest.fixture(scope="module")
+def dreamnet_engine(dreamnet: Network) -> DreamEngine:
+    return make_engine(dreamnet, "mixed5")
+
+
+def rms(values: RGB) -> float:
+    return float(np.sqrt(np.square(values).mean()))
+
+
+def test_the_default_look_is_strong_and_climbs(dreamnet: Network, photo: RGB) -> None:
+    engine: Dreamer = DreamEngine(
+        dreamnet,
+        parse("mixed5"),
+        octaves=OctaveSettings(),
+        ascent=AscentSettings(),
+        run=RunSettings(),
+    )
+    assert isinstance(engine, DreamEngine)
+    dreamed = engine.dream(photo)
+    assert rms(dreamed - photo) > 0.05
+    assert engine.score(dreamed) > 2 * engine.score(photo)
+    assert dreamed.dtype == np.float32
+    assert dreamed.min() >= 0
+    assert dreamed.max() <= 1
+
+
+def test_one_trace_serves_all_frames_sizes_octaves_steps_and_weights(toy: Network, photo: RGB) -> None:
+    engine = make_engine(toy, "deep, low:0.5")
+    for steps, size in [(3, (192, 256)), (2, (192, 256)), (5, (97, 131)), (1, (40, 300))]:
+        engine.dream(photo[: size[0], : size[1]], steps=steps, frame_index=steps)
+    engine.dream(resize(photo, Size(300, 400)).clip(0, 1), detail=np.zeros((300, 400, 3), np.float32))
+    other = engine.vary(objective=parse("deep:0.1, low:2"), ascent=AscentSettings(step_size=0.02, l2=1.0))
+    other.dream(photo)
+    assert engine.traces == other.traces == 1
+
+
+def test_the_same_settings_give_the_same_bits(dreamnet: Network, photo: RGB) -> None:
+    first = make_engine(dreamnet, "mixed4", octaves=2)
+    again = make_engine(dreamnet, "mixed4", octaves=2)
+    dreamed = first.dream(photo)
+    assert np.array_equal(dreamed, first.dream(photo))
+    assert np.array_equal(dreamed, again.dream(photo))
+
+
+def test_seed_and_frame_index_change_the_rolls_and_so_the_dream(toy: Network, photo: RGB) -> None:
+    engine = make_engine(toy)
+    dreamed = engine.dream(photo)
+    assert not np.array_equal(dreamed, make_engine(toy, seed=1).dream(photo))
+    assert not np.array_equal(dreamed, engine.dream(photo, frame_index=0))
+    assert not np.array_equal(engine.dream(photo, frame_index=0), engine.dream(photo, frame_index=1))
+
+
+def test_rolls_are_a_pure_function_of_seed_octave_and_step() -> None:
+    assert np.array_equal(rolls(7, 2, 10, 32), rolls(7, 2, 10, 32))
+    assert np.array_equal(rolls(7, 2, 10, 32)[:4], rolls(7, 2, 4, 32))
+    assert not np.array_equal(rolls(7, 2, 10, 32), rolls(7, 3, 10, 32))
+    assert not np.array_equal(rolls(7, 2, 10, 32), rolls(7, 2, 10, 32, frame_index=0))
+    many = rolls(0, 0, 4000, 5)
+    assert sorted(set(many.ravel().tolist())) == list(range(-5, 6))
+    assert not rolls(0, 0, 5, 0).any()
+
+
+def test_without_steps_the_dream_is_source_plus_detail(toy: Network, photo: RGB) -> None:
+    engine = make_engine(toy, octaves=4)
+    detail = (0.3 * (photo[::-1, ::-1] - 0.5)).astype(np.float32)
+    assert np.array_equal(engine.dream(photo, steps=0), photo)
+    assert np.array_equal(engine.dream(photo, detail=detail, steps=0), np.clip(photo + detail, 0, 1))
+
+
+def test_a_given_detail_is_not_counted_once_an_octave(toy: Network, photo: RGB) -> None:
+    engine = make_engine(toy, octaves=4, step_size=1e-6)
+    detail = (0.2 * (photo[::-1, ::-1] - 0.5)).astype(np.float32)
+    dreamed = engine.dream(photo, detail=detail, steps=1)
+    assert np.abs(dreamed - np.clip(photo + detail, 0, 1)).max() < 1e-4
+
+
+def test_coarse_octaves_reach_the_full_picture(toy: Network, photo: RGB) -> None:
+    coarse = make_engine(toy, octaves=4).dream(photo) - photo
+    alone = make_engine(toy, octaves=1).dream(photo) - photo
+    small = Size(24, 32)
+    assert rms(resize(coarse, small)) > 2 * rms(resize(alone, small))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 77), (77, 1), (16, 16), (33, 191), (191, 33)])
+@pytest.mark.parametrize("network", ["toy_engine", "borderless_engine", "dreamnet_engine"])
+def test_any_size_dreams(
+    request: pytest.FixtureRequest, network: str, size: tuple[int, int], photo: RGB
+) -> None:
+    engine: DreamEngine = request.getfixturevalue(network)
+    dreamed = engine.dream(photo[: size[0], : size[1]], steps=2)
+    assert dreamed.shape == (*size, 3)
+    assert np.isfinite(dreamed).all()
+    assert not np.array_equal(dreamed, photo[: size[0], : size[1]])
+
+
+def test_tiled_and_whole_dreams_agree(toy: Network, photo: RGB) -> None:
+    whole = make_engine(toy, octaves=1, tile="off").dream(photo) - photo
+    tiled = make_engine(toy, octaves=1, tile=64).dream(photo) - photo
+    inner = (slice(40, -40), slice(40, -40))
+    agreement = (whole[inner] * tiled[inner]).sum() / (
+        rms(whole[inner]) * rms(tiled[inner]) * whole[inner].size
+    )
+    assert agreement > 0.99
+    assert rms(tiled) == pytest.approx(rms(whole), rel=0.02)
+
+
+@pytest.mark.parametrize("field", ["total_variation", "l2"])
+def test_penalties_hold_the_detail_back(toy: Network, photo: RGB, field: str) -> None:
+    weights: dict[str, Any] = {field: 2.0 if field == "l2" else 0.5}
+    plain = make_engine(toy, steps=8).dream(photo) - photo
+    held = make_engine(toy, steps=8, **weights).dream(photo) - photo
+
+    def roughness(detail: RGB) -> float:
+        return float(np.abs(np.diff(detail, axis=0)).mean() + np.abs(np.diff(detail, axis=1)).mean())
+
+    measure = rms if field == "l2" else roughness
+    assert measure(held) < 0.95 * measure(plain)
+
+
+def test_static_compilation_gives_the_same_dream(toy: Network, photo: RGB) -> None:
+    picture = photo[:64, :96]
+    plain = make_engine(toy, octaves=1, jitter=0, tile=64).dream(picture)
+    compiled = make_engine(toy, octaves=1, jitter=0, tile=64, xla=True)
+    assert np.abs(compiled.dream(picture) - plain).max() < 1e-3
+    compiled.dream(picture, steps=5)
+    assert compiled.traces == 1
+
+
+def test_plans_say_what_will_be_done(dreamnet: Network) -> None:
+    engine = make_engine(dreamnet, "mixed4", octaves=2)
+    small, large = engine.plan_for(Size(270, 480)), engine.plan_for(Size(2160, 3840))
+    assert [octave["size"] for octave in small] == ["343x193", "480x270"]
+    assert all(octave["layout"] == "untiled" for octave in small)
+    tiles = large[-1]["tiles"]
+    assert isinstance(tiles, int)
+    assert tiles > 4
+
+
+def test_varying_what_is_compiled_in_is_refused(toy: Network) -> None:
+    engine = make_engine(toy, "deep")
+    with pytest.raises(SettingsError, match="only the weights"):
+        engine.vary(objective=layer("mid"))
+    with pytest.raises(SettingsError, match=r"ascent\.smoothing"):
+        engine.vary(ascent=AscentSettings(smoothing=3.0))
+
+
+def test_a_network_that_overflows_is_an_error(endless_toy: Network, photo: RGB) -> None:
+    with pytest.raises(EngineError, match="no finite number in float32"):
+        make_engine(endless_toy).dream(photo)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.full((8, 8, 3), np.nan, np.float32), "not finite"),
+        (np.zeros((8, 8), np.float32), "shape"),
+        (np.zeros((0, 8, 3), np.float32), "shape"),
+        (np.zeros((8, 8, 3), np.float64), "float32"),
+    ],
+)
+def test_what_is_no_picture_is_refused(toy: Network, picture: Any, message: str) -> None:
+    with pytest.raises(EngineError, match=message):
+        make_engine(toy).dream(picture)
+
+
+def test_detail_of_another_size_is_refused(toy: Network, photo: RGB) -> None:
+    with pytest.raises(EngineError, match="must be the same"):
+        make_engine(toy).dream(photo, detail=photo[:20])
+
+
+def test_black_pictures_dream_without_harm(toy: Network) -> None:
+    dreamed = make_engine(toy).dream(np.zeros((64, 64, 3), np.float32))
+    assert np.isfinite(dreamed).all()

@@ -1,0 +1,126 @@
+"""What an objective says of feature maps: checks, values, and that ascent raises every kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from dreamvid.engine.dreamer import DreamEngine
+from dreamvid.engine.objectives import BoundObjective
+from dreamvid.errors import ObjectiveError
+from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
+from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
+
+if TYPE_CHECKING:
+    from dreamvid.engine.models import Network
+    from dreamvid.types import RGB
+
+STRIPES = np.tile(np.array([[[0.9, 0.1, 0.1]], [[0.1, 0.9, 0.2]]], np.float32).repeat(4, 0), (8, 64, 1))
+
+KINDS = {
+    "layer": layer("deep"),
+    "layer, mean": layer("low", reduce="mean"),
+    "channel": channel("deep", 6),
+    "channel, mean": channel("mid", 5, reduce="mean"),
+    "neuron": neuron("deep", 4, x=0.3, y=0.7),
+    "class": class_logit(2),
+    "guide": guide(STRIPES, "deep"),
+    "repelled layer": -1.0 * layer("mid"),
+    "repelled class": -class_logit(1),
+    "sum": 0.5 * layer("low") + channel("deep", 1) - 0.2 * channel("mid", 2),
+}
+
+
+def make_engine(network: Network, objective: Objective, *, tile: Any = "off", jitter: int = 8) -> DreamEngine:
+    return DreamEngine(
+        network,
+        objective,
+        octaves=OctaveSettings(count=1),
+        ascent=AscentSettings(steps=6, step_size=0.004, jitter=jitter, smoothing=0.0),
+        run=RunSettings(tile=tile),
+    )
+
+
+def assert_ascends(network: Network, objective: Objective, photo: RGB, *, tile: int | str = "off") -> None:
+    """Assert that a dream scores higher by its own objective than the picture that it started from."""
+    engine = make_engine(network, objective, tile=tile)
+    before, after = engine.score(photo), engine.score(engine.dream(photo))
+    assert after > before + 0.01 * abs(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tile", ["off", 64])
+def test_every_kind_raises_its_own_score(toy: Network, photo: RGB, kind: str, tile: int | str) -> None:
+    assert_ascends(toy, KINDS[kind], photo, tile=tile)
+
+
+@pytest.mark.parametrize("text", ["mixed5", "mixed3#7@0.5/0.5", "class:17"])
+def test_the_embedded_network_raises_every_kind(dreamnet: Network, photo: RGB, text: str) -> None:
+    assert_ascends(dreamnet, parse(text), photo[:96, :128])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_score_does_not_depend_on_tiles(toy: Network, photo: RGB, kind: str) -> None:
+    whole = make_engine(toy, KINDS[kind]).score(photo)
+    tiled = make_engine(toy, KINDS[kind], tile=64).score(photo)
+    assert tiled == pytest.approx(whole, rel=0.05)  # tiled, a border sees the opposite one
+
+
+def test_scores_are_means_over_the_picture(toy: Network, photo: RGB) -> None:
+    (feature,) = toy.extractor(("deep",))(photo[None])
+    values = np.asarray(feature)[0]
+    assert make_engine(toy, layer("deep")).score(photo) == pytest.approx(np.square(values).mean(), rel=1e-4)
+    assert make_engine(toy, channel("deep", 3, reduce="mean")).score(photo) == pytest.approx(
+        values[..., 3].mean(), rel=1e-4
+    )
+    assert make_engine(toy, neuron("deep", 4, x=0.3, y=0.7)).score(photo) == pytest.approx(
+        values[int(0.7 * 192) // 4, int(0.3 * 256) // 4, 4] ** 2, rel=1e-4
+    )
+
+
+def test_a_class_scores_its_logit(toy: Network, photo: RGB) -> None:
+    (logits,) = toy.extractor(("logits",))(photo[None])
+    expected = np.asarray(logits)[..., 2].mean()
+    assert make_engine(toy, class_logit(2)).score(photo) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_guide_matches_each_position_to_its_best_feature(toy: Network, photo: RGB) -> None:
+    extractor = toy.extractor(("deep",))
+    seen = np.asarray(extractor(photo[None])[0]).reshape(-1, 12)
+    shown = np.asarray(extractor(STRIPES[None])[0]).reshape(-1, 12)
+    expected = (seen @ shown.T).max(axis=1).mean() / 12
+    assert make_engine(toy, guide(STRIPES, "deep")).score(photo) == pytest.approx(expected, rel=1e-4)
+
+
+def test_guides_named_by_path_are_looked_up(toy: Network) -> None:
+    named = BoundObjective.bind(guide("stripes.png", "deep"), toy, {"stripes.png": STRIPES})
+    given = BoundObjective.bind(guide(STRIPES, "deep"), toy, {})
+    first, second = named.terms[0].guide, given.terms[0].guide
+    assert first is not None
+    assert second is not None
+    assert np.array_equal(first, second)
+
+
+def test_layers_are_asked_for_once(toy: Network) -> None:
+    bound = BoundObjective.bind(parse("low, deep#1, low#2:-1, deep"), toy, {})
+    assert bound.outputs == ("low", "deep")
+    assert bound.weights.tolist() == [1.0, 1.0, -1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (parse("depe"), "did you mean 'deep'"),
+        (parse("deep#12"), "no channel 12"),
+        (parse("class:5"), "class:5"),
+        (guide("absent.png", "deep"), "'absent.png' was not given"),
+        (guide(np.zeros((4, 4), np.float32), "deep"), "has shape"),
+        (Objective(()), "objective is empty"),
+    ],
+)
+def test_what_the_network_lacks_is_one_line(toy: Network, objective: Objective, message: str) -> None:
+    with pytest.raises(ObjectiveError, match=message) as caught:
+        make_engine(toy, objective)
+    assert "\n" not in str(caught.value)
