@@ -66,6 +66,10 @@ def our_dreamer(
                 "step_size": STEP_SIZE / 2,
                 "normalize": "std",
                 "jitter": 0 if tile == "off" else TILE,
+                "smoothing": 0,
+                "laplacian": 0,
+                "total_variation": 0,
+                "l2": 0,
             },
             "run": {"precision": precision, "tile": tile},
         }
