@@ -9,6 +9,7 @@ gradient, which is the same work. A first line shows that both climb the same hi
 from __future__ import annotations
 
 import functools
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 PART = "a ascent"
 BASE = Size(375, 500)
-FAST_BAR = 2.5
-FLOAT_BAR = 1.0
+_BARS = {"float32": 1.0, "bfloat16": 2.5}
+"""Least ratio by precision; bfloat16's holds where it is what ``auto`` chooses."""
 _SAME_BAR = 0.99
 _BORDER = 64
 
@@ -84,13 +85,13 @@ def measure(folder: Path, *, rounds: int, steps: int) -> list[Figure]:
     save_random_inception(weights)
     tutorial = TutorialDream(weights)
     auto = our_dreamer(weights, precision="auto", steps=steps).precision
-    found = [_same_hill(weights, tutorial)]
+    found = [_same_hill(weights, tutorial, auto)]
     for tile in ("off", TILE):
         found += _race(weights, tutorial, tile=tile, rounds=rounds, steps=steps, auto=auto)
     return found
 
 
-def _same_hill(weights: Path, tutorial: TutorialDream) -> Figure:
+def _same_hill(weights: Path, tutorial: TutorialDream, auto: str) -> Figure:
     """Return the cosine between what one step adds in the tutorial and in ours.
 
     Border pixels are left out: the network's unpadded layers hardly see them, so the tutorial's gradient fades
@@ -102,48 +103,50 @@ def _same_hill(weights: Path, tutorial: TutorialDream) -> Figure:
     inner = (slice(_BORDER, -_BORDER),) * 2
     theirs, ours = theirs[inner], ours[inner]
     cosine = float(np.vdot(theirs, ours) / (np.linalg.norm(theirs) * np.linalg.norm(ours)))
-    note = f"{_BORDER} px of border left out"
+    note = f"{_BORDER} px of border left out; auto chooses {auto} here"
     return Figure(PART, "same step: cosine, float32", cosine, "", "at least", _SAME_BAR, note=note)
 
 
 def _race(
     weights: Path, tutorial: TutorialDream, *, tile: int | str, rounds: int, steps: int, auto: str
 ) -> list[Figure]:
+    """Return the times of one kind of loop, and the ratios of ours in each precision."""
     tiled = tile != "off"
     base = picture(BASE)
     largest = Size(*(int(side * OCTAVE_SCALE ** OCTAVES[-1]) for side in BASE))
     whole = picture(largest)
     runs: dict[str, Callable[[], object]] = {"tutorial": lambda: tutorial.dream(base, steps, tiled=tiled)}
-    for precision in ("float32", "bfloat16"):
+    for precision in _BARS:
         dreamer = our_dreamer(weights, precision=precision, steps=steps, tile=tile).dreamer
         runs[precision] = functools.partial(dreamer.dream, whole)
     seconds = interleave(runs, rounds)
-    count = steps * len(OCTAVES)
     label = f"tiles of {tile}" if tiled else "untiled"
-    slowest, fastest = max(seconds["tutorial"]), min(seconds["tutorial"])
-    middle = float(np.median(seconds["tutorial"]))
-    found = [
-        Figure(
-            PART,
-            f"{label}: tutorial, {count} steps",
-            middle,
-            "s",
-            low=fastest,
-            high=slowest,
-            note=str(largest),
-        )
-    ]
-    for precision in ("float32", "bfloat16"):
-        ratio, low, high = ratios(seconds["tutorial"], seconds[precision])
-        bar = FLOAT_BAR if precision == "float32" else FAST_BAR if auto == "bfloat16" else None
-        note = f"auto chooses {auto} here" if precision == "bfloat16" else ""
-        what = f"{label}: tutorial / ours, {precision}"
-        if not tiled:
-            found.append(Figure(PART, what, ratio, "x", "at least", bar, low, high, note))
-            continue
-        share = covered_share(BASE)
-        missing = f"it leaves out {1 - share:.0%} of pixels"
-        found.append(Figure(PART, what, ratio, "x", low=low, high=high, note=missing))
-        ratio, low, high = ratio / share, low / share, high / share
-        found.append(Figure(PART, f"{what}, per pixel", ratio, "x", "at least", bar, low, high, note))
+    theirs = seconds["tutorial"]
+    what = f"{label}: tutorial, {steps * len(OCTAVES)} steps"
+    middle = statistics.median(theirs)
+    found = [Figure(PART, what, middle, "s", low=min(theirs), high=max(theirs), note=f"up to {largest}")]
+    for precision, bar in _BARS.items():
+        barred = bar if precision in {"float32", auto} else None
+        found += _ratios(theirs, seconds[precision], label, precision, barred, tiled=tiled)
     return found
+
+
+def _ratios(
+    theirs: list[float], ours: list[float], label: str, precision: str, bar: float | None, *, tiled: bool
+) -> list[Figure]:
+    """Return tutorial / ours; tiled, of plain times and for the same pixels."""
+    what = f"{label}: tutorial / ours, {precision}"
+    ratio, low, high = ratios(theirs, ours)
+    best = min(theirs) / min(ours)
+    if not tiled:
+        note = f"best of each: {best:.2f}"
+        return [Figure(PART, what, ratio, "x", "at least", bar, low, high, note)]
+    share = covered_share(BASE)
+    missing = f"the tutorial leaves out {1 - share:.0%} of pixels"
+    note = f"best of each: {best / share:.2f}"
+    return [
+        Figure(PART, what, ratio, "x", low=low, high=high, note=missing),
+        Figure(
+            PART, f"{what}, per pixel", ratio / share, "x", "at least", bar, low / share, high / share, note
+        ),
+    ]
