@@ -11,7 +11,7 @@ from av.stream import Disposition
 from dreamvid.errors import ReadError
 from dreamvid.media import folder_source, webp_source
 from dreamvid.media.color import depth, has_alpha, is_hdr
-from dreamvid.media.container import input_path, open_input, shown
+from dreamvid.media.container import check_file, input_path, open_input, shown
 from dreamvid.media.info import Chapter, ColorTags, Kind, MediaInfo, StreamInfo, StreamKind
 from dreamvid.media.orientation import frame_orientation
 from dreamvid.media.survey import Survey, survey
@@ -53,6 +53,7 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
     found = input_path(path)
     if found.is_dir():
         return folder_source.probe_folder(found, fps=fps)
+    check_file(found)  # a pipe would block whoever opens it
     if webp_source.is_webp(found):
         return webp_source.probe_webp(found)
     with open_input(found) as container:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Still", "read_embedded", "read_still", "write_still"]
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
 """Pillow's names of what is read; none of them starts another program or opens another file."""
 
 _MEGAPIXELS = 178  # twice PIL.Image.MAX_IMAGE_PIXELS, where Pillow stops
@@ -81,12 +81,12 @@ def read_still(path: str | Path, *, notify: Notify | None = None) -> Still:
     with _opened(found) as (image, data):
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO" and notify is not None:
             notify(f"{shown(found)} holds {getattr(image, 'n_frames', 1)} pictures; the first is taken")
+        deep = _is_deep(image)  # before getexif, which may load the picture
         orientation = Orientation()
         if image.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
             orientation = exif_orientation(image.getexif().get(_ORIENTATION))
         profile = image.info.get("icc_profile")
         gray = image.mode in _GRAY_MODES
-        deep = _is_deep(image)
         pixels = _deep_pixels(data) if deep else None
         if pixels is None:
             simple, profile = _simplified(image, profile)
@@ -123,7 +123,9 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, bytes]]:
             warnings.simplefilter(
                 "ignore"
             )  # Pillow remarks on odd metadata; pictures up to 179 megapixels are fine
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
+            Image.init()  # which registers the formats that this Pillow was built with
+            formats = [name for name in FORMATS if name in Image.OPEN]
+            with Image.open(BytesIO(data), formats=formats) as image:
                 yield image, data
     except UnidentifiedImageError as error:
         raise ReadError(

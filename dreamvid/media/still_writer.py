@@ -80,7 +80,10 @@ def _codes(still: Still, suffix: str) -> NDArray[Any]:
     codes = np.rint(np.clip(picture, 0.0, 1.0) * np.float32(top)).astype(np.uint16 if deep else np.uint8)
     colors = codes[..., :3]
     if still.gray and (colors == colors[..., :1]).all():
-        return codes[..., [0]] if alpha is None else codes[..., [0, 3]]
+        if alpha is None:
+            return codes[..., [0]]
+        if not deep:  # no reader at hand knows 16-bit gray with alpha
+            return codes[..., [0, 3]]
     return codes
 
 
@@ -90,7 +93,7 @@ def _encode(codes: NDArray[Any], suffix: str, metadata: dict[str, str]) -> bytes
     if suffix == ".png":
         return _encode_png(codes, metadata)
     out = BytesIO()
-    image = Image.fromarray(codes[..., 0] if codes.shape[2] == 1 else codes, _mode(codes))
+    image = Image.fromarray(codes[..., 0] if codes.shape[2] == 1 else codes)
     if suffix == ".webp":
         extra = {"exif": user_comment(metadata)} if metadata else {}
         image.convert("RGBA" if codes.shape[2] in {2, 4} else "RGB").save(
@@ -108,11 +111,9 @@ def _encode(codes: NDArray[Any], suffix: str, metadata: dict[str, str]) -> bytes
 def _encode_png(codes: NDArray[Any], metadata: dict[str, str]) -> bytes:
     """Encode with OpenCV, which has 16 bits, and put the texts behind the header."""
     if codes.shape[2] == 2:  # noqa: PLR2004  gray and alpha
-        if codes.dtype == np.uint8:
-            out = BytesIO()
-            Image.fromarray(codes, "LA").save(out, "PNG")
-            return _with_chunks(out.getvalue(), metadata)
-        codes = codes[..., [0, 0, 0, 1]]
+        out = BytesIO()
+        Image.fromarray(codes).save(out, "PNG")
+        return _with_chunks(out.getvalue(), metadata)
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[codes.shape[2]]
     done, data = cv2.imencode(".png", np.ascontiguousarray(codes[..., order]))
     if not done:
@@ -131,7 +132,3 @@ def _with_chunks(png: bytes, metadata: dict[str, str]) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def _mode(codes: NDArray[Any]) -> str:
-    return {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[codes.shape[2]]

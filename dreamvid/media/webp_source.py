@@ -120,4 +120,6 @@ def _open(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise ReadError(f"{shown(path)} is too large a picture to decode safely") from error
     except OSError as error:
-        raise ReadError(f"cannot read {shown(path)}: {error.strerror or error}") from error
+        if error.strerror:
+            raise ReadError(f"cannot read {shown(path)}: {error.strerror.lower()}") from error
+        raise ReadError(f"{shown(path)} is damaged: {error}") from error
