@@ -153,7 +153,11 @@ class AscentSettings(Section):
         json_schema_extra=unit("full range"),
     )
     jitter: int = Field(
-        32, ge=0, le=1024, description="Largest random roll before each step.", json_schema_extra=unit("px")
+        32,
+        ge=0,
+        le=1024,
+        description="Largest random shift of the picture under the network in each step.",
+        json_schema_extra=unit("px"),
     )
     normalize: Normalize = Field(
         "mean-abs", description="Divide the gradient by its mean absolute value or by its standard deviation."
@@ -245,7 +249,7 @@ class OutputSettings(Section):
 class RunSettings(Section):
     """How the machine goes about it."""
 
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the random rolls: same seed, same picture.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the random shifts: same seed, same picture.")
     precision: PrecisionChoice = Field(
         "auto", description="Number format of the network; auto measures what is fast and good enough here."
     )
@@ -276,8 +280,9 @@ class Preset(Section):
         "auto",
         min_length=1,
         max_length=4096,
-        description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, "
-        "guide:FILE@LAYER; commas add, :WEIGHT weighs, a negative weight repels.",
+        description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, "
+        "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER; commas add, :WEIGHT weighs, "
+        "a negative weight repels.",
     )
     octaves: OctaveSettings = OctaveSettings()
     ascent: AscentSettings = AscentSettings()

@@ -1,10 +1,11 @@
 """How a picture is cut into windows that a network sees one batch at a time.
 
 A tile is what is kept of a window's gradient; the window is the tile and a halo around it, so that a tile's
-edge sees what lies beyond. Windows are taken from the picture as if it were rolled up (its left edge follows
-its right one, its top its bottom), so every tile has a whole halo and every pixel lies in exactly one tile.
-Tiles and halos are multiples of the network's stride: all windows sample the picture on the same grid. Where
-one window spans the whole height or width it has no halo there: it is what the network would see untiled.
+edge sees what lies beyond. Windows are taken from a canvas on which the picture, mirrored beyond its borders,
+is shifted by up to ``reach`` px at random in each step; so every tile has a whole halo, every pixel lies in
+exactly one tile, and no seam is twice in the same place. Tiles and halos are multiples of the network's stride:
+all windows sample the canvas on the same grid. Where one window spans the whole height or width it has no halo
+there: it is what the network would see untiled.
 
 The halo is 64 px (3 strides for very deep networks), or half the theoretical receptive field where that is
 less. Measured over three pictures, energy of the gradient within 16 px of a tile's border relative to that of
@@ -28,13 +29,14 @@ BATCH_PIXELS = 512 * 512
 _HALO = 64
 _HALO_STRIDES = 3
 _SMALLEST_TILE = 16
+_REACH_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
     """The cut along height or width: ``count`` tiles of ``tile`` px with ``before`` and ``after`` px of halo.
 
-    The last tile may reach past ``length``; what lies there is wrapped around and not kept.
+    ``length`` is the canvas', in px. The last tile may end past it; what lies there is not kept.
     """
 
     length: int
@@ -51,9 +53,13 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TilePlan:
-    """All windows of one picture; a pure function of size, network and setting."""
+    """All windows of one picture; a pure function of size, network and setting.
+
+    ``size`` is the picture's; ``reach`` is how far it may be shifted (height, width), in px.
+    """
 
     size: Size
+    reach: Size
     vertical: Axis
     horizontal: Axis
     batch: int
@@ -70,6 +76,7 @@ class TilePlan:
         tile: int | Literal["auto", "off"] = "auto",
         budget: int,
         batch_pixels: int = BATCH_PIXELS,
+        jitter: int = 0,
     ) -> Self:
         """Return the plan for a picture.
 
@@ -89,6 +96,8 @@ class TilePlan:
             Most pixels that ``auto`` lets the network see at once.
         batch_pixels
             Most pixels in a batch of several windows.
+        jitter
+            Largest shift that is asked for, in px; small pictures are shifted less (:func:`reach_for`).
 
         Returns
         -------
@@ -96,20 +105,22 @@ class TilePlan:
         the smallest total area.
         """
         halo = halo_for(stride, receptive_field)
+        reach = Size(*(reach_for(n, stride, jitter) for n in size))
+        canvas = Size(size.height + reach.height, size.width + reach.width)
         if fixed_size is not None:
             axes = [
                 _fixed(n, window, stride, min(halo, window // 4))
-                for n, window in zip(size, fixed_size, strict=True)
+                for n, window in zip(canvas, fixed_size, strict=True)
             ]
         elif tile == "off":
-            axes = [_cut(n, 1, stride, halo, margin) for n in size]
+            axes = [_cut(n, 1, stride, halo, margin) for n in canvas]
         else:
             limit = budget if tile == "auto" else (tile + 2 * halo) ** 2
-            axes = _cheapest(size, stride, halo, margin, limit)
+            axes = _cheapest(canvas, stride, halo, margin, limit)
         vertical, horizontal = axes
         pixels = vertical.window * horizontal.window
         count = vertical.count * horizontal.count
-        return cls(Size(*size), vertical, horizontal, _divisor(count, max(1, batch_pixels // pixels)))
+        return cls(Size(*size), reach, vertical, horizontal, _divisor(count, max(1, batch_pixels // pixels)))
 
     @property
     def count(self) -> int:
@@ -137,6 +148,15 @@ class TilePlan:
 def halo_for(stride: int, receptive_field: int) -> int:
     """Return the halo in px, a multiple of ``stride``."""
     return _round_up(min(-(-receptive_field // 2), max(_HALO, _HALO_STRIDES * stride)), stride)
+
+
+def reach_for(length: int, stride: int, jitter: int) -> int:
+    """Return how far a picture of this height or width is shifted at most, in px.
+
+    A shift costs as many more pixels, so small pictures are shifted less than the ``jitter`` asked for, but by
+    at least the network's stride, which varies the grid as much as any shift can.
+    """
+    return min(jitter, max(stride, length // _REACH_SHARE))
 
 
 def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> list[Axis]:
@@ -175,7 +195,7 @@ def _cut(length: int, count: int, stride: int, halo: int, margin: int) -> Axis:
 
 
 def _fixed(length: int, window: int, stride: int, halo: int) -> Axis:
-    """Return the cut into windows of one given size, which is circular where the picture is smaller."""
+    """Return the cut into windows of one given size, which see the picture mirrored where it is smaller."""
     if length <= window:
         return Axis(length, 1, length, 0, window - length)
     before = halo // stride * stride

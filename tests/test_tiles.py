@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.tiles import Axis, TilePlan, halo_for
+from dreamvid.tiles import Axis, TilePlan, halo_for, reach_for
 from dreamvid.types import Size
 
 BUDGET = 600_000
@@ -103,3 +103,22 @@ def test_the_halo_is_what_the_network_sees_but_bounded() -> None:
     assert halo_for(8, 137) == 64
     assert halo_for(16, 800) == 64
     assert halo_for(32, 2000) == 96
+
+
+@given(sides, sides, strides, fields, st.integers(0, 64))
+def test_a_shifted_picture_stays_on_the_canvas(
+    height: int, width: int, stride: int, field: int, jitter: int
+) -> None:
+    plan = TilePlan.build(
+        Size(height, width), stride=stride, receptive_field=field, budget=BUDGET, jitter=jitter
+    )
+    for axis, side, reach in zip((plan.vertical, plan.horizontal), plan.size, plan.reach, strict=True):
+        assert reach <= jitter
+        assert axis.count * axis.tile >= side + reach
+
+
+def test_small_pictures_are_shifted_less_but_by_a_stride() -> None:
+    assert reach_for(1080, 8, 32) == 32
+    assert reach_for(270, 8, 32) == 16
+    assert reach_for(50, 8, 32) == 8
+    assert reach_for(50, 8, 0) == 0

@@ -42,7 +42,7 @@ class Climb(NamedTuple):
 class Climber:
     """Compiled gradient ascent for one extractor and objective.
 
-    Sizes, tiles, number of steps, rolls, weights and step sizes are tensors, so one trace serves all of
+    Sizes, tiles, number of steps, shifts, weights and step sizes are tensors, so one trace serves all of
     them. With ``xla``, whose shapes are static, there is one trace for each :class:`TilePlan`.
     """
 

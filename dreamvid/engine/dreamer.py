@@ -121,7 +121,7 @@ class DreamEngine:
         steps
             Gradient steps per octave; the settings' where None. With 0 the result is ``image + detail``.
         frame_index
-            Varies the random rolls from frame to frame; None keeps them the same for every picture.
+            Varies the random shifts from frame to frame; None keeps them the same for every picture.
 
         Raises
         ------
@@ -132,21 +132,26 @@ class DreamEngine:
         if detail is not None:
             _check(detail, "carried detail", image.shape)
         steps = self._ascent.steps if steps is None else steps
-        plan = self._plan_octaves(Size(*image.shape[:2]))
+        sizes = self._plan_octaves(Size(*image.shape[:2])).sizes
         change: RGB | None = None
-        for octave, size in enumerate(plan.sizes):
+        for octave, size in enumerate(sizes):
             source = resize(image, size)
             base = source if detail is None else _clip(source + resize(detail, size))
             start = base if change is None else _clip(base + resize(change, size))
-            shifts = rolls(self._run.seed, octave, steps, self._ascent.jitter, frame_index)
-            dreamed = self._climb(start, source, shifts) if steps else start
+            dreamed = start
+            if steps:
+                plan = self.plan_tiles(size)
+                dreamed = self._climb(
+                    plan, start, source, shifts(self._run.seed, octave, steps, plan.reach, frame_index)
+                )
             change = dreamed - base
         return _clip(dreamed)
 
     def score(self, image: RGB) -> float:
         """Return the objective of a picture ``[H, W, 3]`` in [0, 1] at its full size, penalties left out."""
         _check(image, "picture")
-        return self._climber.score(self.plan_tiles(Size(*image.shape[:2])), image, self._weights)
+        plan = self._plan_tiles(Size(*image.shape[:2]), jitter=0)
+        return self._climber.score(plan, image, self._weights)
 
     def plan_for(self, size: Size) -> list[dict[str, object]]:
         """Return the octaves of a picture of this size, coarsest first, and how each is tiled.
@@ -193,7 +198,7 @@ class DreamEngine:
         smallest = max(SMALLEST_SIDE, 2 * self._extractor.stride, self._extractor.min_size)
         return OctavePlan.build(size, self._octaves, smallest=smallest)
 
-    def _plan_tiles(self, size: Size) -> TilePlan:
+    def _plan_tiles(self, size: Size, *, jitter: int | None = None) -> TilePlan:
         extractor = self._extractor
         return TilePlan.build(
             size,
@@ -204,13 +209,13 @@ class DreamEngine:
             tile=self._run.tile,
             budget=self._budget,
             batch_pixels=_GPU_BATCH_PIXELS if self._xla else BATCH_PIXELS,
+            jitter=self._ascent.jitter if jitter is None else jitter,
         )
 
-    def _climb(self, start: RGB, source: RGB, shifts: NDArray[np.int32]) -> RGB:
-        """Run all steps of one octave; pictures are ``[h, w, 3]``."""
-        plan = self.plan_tiles(Size(*start.shape[:2]))
+    def _climb(self, plan: TilePlan, start: RGB, source: RGB, steps: NDArray[np.int32]) -> RGB:
+        """Run all steps of one octave, each with its shift; pictures are ``[h, w, 3]``."""
         dreamed, broken = self._climber.run(
-            plan, start, source, shifts=shifts, weights=self._weights, ascent=self._ascent
+            plan, start, source, shifts=steps, weights=self._weights, ascent=self._ascent
         )
         if broken > _WORST:
             raise EngineError(
@@ -219,17 +224,17 @@ class DreamEngine:
         return dreamed
 
 
-def rolls(
-    seed: int, octave: int, steps: int, jitter: int, frame_index: int | None = None
+def shifts(
+    seed: int, octave: int, steps: int, reach: Size, frame_index: int | None = None
 ) -> NDArray[np.int32]:
-    """Return the random rolls of an octave's steps, ``[steps, 2]`` int32 (y, x) in -jitter..jitter px.
+    """Return the random shifts of an octave's steps, ``[steps, 2]`` int32 (y, x), each in 0..reach px.
 
     A pure function of (seed, octave, step), and of the frame's index where one is given; more steps leave the
     first ones as they were.
     """
     key = (octave, 0 if frame_index is None else frame_index + 1)
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
-    return generator.integers(-jitter, jitter, (steps, 2), dtype=np.int32, endpoint=True)
+    return generator.integers(0, np.array(reach), (steps, 2), dtype=np.int32, endpoint=True)
 
 
 def _budget(network: Network, outputs: tuple[str, ...]) -> int:

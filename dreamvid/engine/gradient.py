@@ -20,7 +20,7 @@ def gradient(
 ) -> Any:
     """Return the gradient ``[H, W, 3]`` float32 of the objective at a picture ``[H, W, 3]`` in [0, 1].
 
-    The picture is rolled by ``shift`` (``[2]`` int32: y, x), cut into windows, and rolled back. Each window's
+    The picture is shifted by ``shift`` (``[2]`` int32: y, x), cut into windows, and shifted back. Each window's
     objective sums over all that it sees and only its tile's gradient is kept, so that tiles join as if the
     picture had been seen whole. One batch of windows is in memory at a time.
     """

@@ -8,7 +8,7 @@ different stride weigh alike:
 layer      mean over positions and channels of a^2 (or of a)
 channel    mean over positions of a_c^2 (or of a_c)
 neuron     a_c^2 (or a_c) at the position nearest to a place in the whole picture. The place moves along
-           with roll and tiles; every window that sees it takes part.
+           with shift and tiles; every window that sees it takes part.
 class      the class's logit, averaged over positions: for networks that pool before their classifier (all
            of keras.applications but VGG) exactly the logit of the whole picture, since pooling and
            classifier are both linear. Where a network classifies only whole windows, their mean.

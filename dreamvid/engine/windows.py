@@ -1,7 +1,9 @@
-"""Takes windows out of a rolled picture and puts their tiles together again, inside the graph.
+"""Takes windows out of a shifted canvas and puts their tiles together again, inside the graph.
 
-A rolled picture holds at (y, x) what the picture has at (y - shift_y, x - shift_x), both taken modulo its
-size (crowsonkb's and Google's jitter). Nothing is ever rolled as a whole: windows are gathered by index.
+The canvas holds at (y, x) what the picture has at (y - shift_y, x - shift_x), mirrored beyond its borders. This
+is Google's jitter, but for what lies beyond a border: there, they and others roll the picture around, so that
+the network sees an edge between sky and ground and dreams along it, a row of things all around the frame.
+Nothing is ever shifted as a whole: windows are gathered by index.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ class Grid(NamedTuple):
 class Line(NamedTuple):
     """A batch of windows along one axis.
 
-    ``start`` (``[N]`` int32) is where each window's tile begins in the rolled picture; the other fields are
-    those of :class:`~dreamvid.tiles.Axis` and the axis' roll, in px.
+    ``start`` (``[N]`` int32) is where each window's tile begins on the canvas; ``length`` is the picture's. The
+    other fields are those of :class:`~dreamvid.tiles.Axis` and the axis' shift, in px.
     """
 
     start: Any
@@ -76,26 +78,23 @@ class Line(NamedTuple):
     def indices(self) -> Any:
         """Return ``[N, window]``: the picture's pixels that each window sees."""
         first = self.start - self.before - self.shift
-        return tf.math.floormod(first[:, None] + tf.range(self.window)[None, :], self.length)
+        there_and_back = tf.maximum(2 * (self.length - 1), 1)
+        way = tf.math.floormod(first[:, None] + tf.range(self.window)[None, :], there_and_back)
+        return tf.minimum(way, there_and_back - way)
 
     def kept(self, count: Any, stride: int) -> Any:
-        """Return ``[N, count]`` float32: 1 where a feature's position lies in the window's tile, else 0."""
+        """Return ``[N, count]`` float32: 1 where a feature's position lies in both tile and picture, else 0."""
         offset = tf.range(count)[None, :] * stride - self.before
-        kept = (offset >= 0) & (offset < self.tile) & (self.start[:, None] + offset < self.length)
+        pixel = self.start[:, None] + offset - self.shift
+        kept = (offset >= 0) & (offset < self.tile) & (pixel >= 0) & (pixel < self.length)
         return tf.cast(kept, tf.float32)
 
     def place(self, at: float, count: Any, stride: int, *, inside: bool) -> Any:
         """Return ``[N, count]`` float32: 1 at the feature that covers a relative place, 0 elsewhere."""
         pixel = tf.minimum(tf.cast(at * tf.cast(self.length, tf.float32), tf.int32), self.length - 1)
-        # How far the place lies behind the tile's start, going around the picture.
-        offset = tf.math.floormod(pixel + self.shift - self.start, self.length)
-        within = offset < self.tile
-        if inside:
-            seen = within & (self.start + offset < self.length)
-        else:
-            in_front = ~within & (offset - self.length >= -self.before)
-            offset = tf.where(in_front, offset - self.length, offset)
-            seen = tf.ones_like(within)
+        offset = pixel + self.shift - self.start
+        within = (offset >= 0) & (offset < self.tile)
+        seen = within if inside else tf.ones_like(within)
         index = (offset + self.before) // stride
         # Networks without padding lack the last features; the last one that they have stands in.
         index = tf.where(within, tf.minimum(index, count - 1), index)
@@ -103,7 +102,7 @@ class Line(NamedTuple):
 
 
 class View:
-    """Where a batch of windows lies in the rolled picture."""
+    """Where a batch of windows lies on the canvas."""
 
     def __init__(self, grid: Grid, shift: Any, batch: Any) -> None:
         number = batch * grid.batch + tf.range(grid.batch)
@@ -155,17 +154,15 @@ class View:
 
     def share_of_tile(self) -> Any:
         """Return the share of the picture that one tile stands for."""
-        return _area(self.down.tile, self.across.tile) / _area(self.grid.height, self.grid.width)
+        return 1.0 / tf.cast(self.grid.rows * self.grid.columns, tf.float32)
 
 
 def assemble(tiles: Any, grid: Grid, shift: Any) -> Any:
-    """Return the picture ``[H, W, 3]``, rolled back, of all tiles ``[count, tile_height, tile_width, 3]``."""
+    """Return the picture ``[H, W, 3]``, shifted back, of all tiles ``[count, tile_height, tile_width, 3]``."""
     shape = (grid.rows, grid.columns, grid.tile_height, grid.tile_width, 3)
-    rolled = tf.transpose(tf.reshape(tiles, shape), (0, 2, 1, 3, 4))
-    rolled = tf.reshape(rolled, (grid.rows * grid.tile_height, grid.columns * grid.tile_width, 3))
-    rows = tf.math.floormod(tf.range(grid.height) + shift[0], grid.height)
-    columns = tf.math.floormod(tf.range(grid.width) + shift[1], grid.width)
-    return tf.gather(tf.gather(rolled, rows), columns, axis=1)
+    canvas = tf.transpose(tf.reshape(tiles, shape), (0, 2, 1, 3, 4))
+    canvas = tf.reshape(canvas, (grid.rows * grid.tile_height, grid.columns * grid.tile_width, 3))
+    return canvas[shift[0] : shift[0] + grid.height, shift[1] : shift[1] + grid.width]
 
 
 def _area(height: Any, width: Any) -> Any:

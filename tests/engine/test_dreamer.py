@@ -1,4 +1,4 @@
-"""The dream of a picture: octaves, detail, rolls, and what never happens."""
+"""The dream of a picture: octaves, detail, shifts, and what never happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.engine.dreamer import DreamEngine, rolls
+from dreamvid.engine.dreamer import DreamEngine, shifts
 from dreamvid.errors import EngineError, SettingsError
 from dreamvid.objective import layer, parse
 from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
@@ -95,7 +95,7 @@ def test_the_same_settings_give_the_same_bits(dreamnet: Network, photo: RGB) -> 
     assert np.array_equal(dreamed, again.dream(photo))
 
 
-def test_seed_and_frame_index_change_the_rolls_and_so_the_dream(toy: Network, photo: RGB) -> None:
+def test_seed_and_frame_index_change_the_shifts_and_so_the_dream(toy: Network, photo: RGB) -> None:
     engine = make_engine(toy)
     dreamed = engine.dream(photo)
     assert not np.array_equal(dreamed, make_engine(toy, seed=1).dream(photo))
@@ -103,14 +103,16 @@ def test_seed_and_frame_index_change_the_rolls_and_so_the_dream(toy: Network, ph
     assert not np.array_equal(engine.dream(photo, frame_index=0), engine.dream(photo, frame_index=1))
 
 
-def test_rolls_are_a_pure_function_of_seed_octave_and_step() -> None:
-    assert np.array_equal(rolls(7, 2, 10, 32), rolls(7, 2, 10, 32))
-    assert np.array_equal(rolls(7, 2, 10, 32)[:4], rolls(7, 2, 4, 32))
-    assert not np.array_equal(rolls(7, 2, 10, 32), rolls(7, 3, 10, 32))
-    assert not np.array_equal(rolls(7, 2, 10, 32), rolls(7, 2, 10, 32, frame_index=0))
-    many = rolls(0, 0, 4000, 5)
-    assert sorted(set(many.ravel().tolist())) == list(range(-5, 6))
-    assert not rolls(0, 0, 5, 0).any()
+def test_shifts_are_a_pure_function_of_seed_octave_and_step() -> None:
+    reach = Size(16, 24)
+    assert np.array_equal(shifts(7, 2, 10, reach), shifts(7, 2, 10, reach))
+    assert np.array_equal(shifts(7, 2, 10, reach)[:4], shifts(7, 2, 4, reach))
+    assert not np.array_equal(shifts(7, 2, 10, reach), shifts(7, 3, 10, reach))
+    assert not np.array_equal(shifts(7, 2, 10, reach), shifts(7, 2, 10, reach, frame_index=0))
+    many = shifts(0, 0, 4000, Size(3, 5))
+    assert sorted(set(many[:, 0].tolist())) == list(range(4))
+    assert sorted(set(many[:, 1].tolist())) == list(range(6))
+    assert not shifts(0, 0, 5, Size(0, 0)).any()
 
 
 def test_without_steps_the_dream_is_source_plus_detail(toy: Network, photo: RGB) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def slope(
     network: Network, objective: Objective, picture: RGB, tile: Any, shift: tuple[int, int] = (0, 0)
 ) -> tuple[NDArray[np.float32], TilePlan]:
-    """Return the gradient at a picture rolled by ``shift``, and the plan that it was taken by."""
+    """Return the gradient at a picture shifted by ``shift``, and the plan that it was taken by."""
     bound = BoundObjective.bind(objective, network, {})
     extractor = network.extractor(bound.outputs)
     plan = TilePlan.build(
@@ -37,7 +37,9 @@ def slope(
         fixed_size=extractor.fixed_size,
         tile=tile,
         budget=10**6,
+        jitter=max(shift),
     )
+    assert all(asked <= reach for asked, reach in zip(shift, plan.reach, strict=True))
     found = gradient(
         tf.constant(picture),
         tf.constant(shift),
@@ -95,9 +97,9 @@ def test_every_pixel_of_700_x_500_gets_gradient(
         assert line.min() > 0.2 * np.median(line)
 
 
-@pytest.mark.parametrize("shift", [(0, 0), (7, -5), (-40, 63)])
+@pytest.mark.parametrize("shift", [(0, 0), (7, 5), (12, 16)])
 @pytest.mark.parametrize("tile", ["off", 64])
-def test_a_neuron_stays_at_its_place_under_roll_and_tiles(
+def test_a_neuron_stays_at_its_place_under_shifts_and_tiles(
     toy: Network, photo: RGB, shift: tuple[int, int], tile: Any
 ) -> None:
     found, _ = slope(toy, neuron("low", 2, x=0.25, y=0.75), photo, tile, shift)
@@ -108,11 +110,21 @@ def test_a_neuron_stays_at_its_place_under_roll_and_tiles(
     assert np.abs(columns - 0.25 * 256).max() <= 4
 
 
-def test_rolls_by_whole_strides_change_nothing_inside(toy: Network, photo: RGB) -> None:
+def test_shifts_by_whole_strides_change_nothing_inside(toy: Network, photo: RGB) -> None:
     still, _ = slope(toy, layer("deep"), photo, "off")
-    rolled, _ = slope(toy, layer("deep"), photo, "off", (8, -12))
-    assert np.allclose(rolled[40:-40, 40:-40], still[40:-40, 40:-40], rtol=1e-4, atol=1e-9)
-    assert not np.allclose(rolled[:8], still[:8], rtol=1e-4, atol=1e-9)
+    shifted, _ = slope(toy, layer("deep"), photo, "off", (8, 12))
+    assert np.allclose(shifted[40:-40, 40:-40], still[40:-40, 40:-40], rtol=1e-4, atol=1e-9)
+    assert not np.allclose(shifted[:8], still[:8], rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("tile", ["off", 64])
+def test_a_border_never_sees_the_one_across(toy: Network, photo: RGB, tile: Any) -> None:
+    other = photo.copy()
+    other[-20:] = 1.0 - other[-20:]
+    here, _ = slope(toy, layer("deep"), photo, tile, (12, 0))
+    there, _ = slope(toy, layer("deep"), other, tile, (12, 0))
+    assert np.allclose(here[:40], there[:40], rtol=1e-4, atol=1e-9)
+    assert not np.allclose(here[-20:], there[-20:], rtol=1e-2, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [Size(1, 1), Size(1, 90), Size(90, 1), Size(3, 2), Size(17, 33)])
@@ -121,7 +133,7 @@ def test_tiny_pictures_have_finite_gradients(
     request: pytest.FixtureRequest, network: str, size: Size, photo: RGB
 ) -> None:
     found, _ = slope(
-        request.getfixturevalue(network), layer("deep"), photo[: size[0], : size[1]], "auto", (2, 9)
+        request.getfixturevalue(network), layer("deep"), photo[: size[0], : size[1]], "auto", (2, 3)
     )
     assert found.shape == (*size, 3)
     assert np.isfinite(found).all()

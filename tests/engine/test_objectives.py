@@ -38,7 +38,7 @@ def make_engine(network: Network, objective: Objective, *, tile: Any = "off", ji
         network,
         objective,
         octaves=OctaveSettings(count=1),
-        ascent=AscentSettings(steps=6, step_size=0.004, jitter=jitter, smoothing=0.0),
+        ascent=AscentSettings(steps=8, step_size=0.004, jitter=jitter, smoothing=0.0),
         run=RunSettings(tile=tile),
     )
 
