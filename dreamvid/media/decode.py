@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import av
 from av.error import FFmpegError
 
-from dreamvid.errors import DamagedError
+from dreamvid.errors import DamagedError, ReadError
 from dreamvid.media.color import RgbConverter
 from dreamvid.media.container import open_input, shown
 from dreamvid.media.deinterlace import Deinterlacer
@@ -206,7 +206,11 @@ class _Decoding:
         return stamp * self._tick - self._media.start
 
     def _load(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
-        rgb, alpha = self._converter.convert(frame)
+        try:
+            rgb, alpha = self._converter.convert(frame)
+        except (FFmpegError, ValueError) as error:
+            name = shown(self._media.path)
+            raise ReadError(f"{name}: its pixel format {frame.format.name} cannot be converted") from error
         turn, size = self._media.orientation, self._media.video.size
         rgb, alpha = turn.apply(rgb), None if alpha is None else turn.apply(alpha)
         if Size(*rgb.shape[:2]) != size:  # the stream's size has changed

@@ -71,6 +71,9 @@ class MediaInfo:
         How decoded pictures are brought upright; ``video.size`` already is.
     interlaced
         Frames are deinterlaced while they are read.
+    promised
+        Seconds of video that the container's header announces, None where it announces none; ``video.duration``
+        is what is really there, where that is known.
     decoder
         FFmpeg's decoder, where not its default one (VP8 and VP9 with alpha).
     """
@@ -86,6 +89,7 @@ class MediaInfo:
     color: ColorTags = field(default_factory=ColorTags)
     orientation: Orientation = field(default_factory=Orientation)
     interlaced: bool = False
+    promised: Fraction | None = None
     decoder: str | None = None
     format_name: str = ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,12 @@ from av.stream import Disposition
 
 from dreamvid.errors import ReadError
 from dreamvid.media import folder_source, webp_source
-from dreamvid.media.color import depth, has_alpha, is_hdr
 from dreamvid.media.container import check_file, input_path, open_input, shown
 from dreamvid.media.info import Chapter, ColorTags, Kind, MediaInfo, StreamInfo, StreamKind
 from dreamvid.media.orientation import frame_orientation
+from dreamvid.media.pixels import depth, has_alpha
 from dreamvid.media.survey import Survey, survey
+from dreamvid.media.ycbcr import is_hdr
 from dreamvid.types import Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -96,11 +99,12 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
     if transparent and stream.codec_context.name in _ALWAYS_BGRA:
         transparent = _any_transparency(path, stream.index)
     sar = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+    promised = _promised_duration(container, stream, start)
     video = VideoInfo(
         size=orientation.size(Size(first.height, first.width)),
         rate=_rate(stream, found),
         frames=found.frames,
-        duration=found.duration or _promised_duration(container, stream, start),
+        duration=found.duration or promised,
         sar=orientation.sar(sar),
         depth=depth(first.format.name),
         has_alpha=transparent,
@@ -124,6 +128,7 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
         ),
         orientation=orientation,
         interlaced=first.interlaced_frame,
+        promised=promised,
         decoder=decoder,
         format_name=container.format.name,
     )
@@ -141,7 +146,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 def _any_transparency(path: Path, index: int) -> bool:
     """Return whether a GIF or APNG, whose frames always have alpha, uses it; long ones are not read to the end."""
-    with open_input(path) as container:
+    with open_input(path) as container, suppress(FFmpegError):  # damage: whoever decodes all says where
         for count, frame in enumerate(container.decode(video=index)):
             alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
             if count >= _FRAMES_SEARCHED or alpha.min() < _OPAQUE:
@@ -166,12 +171,28 @@ def _rate(stream: VideoStream, found: Survey) -> Fraction:
 
 
 def _promised_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
+    """Return how long the video lasts by the container's header: the stream's own word, else the whole file's."""
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    if container.duration:
+    tags = {key.upper(): value for key, value in stream.metadata.items()}
+    end = _clock(
+        tags.get("DURATION", "")
+    )  # Matroska, as FFmpeg and mkvmerge write it: the end, not the length
+    if end is not None:
+        return end - start
+    if container.duration and not (container.streams.audio or container.streams.subtitles):
         begin = Fraction(container.start_time or 0, 1_000_000)
         return Fraction(container.duration, 1_000_000) + begin - start
     return None
+
+
+def _clock(text: str) -> Fraction | None:
+    """Read ``HH:MM:SS.fraction`` as seconds."""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text)
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
 
 
 def _stream_info(stream: Stream) -> StreamInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dreamvid.types import RGB, Alpha, FrameSource, Notify
 
 _COVER = int(Disposition.attached_pic | Disposition.timed_thumbnails)
+_TAIL = 512
 _TOLERATED = Fraction(3, 2)
 """Frames by which a video may be shorter than its container promises, unremarked."""
 
@@ -155,7 +157,7 @@ class _Source:
         for timed in frames:
             end, count = timed.pts + (timed.duration or 1 / self.media.video.rate), count + 1
             yield timed
-        promised = self.media.video.duration
+        promised = self.media.promised
         if promised is not None and promised - end > _TOLERATED / self.media.video.rate:
             self.notify(
                 f"{shown(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
@@ -209,7 +211,16 @@ def _remark(media: MediaInfo, notify: Notify) -> None:
         notify(f"{name} is HDR; it is tone-mapped to SDR (BT.709)")
     if media.interlaced:
         notify(f"{name} is interlaced; it is deinterlaced")
+    if media.format_name == "gif" and not _ends_properly(media.path):
+        notify(f"{name} has no end mark; it may be cut off")
     others = [s for s in media.streams if s.kind == "video" and s.index != media.stream_index]
     shown_others = [s for s in others if not s.disposition & _COVER]
     if shown_others:
         notify(f"{name} holds {len(shown_others) + 1} video streams; stream {media.stream_index} is used")
+
+
+def _ends_properly(gif: Path) -> bool:
+    """Return whether a GIF ends with its trailer (GIF89a, 27), as nothing else tells that it is whole."""
+    with gif.open("rb") as file:
+        file.seek(-min(_TAIL, gif.stat().st_size), os.SEEK_END)
+        return file.read().rstrip(b"\0").endswith(b";")

@@ -34,6 +34,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF
 """Pillow's names of what is read; none of them starts another program or opens another file."""
 
 _MEGAPIXELS = 178  # twice PIL.Image.MAX_IMAGE_PIXELS, where Pillow stops
+# What Pillow raises for broken files, one format or another.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error)
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
 _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
@@ -133,7 +135,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, bytes]]:
         ) from error
     except Image.DecompressionBombError as error:
         raise ReadError(f"{name} is larger than {_MEGAPIXELS} megapixels, which is too large") from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError) as error:
+    except _PILLOW_ERRORS as error:
         if isinstance(error, OSError) and error.strerror:
             raise ReadError(f"cannot read {name}: {error.strerror.lower()}") from error
         raise ReadError(f"{name} is damaged: {str(error) or 'it ends too early'}") from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from av.error import FFmpegError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,13 +59,14 @@ def _count_packets(container: InputContainer, stream: VideoStream, tick: Fractio
     times: list[int] = []
     lasts: dict[int, int] = {}
     frames = 0
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
-        frames += 1
-        if packet.pts is not None:
-            times.append(packet.pts)
-            lasts[packet.pts] = packet.duration or 0
+    with suppress(FFmpegError):  # damage: whoever decodes the stream says where
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            frames += 1
+            if packet.pts is not None:
+                times.append(packet.pts)
+                lasts[packet.pts] = packet.duration or 0
     if not times or len(times) != frames:
         return Survey(frames or None)
     times.sort()

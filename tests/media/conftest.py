@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamvid.media.color import from_rgb, has_alpha
+from dreamvid.media.color import from_rgb
+from dreamvid.media.pixels import has_alpha
 from dreamvid.types import Size
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from dreamvid.media.color import RgbConverter, depth, from_rgb, has_alpha, is_hdr, to_rgb
+from dreamvid.media.color import RgbConverter, from_rgb, to_rgb
+from dreamvid.media.pixels import depth, has_alpha
+from dreamvid.media.ycbcr import is_hdr
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -160,6 +162,21 @@ def test_hdr_is_mapped_to_what_it_shows(draw: Draw) -> None:
     raw, _ = converter.convert(hdr)
     assert np.corrcoef(mapped.ravel(), rgb.ravel())[0, 1] > 0.97
     assert np.abs(mapped - rgb).mean() < np.abs(raw - rgb).mean() / 2
+
+
+@pytest.mark.parametrize("pix_fmt", ["rgba", "gbrap12le", "yuva444p10le"])
+def test_wide_colors_are_narrowed_and_alpha_stays(pix_fmt: str) -> None:
+    alpha = np.tile(np.linspace(0, 1, 32, dtype=np.float32), (16, 1))
+    rgb = np.tile(np.array([0.8, 0.4, 0.3], np.float32), (16, 32, 1))
+    frame = from_rgb(rgb, alpha, pix_fmt=pix_fmt)
+    frame.color_primaries, frame.color_trc = 9, 1  # BT.2020
+    narrowed, opacity = to_rgb(frame)
+    assert opacity is not None
+    assert np.abs(opacity - alpha).max() < 0.51 / 255
+    assert narrowed[0, 0, 0] > 0.83  # the same red lies further out in BT.709
+    gray = from_rgb(np.full((16, 32, 3), 0.5, np.float32), alpha, pix_fmt=pix_fmt)
+    gray.color_primaries, gray.color_trc = 9, 1
+    np.testing.assert_allclose(to_rgb(gray)[0], 0.5, atol=2.5 / 255)
 
 
 def test_what_counts_as_hdr() -> None:

@@ -330,6 +330,29 @@ def test_fewer_frames_than_announced_are_remarked_on(make_clip: MakeClip) -> Non
     assert ["announced" in note for note in notes] == [True]
 
 
+def test_a_truncated_matroska_is_remarked_on(make_clip: MakeClip) -> None:
+    for sound in (None, 3.0):
+        path = make_clip(name="a.mkv", frames=40, options={"g": "5", "bf": "0"}, sound=sound)
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+        notes: list[str] = []
+        try:
+            assert 0 < len(read(path, notify=notes.append)) < 40
+        except DamagedError:
+            continue  # the cut went through a picture
+        assert ["announced" in note for note in notes] == [True]
+
+
+def test_a_truncated_gif_is_remarked_on(make_clip: MakeClip) -> None:
+    path = make_clip(name="a.gif", codec="gif", pix_fmt="rgb8", frames=12, rate=Fraction(10))
+    assert len(read(path)) == 12
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"\x21\xf9")])  # before the last frame
+    notes: list[str] = []
+    assert len(read(path, notify=notes.append)) == 11
+    assert ["end mark" in note for note in notes] == [True]
+
+
 def test_time_that_goes_backward_is_damage(make_clip: MakeClip, tmp_path: Path) -> None:
     one = make_clip(name="one.ts", frames=12, codec="mpeg2video")
     both = tmp_path / "both.ts"
