@@ -1,4 +1,4 @@
-"""Animated WebP as video, read by imageio (FFmpeg's reader of it knows no alpha)."""
+"""Animated WebP as video, read by Pillow: frames whole, with alpha and exact delays."""
 
 from __future__ import annotations
 
