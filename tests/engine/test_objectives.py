@@ -33,12 +33,12 @@ KINDS = {
 }
 
 
-def make_engine(network: Network, objective: Objective, *, tile: Any = "off", jitter: int = 8) -> DreamEngine:
+def make_engine(network: Network, objective: Objective, *, tile: Any = "off", jitter: int = 0) -> DreamEngine:
     return DreamEngine(
         network,
         objective,
         octaves=OctaveSettings(count=1),
-        ascent=AscentSettings(steps=8, step_size=0.004, jitter=jitter, smoothing=0.0),
+        ascent=AscentSettings(steps=6, step_size=0.004, jitter=jitter, smoothing=0.0),
         run=RunSettings(tile=tile),
     )
 
@@ -47,7 +47,7 @@ def assert_ascends(network: Network, objective: Objective, photo: RGB, *, tile: 
     """Assert that a dream scores higher by its own objective than the picture that it started from."""
     engine = make_engine(network, objective, tile=tile)
     before, after = engine.score(photo), engine.score(engine.dream(photo))
-    assert after > before + 0.01 * abs(before)
+    assert after > before + 0.05 * abs(before)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -106,8 +106,8 @@ def test_a_part_is_cut_in_sync(clip: Path, quick: Preset) -> None:
     assert outcome.frames == 5  # those that are shown in 0.4..0.7 s, the first from 0.4 s on
     assert times(outcome.output) == [Fraction(0), *(i / RATE - Fraction("0.4") for i in range(5, 9))]
     with av.open(str(outcome.output)) as container:
-        sound = container.streams.audio[0]
-        assert float(sound.duration * sound.time_base) == pytest.approx(0.3, abs=0.05)
+        packets = [packet for packet in container.demux(audio=0) if packet.duration]
+    assert float(sum(p.duration * p.time_base for p in packets if p.duration)) == pytest.approx(0.3, abs=0.05)
 
 
 @pytest.mark.parametrize("rate", ["24", "24000/1001", "6"])
