@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 from dreamvid.errors import WriteError
+from dreamvid.media.still_text import as_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,24 +41,13 @@ def finish_animation(path: Path, muxer: str, *, end: Fraction, metadata: Mapping
             _finish_apng(file, end, metadata)
 
 
-def read_texts(path: Path) -> dict[str, str]:
-    """Return the texts that :func:`finish_animation` wrote into a GIF or APNG, by key; empty for other files."""
-    with path.open("rb") as file:
-        start = file.read(_PNG_START)
-        if start.startswith(b"GIF8"):
-            return dict(_gif_texts(file))
-        if start == b"\x89PNG\r\n\x1a\n":
-            return dict(_png_texts(file))
-    return {}
-
-
 def _finish_gif(file: BinaryIO, end: Fraction, metadata: Mapping[str, str]) -> None:
     controls = [at for kind, at in _gif_blocks(file) if kind == _CONTROL]
     if not controls:
         raise WriteError("the GIF muxer left its file unfinished")
     file.seek(controls[-1] + 4)
     file.write(struct.pack("<H", min(_WORD, max(1, round(end * 100)))))
-    texts = b"".join(_gif_comment(f"{key}={value}".encode()) for key, value in metadata.items())
+    texts = _gif_comment(as_lines(metadata).encode()) if metadata else b""
     file.seek(10)
     _insert(file, _GIF_HEAD + _table_bytes(file.read(1)[0]), texts)
 
@@ -95,18 +85,6 @@ def _table_bytes(flags: int) -> int:
 def _skip_blocks(file: BinaryIO) -> None:
     while (size := file.read(1)) and size[0]:
         file.seek(size[0], os.SEEK_CUR)
-
-
-def _gif_texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    comments = [at for kind, at in _gif_blocks(file) if kind == _COMMENT]
-    for at in comments:
-        file.seek(at + 2)
-        text = b""
-        while (size := file.read(1)) and size[0]:
-            text += file.read(size[0])
-        key, equals, value = text.decode("utf-8", "replace").partition("=")
-        if equals:
-            yield key, value
 
 
 def _finish_apng(file: BinaryIO, end: Fraction, metadata: Mapping[str, str]) -> None:
@@ -170,14 +148,3 @@ def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         yield kind, at, size
         at += size + 12
         file.seek(at)
-
-
-def _png_texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    found = [(at, size) for kind, at, size in _png_chunks(file) if kind == b"iTXt"]
-    for at, size in found:
-        file.seek(at + 8)
-        key, _, rest = file.read(size).partition(b"\0")
-        packed = rest[:1] == b"\1"
-        _language, _, rest = rest[2:].partition(b"\0")
-        _translated, _, text = rest.partition(b"\0")
-        yield key.decode("latin-1"), (zlib.decompress(text) if packed else text).decode("utf-8", "replace")

@@ -10,16 +10,16 @@ import contextlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.stream import Discard
 
-from dreamvid.errors import DreamvidError, ReadError
-from dreamvid.media.container import FORMATS, check_file, shown
+from dreamvid.errors import DreamvidError
+from dreamvid.media.companion_file import look, open_companion_file
+from dreamvid.media.container import check_file, shown
 from dreamvid.media.job import Window
-from dreamvid.media.probe import video_stream
-from dreamvid.media.tracks import Track, announced_delay, plan_track
+from dreamvid.media.tracks import Track, plan_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from dreamvid.types import Notify
-
-_SOUND_FORMATS = "wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,wv,amr,au,tta,ape"
-"""FFmpeg's names of the demuxers that hold nothing but sound."""
 
 _LEAD = Fraction(1, 2)
 _SEEK_BEFORE = Fraction(5)
@@ -72,8 +69,8 @@ class Companion:
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
         self._open_files = contextlib.ExitStack()
-        with _open(check_file(path)) as container:
-            facts = _look(container, path)
+        with open_companion_file(check_file(path)) as container:
+            facts = look(container, path)
         self.video_time_base, self.has_sound = facts.time_base, facts.has_sound
         self._delays = facts.delays
         self._origin = facts.first_picture + take.start
@@ -81,7 +78,7 @@ class Companion:
     def attach(self, output: OutputContainer, muxer: str) -> None:
         """Add the streams, chapters and metadata to a container that has its video stream already."""
         window = Window(self._origin, self._take.duration, self._delays)
-        source = self._open_files.enter_context(_open(self._path))
+        source = self._open_files.enter_context(open_companion_file(self._path))
         for stream in source.streams:
             if stream.type == "audio" and not self._take.sound:
                 continue
@@ -197,54 +194,6 @@ def open_companion(path: Path, take: Take, notify: Notify) -> Companion | None:
     except (DreamvidError, av.FFmpegError, OSError) as error:
         notify(f"{shown(Path(path.name))}: no sound can be read from it ({error})")
         return None
-
-
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[InputContainer]:
-    with (
-        path.open("rb") as file,
-        av.open(
-            file,
-            "r",
-            container_options={"format_whitelist": f"{FORMATS},{_SOUND_FORMATS}"},
-            metadata_errors="replace",
-            io_open=_refuse,
-        ) as container,
-    ):
-        yield container
-
-
-def _refuse(*_: Any) -> NoReturn:
-    raise PermissionError("a companion may not open other files")
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the output must know before anything is copied; ``first_picture`` is 0 where there is only sound."""
-
-    first_picture: Fraction
-    time_base: Fraction | None
-    delays: Mapping[int, Fraction]
-
-    @property
-    def has_sound(self) -> bool:
-        return bool(self.delays)
-
-
-def _look(container: InputContainer, path: Path) -> _Facts:
-    delays = {}
-    for sound in container.streams.audio:
-        delays[sound.index] = announced_delay(sound)
-        with contextlib.suppress(av.FFmpegError):
-            container.seek(0)
-    try:
-        stream = video_stream(container, path)
-    except ReadError:
-        return _Facts(Fraction(0), None, delays)
-    for frame in container.decode(stream):
-        tick = frame.time_base or stream.time_base or Fraction(1)
-        return _Facts((frame.pts or 0) * tick, stream.time_base, delays)
-    return _Facts(Fraction(0), stream.time_base, delays)
 
 
 def clean(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -12,11 +12,13 @@ from dreamvid.errors import WriteError
 from dreamvid.media.animation import finish_animation
 from dreamvid.media.atomic import PartFile, refuse
 from dreamvid.media.display import set_display_size
-from dreamvid.media.picture import Easel, Palette
+from dreamvid.media.encoder import add_video, order_decoding
+from dreamvid.media.palette import with_palette
+from dreamvid.media.picture import Easel
 from dreamvid.media.verify import Expected, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from fractions import Fraction
     from types import TracebackType
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from dreamvid.types import Frame
 
 _BUFFER = 1 << 18
-_BT709, _RGB, _SRGB, _LIMITED, _FULL = 1, 0, 13, 1, 2
 
 
 @dataclass(slots=True)
@@ -66,9 +67,7 @@ class ContainerWriter:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._easel = Easel(job.info.size, job.choice, job.notify)
-        self._palette = (
-            Palette(self._easel.size, job.tick, alpha=job.choice.alpha) if job.choice.codec == "gif" else None
-        )
+        self._indexed = job.choice.codec == "gif"
         self._run: _Run | None = None
 
     def __enter__(self) -> Self:
@@ -99,6 +98,8 @@ class ContainerWriter:
         run = self._opened()
         tick = run.counter.at(frame.pts)
         picture = self._easel.frame(frame)
+        if self._indexed:
+            picture = with_palette(picture)
         if run.waiting is not None:
             self._encode(run, run.waiting, tick)
         run.waiting = _Waiting(picture, tick, frame.pts, frame.duration)
@@ -132,7 +133,7 @@ class ContainerWriter:
             io_open=lambda _url, _flags, _options: job.target.part.open("rb"),
         )
         try:
-            stream = self._add_video(container)
+            stream = add_video(container, job, self._easel.size)
             if job.companion is not None:
                 job.companion.attach(container, job.choice.muxer)
             container.metadata.update(job.metadata)
@@ -142,34 +143,11 @@ class ContainerWriter:
         part.check()
         return _Run(part, container, stream, job.counter())
 
-    def _add_video(self, container: OutputContainer) -> av.VideoStream:
-        job, choice = self._job, self._job.choice
-        stream: Any = container.add_stream(choice.encoder, rate=job.info.rate, options=dict(choice.options))
-        context = stream.codec_context
-        context.width, context.height = self._easel.size.width, self._easel.size.height
-        context.pix_fmt = "pal8" if self._palette is not None else choice.pix_fmt
-        context.time_base = job.tick
-        stream.time_base = job.tick
-        context.sample_aspect_ratio = job.info.sar
-        rgb = av.VideoFormat(choice.pix_fmt).is_rgb
-        context.colorspace = _RGB if rgb else _BT709
-        context.color_range = _FULL if rgb else _LIMITED
-        context.color_primaries = _BT709
-        context.color_trc = _SRGB if rgb else _BT709
-        if choice.tag is not None:
-            context.codec_tag = choice.tag
-        if job.info.variable_rate and choice.encoder in {"libx264", "libx265"}:
-            # Without reordering, what the container says of each frame's duration is what was meant.
-            context.max_b_frames = 0
-        return stream  # type: ignore[no-any-return]  # PyAV types it by literal codec names only
-
     def _encode(self, run: _Run, waiting: _Waiting, end: int) -> None:
         picture = waiting.picture
         picture.time_base = self._job.tick
         picture.pts, picture.duration = waiting.tick, end - waiting.tick
         run.durations[waiting.tick] = end - waiting.tick
-        if self._palette is not None:
-            picture = self._palette.apply(picture)
         try:
             self._take(run, run.stream.encode(picture))
         except av.FFmpegError as error:
@@ -254,17 +232,6 @@ class ContainerWriter:
             f"{self._job.target.name}: the encoder {choice.encoder} failed at "
             f"{self._easel.size} ({reason}); try another output.codec or size"
         )
-
-
-def order_decoding(packets: Sequence[Packet[Any]]) -> None:
-    """Set the decode times of a whole video that left its encoder at once.
-
-    libx265 leaves them to chance where there are fewer frames than it reorders.
-    """
-    shown = sorted(packet.pts or 0 for packet in packets)
-    late = max((time - (packet.pts or 0) for time, packet in zip(shown, packets, strict=True)), default=0)
-    for time, packet in zip(shown, packets, strict=True):
-        packet.dts = time - late
 
 
 def _muxer_options(muxer: str) -> dict[str, str]:

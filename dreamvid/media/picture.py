@@ -1,11 +1,10 @@
-"""One dreamed frame on its way into an encoder: flattened, padded, converted, or given a palette."""
+"""One dreamed frame on its way into an encoder: flattened, padded, converted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from av.filter import Graph
 from av.video.reformatter import ColorTrc
 
 from dreamvid.errors import WriteError
@@ -13,8 +12,6 @@ from dreamvid.media.color import from_rgb
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     import av
 
     from dreamvid.media.codecs import CodecChoice
@@ -64,41 +61,6 @@ class Easel:
         (down, right) = self._grow
         padded: RGB = np.pad(rgb, ((0, down), (0, right), (0, 0)), mode="edge")
         return padded, None if alpha is None else np.pad(alpha, ((0, down), (0, right)), mode="edge")
-
-
-class Palette:
-    """Gives each frame the 256 colors that suit it best, with error diffusion; one frame in, one out.
-
-    A palette per frame streams, and dreamed frames share too few colors for one that lasts the whole clip.
-    """
-
-    def __init__(self, size: Size, tick: Fraction, *, alpha: bool) -> None:
-        self._graph = Graph()
-        self._source = self._graph.add(
-            "buffer",
-            f"video_size={size.width}x{size.height}:pix_fmt={'rgba' if alpha else 'rgb24'}"
-            f":time_base={tick.numerator}/{tick.denominator}",
-        )
-        split = self._graph.add("split")
-        colors = self._graph.add("palettegen", f"stats_mode=single:reserve_transparent={int(alpha)}")
-        use = self._graph.add("paletteuse", "new=1:dither=sierra2_4a:alpha_threshold=128")
-        sink = self._graph.add("buffersink")
-        self._source.link_to(split)
-        split.link_to(use, 0, 0)
-        split.link_to(colors, 1, 0)
-        colors.link_to(use, 0, 1)
-        use.link_to(sink)
-        self._graph.configure()
-
-    def apply(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return the frame as ``pal8``, with the same times."""
-        duration = frame.duration
-        self._graph.vpush(frame)
-        result = self._graph.vpull()
-        result.pts, result.duration = frame.pts, duration
-        if frame.time_base is not None:
-            result.time_base = frame.time_base
-        return result
 
 
 def _flatten(rgb: RGB, alpha: Alpha) -> RGB:

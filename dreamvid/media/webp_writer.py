@@ -7,10 +7,11 @@ duration; so each picture is encoded alone and put into the container here. Sour
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
-from xml.sax.saxutils import escape
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import av
 from PIL import Image
@@ -18,22 +19,23 @@ from PIL import Image
 from dreamvid.errors import WriteError
 from dreamvid.media.atomic import PartFile
 from dreamvid.media.picture import Easel
+from dreamvid.media.still_text import user_comment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from fractions import Fraction
     from types import TracebackType
 
     from dreamvid.media.job import Job
-    from dreamvid.types import Frame
+    from dreamvid.types import Frame, Size
 
 MAX_SIDE = 16383
 _MOST_BYTES = (1 << 32) - 10
 _LONGEST = (1 << 24) - 1
-_ANIMATION, _XMP, _ALPHA = 0x02, 0x04, 0x10
+_ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10
 _NO_BLENDING = 0x02
+_RIFF_HEAD, _ANMF_HEAD = 12, 16
 _PICTURE_CHUNKS = {b"VP8 ", b"VP8L", b"ALPH"}
-_NAMESPACE = "https://dreamvid.invalid/xmp/"
 
 
 @dataclass(slots=True)
@@ -139,7 +141,8 @@ class WebpWriter:
         end = self._counter.end(last.duration or 1 / job.info.rate)
         self._put(last, end)
         if job.metadata:
-            self._append(_chunk(b"XMP ", _xmp(job.metadata)))
+            exif = user_comment(job.metadata).tobytes()
+            self._append(_chunk(b"EXIF", exif.removeprefix(b"Exif\0\0")))
         size = part.tell()
         part.seek(0)
         part.write(self._head(size - 8))
@@ -151,31 +154,52 @@ class WebpWriter:
     def _head(self, size: int) -> bytes:
         """Return RIFF header, VP8X and ANIM (transparent background, endless loop)."""
         height, width = self._easel.size
-        flags = _ANIMATION | (_ALPHA if self._job.choice.alpha else 0) | (_XMP if self._job.metadata else 0)
+        flags = _ANIMATION | (_ALPHA if self._job.choice.alpha else 0) | (_EXIF if self._job.metadata else 0)
         extended = _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + _three(width - 1) + _three(height - 1))
         return b"RIFF" + struct.pack("<I", size) + b"WEBP" + extended + _chunk(b"ANIM", b"\0" * 6)
 
     def _verify(self) -> None:
+        """Count the frames, and decode the first and the last."""
+        job = self._job
         try:
-            with Image.open(self._job.target.part, formats=["WEBP"]) as image:
-                count = getattr(image, "n_frames", 1)
-                image.load()
-        except (OSError, SyntaxError) as error:
-            raise WriteError(f"{self._job.target.name}: the written file did not verify ({error})") from None
-        if count != self._frames:
+            with job.target.part.open("rb") as file:
+                places = list(_frame_places(file))
+                for at in {places[0], places[-1]} if places else ():
+                    _decode(file, at, self._easel.size)
+        except (OSError, SyntaxError, ValueError, struct.error) as error:
+            raise WriteError(f"{job.target.name}: the written file did not verify ({error})") from None
+        if len(places) != self._frames:
             raise WriteError(
-                f"{self._job.target.name}: the written file did not verify: {count} of {self._frames} frames"
+                f"{job.target.name}: the written file did not verify: {len(places)} of {self._frames} frames"
             )
 
 
-def _xmp(metadata: Mapping[str, str]) -> bytes:
-    items = "".join(
-        f'<d:item d:key="{escape(k, {chr(34): "&quot;"})}">{escape(v)}</d:item>' for k, v in metadata.items()
+def _frame_places(file: BinaryIO) -> Iterator[int]:
+    """Yield where the ANMF chunks are."""
+    file.seek(0, os.SEEK_END)
+    end, at = file.tell(), _RIFF_HEAD
+    while at < end:
+        file.seek(at)
+        kind, size = struct.unpack("<4sI", file.read(8))
+        if kind == b"ANMF":
+            yield at
+        at += 8 + size + size % 2
+    if at != end:
+        raise ValueError("cut off")
+
+
+def _decode(file: BinaryIO, at: int, size: Size) -> None:
+    """Decode one frame as the still picture that its chunks make."""
+    file.seek(at + 4)
+    (length,) = struct.unpack("<I", file.read(4))
+    chunks = file.read(length)[_ANMF_HEAD:]
+    alpha = _ALPHA if chunks.startswith(b"ALPH") else 0
+    chunks = (
+        _chunk(b"VP8X", bytes([alpha, 0, 0, 0]) + _three(size.width - 1) + _three(size.height - 1)) + chunks
     )
-    return (
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        f'<rdf:Description rdf:about="" xmlns:d="{_NAMESPACE}">{items}</rdf:Description></rdf:RDF></x:xmpmeta>'
-    ).encode("utf-8", "replace")
+    still = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+    with Image.open(io.BytesIO(still), formats=["WEBP"]) as image:
+        image.load()
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -184,7 +208,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the chunks of a RIFF file."""
-    at = 12
+    at = _RIFF_HEAD
     while at + 8 <= len(file):
         kind, size = struct.unpack_from("<4sI", file, at)
         yield kind, file[at + 8 : at + 8 + size]

@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dreamvid.media.animation import read_texts
+from dreamvid.media.still import read_embedded
 
-LONG = {"dreamvid": '{"text":"' + "ü☃" * 400 + '"}', "title": "A = B"}
+LONG = {"title": "A = B", "dreamvid": '{"text":"' + "ü☃<&>" * 400 + '"}'}
 
 
-@pytest.mark.parametrize("name", ["o.gif", "o.apng"])
+@pytest.mark.parametrize("name", ["o.gif", "o.apng", "o.webp"])
 @pytest.mark.parametrize("frames", [1, 4])
-def test_texts_come_back_whole(write: Any, name: str, frames: int) -> None:
-    assert read_texts(write(name, frames=frames, metadata=LONG).path) == LONG
+def test_settings_come_back_whole(write: Any, name: str, frames: int) -> None:
+    assert read_embedded(write(name, frames=frames, metadata=LONG).path) == LONG["dreamvid"]
 
 
-def test_texts_of_other_files_are_none(write: Any) -> None:
-    assert read_texts(write("o.mp4").path) == {}
+@pytest.mark.parametrize("name", ["o.gif", "o.apng", "o.webp"])
+def test_an_animation_without_texts_is_whole(write: Any, name: str) -> None:
+    assert read_embedded(write(name).path) is None
 
 
 @pytest.mark.parametrize("name", ["o.gif", "o.apng", "o.webp"])
@@ -36,12 +37,6 @@ def test_other_readers_see_frames_durations_and_an_endless_loop(write: Any, name
             found.append(image.info["duration"])
         assert getattr(image, "n_frames", 1) == 3
     assert found == pytest.approx([100, 200, 700])
-
-
-def test_a_webp_carries_its_texts_as_xmp(write: Any) -> None:
-    written = write("o.webp", metadata={"dreamvid": '{"a":"<&>"}'})
-    with Image.open(written.path) as image:
-        assert b'{"a":"&lt;&amp;&gt;"}' in image.info["xmp"]
 
 
 def test_an_animation_of_one_frame_is_an_animation(write: Any) -> None:
