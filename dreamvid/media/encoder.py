@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
+from dreamvid.media.chroma import SITING, full_chroma
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,8 @@ _LIMITED, _FULL = 1, 2
 def add_video(container: OutputContainer, job: Job, size: Size) -> av.VideoStream:
     """Add the video stream; the encoder opens with the container's header."""
     choice = job.choice
-    stream: Any = container.add_stream(choice.encoder, rate=job.info.rate, options=dict(choice.options))
+    options = {**choice.options, **(SITING if full_chroma(choice.pix_fmt) else {})}
+    stream: Any = container.add_stream(choice.encoder, rate=job.info.rate, options=options)
     context = stream.codec_context
     context.width, context.height = size.width, size.height
     context.pix_fmt = "pal8" if choice.codec == "gif" else choice.pix_fmt

@@ -8,6 +8,7 @@ import numpy as np
 from av.video.reformatter import ColorTrc
 
 from dreamvid.errors import WriteError
+from dreamvid.media.chroma import ChromaSampler, full_chroma
 from dreamvid.media.color import from_rgb
 from dreamvid.types import Size
 
@@ -28,6 +29,8 @@ class Easel:
     def __init__(self, size: Size, choice: CodecChoice, notify: Notify) -> None:
         self.source_size = size
         self._choice = choice
+        self._full_chroma = full_chroma(choice.pix_fmt)
+        self._sampler = ChromaSampler(choice.pix_fmt)
         self._grow = (
             size.height % 2 if choice.even[1] else 0,
             size.width % 2 if choice.even[0] else 0,
@@ -52,7 +55,9 @@ class Easel:
             rgb, alpha = _flatten(rgb, alpha), None
         if any(self._grow):
             rgb, alpha = self._pad(rgb, alpha)
-        made = from_rgb(rgb, alpha, pix_fmt=self._choice.pix_fmt, matrix="bt709")
+        made = from_rgb(rgb, alpha, pix_fmt=self._full_chroma or self._choice.pix_fmt, matrix="bt709")
+        if self._full_chroma is not None:
+            return self._sampler.convert(made)
         if made.format.is_rgb:
             made.color_trc = ColorTrc.IEC61966_2_1  # sRGB, which PNG says in a chunk of its own
         return made
