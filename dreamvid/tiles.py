@@ -29,7 +29,7 @@ BATCH_PIXELS = 512 * 512
 _HALO = 64
 _HALO_STRIDES = 3
 _SMALLEST_TILE = 16
-_REACH_SHARE = 16
+_REACH_SHARE = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def test_a_shifted_picture_stays_on_the_canvas(
 
 
 def test_small_pictures_are_shifted_less_but_by_a_stride() -> None:
-    assert reach_for(1080, 8, 32) == 32
-    assert reach_for(270, 8, 32) == 16
+    assert reach_for(2160, 8, 32) == 32
+    assert reach_for(1080, 8, 32) == 16
     assert reach_for(50, 8, 32) == 8
     assert reach_for(50, 8, 0) == 0
