@@ -72,14 +72,19 @@ def build_dreamer(
     )
 
     def resolved(size: Size) -> dict[str, object]:
-        return {"objective": str(objective), "precision": chosen, "device": device.name, "plan": engine.plan_for(size)}
+        return {
+            "objective": str(objective),
+            "precision": chosen,
+            "device": device.name,
+            "plan": engine.plan_for(size),
+        }
 
     return Built(engine, resolved, _files(preset, objective))
 
 
 def best_objective(network: Network) -> Objective:
     """Return what a network dreams best: as registered, else a layer about two thirds down."""
-    from dreamvid.engine.registry import known_models  # noqa: PLC0415  the engine loads only to dream
+    from dreamvid.engine.registry import known_models
 
     for entry in known_models():
         if entry.name == network.name:

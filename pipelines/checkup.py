@@ -22,7 +22,7 @@ def checkup(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
     DreamvidError
         Where the network or the device cannot be had.
     """
-    from dreamvid.engine import models, precision, runtime  # noqa: PLC0415  TensorFlow loads only when asked
+    from dreamvid.engine import models, precision, runtime
     from dreamvid.media.codecs import available_encoders  # noqa: PLC0415  PyAV loads only when asked
 
     found = runtime.configure(device=device)

@@ -47,11 +47,11 @@ def run_demo(
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
     replace_clip = check_target(clip, dreamed, overwrite)
     replace_dream = check_target(dreamed, clip, overwrite)
-    make_clip(clip, overwrite=replace_clip, tell=tell)
+    make_clip(clip, overwrite=replace_clip)
     return clip, dream_file(clip, dreamed, preset, machine, overwrite=lambda _: replace_dream, tell=tell)
 
 
-def make_clip(path: Path, *, overwrite: bool, tell: Tell) -> None:
+def make_clip(path: Path, *, overwrite: bool) -> None:
     """Render the landscape with its wind into a video file."""
     from dreamvid.media.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
@@ -72,7 +72,6 @@ def make_clip(path: Path, *, overwrite: bool, tell: Tell) -> None:
         with writer:
             for frame in landscape_frames():
                 writer.write(frame)
-    tell.notice(f"made {path}; dreaming it now")
 
 
 def landscape_frames() -> Iterator[Frame]:

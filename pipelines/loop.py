@@ -7,6 +7,7 @@ others and is the one that is raised.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -41,12 +42,20 @@ class Dreamed:
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did: frames, wall seconds, and seconds by stage (stages overlap)."""
+    """What a run did: frames, wall seconds, and seconds by stage (stages overlap).
+
+    ``squares`` is the sum over frames of the mean square of dreamed minus source.
+    """
 
     frames: int = 0
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
-    dream_rms: float = 0.0
+    squares: float = 0.0
+
+    @property
+    def dream_rms(self) -> float:
+        """RMS of dreamed minus source over all frames, in [0, 1]."""
+        return math.sqrt(self.squares / self.frames) if self.frames else 0.0
 
     def add(self, stage: str, seconds: float) -> None:
         """Count time towards a stage."""
@@ -177,7 +186,6 @@ def dream_video(
         closing = time.perf_counter()
     report.add("close", time.perf_counter() - closing)
     report.seconds = time.perf_counter() - started
-    report.dream_rms = float(np.sqrt(report.dream_rms / report.frames)) if report.frames else 0.0
     return report
 
 
@@ -217,7 +225,7 @@ def _dream(
         settled = stabilizer.settle(seen, raw, carry)
         carry = Carry(source=prepared, dreamed=settled)
         report.frames += 1
-        report.dream_rms += float(np.mean(np.square(settled - prepared)))
+        report.squares += float(np.mean(np.square(settled - prepared)))
         out.put((frame, prepared, settled))
         if on_frame is not None:
             on_frame(Dreamed(frame.index, prepared, settled))
