@@ -144,7 +144,7 @@ class OctaveSettings(Section):
 class AscentSettings(Section):
     """Gradient ascent within one octave."""
 
-    steps: int = Field(10, ge=1, le=10000, description="Gradient steps per octave.")
+    steps: int = Field(7, ge=1, le=10000, description="Gradient steps per octave.")
     step_size: float = Field(
         0.005,
         gt=0.0,
