@@ -117,10 +117,10 @@ class Climber:
                 extractor=self._extractor,
                 objective=self._objective,
             )
-            finite = tf.reduce_mean(tf.cast(tf.math.is_finite(raw), tf.float32))
-            pull = treat(raw, self._ascent) - penalty(picture - climb.source, total_variation, l2)
+            treated, missing = treat(raw, self._ascent)
+            pull = treated - penalty(picture - climb.source, total_variation, l2)
             picture = tf.clip_by_value(picture + step_size * pull, 0.0, 1.0)
-            return index + 1, tf.ensure_shape(picture, climb.start.shape), tf.maximum(broken, 1.0 - finite)
+            return index + 1, tf.ensure_shape(picture, climb.start.shape), tf.maximum(broken, missing)
 
         _, picture, broken = tf.while_loop(
             lambda index, *_: index < tf.shape(climb.shifts)[0],

@@ -22,21 +22,24 @@ _TV_EDGE = 1 / 255
 """Differences below about this, in full range, are not told from flat by the total variation."""
 
 
-def treat(gradient: Any, ascent: AscentSettings) -> Any:
-    """Return a gradient ``[H, W, 3]`` smoothed, split and normalized as the settings say.
+def treat(gradient: Any, ascent: AscentSettings) -> tuple[Any, Any]:
+    """Return a gradient ``[H, W, 3]`` smoothed, split and normalized, and the share of it that was no number.
 
     Entries that are not finite count as zero. The result's mean absolute value or standard deviation is 1,
     or 0 where the gradient is.
     """
-    gradient = tf.where(tf.math.is_finite(gradient), gradient, 0.0)
-    gradient = normalize(gradient, "mean-abs")  # whatever follows deals with numbers around 1
+    total = tf.reduce_sum(tf.abs(gradient))
+    gradient, total, broken = tf.cond(
+        tf.math.is_finite(total), lambda: (gradient, total, tf.constant(0.0)), lambda: _mend(gradient)
+    )
+    gradient = _over(gradient, total / _entries(gradient))
     if ascent.smoothing > 0:
         gradient = smooth(gradient, ascent.smoothing)
     if ascent.laplacian > 0:
         gradient = laplacian_normalize(gradient, ascent.laplacian)
     if ascent.smoothing > 0 or ascent.laplacian > 0 or ascent.normalize == "std":
         gradient = normalize(gradient, ascent.normalize)
-    return gradient
+    return gradient, broken
 
 
 def normalize(gradient: Any, method: Normalize) -> Any:
@@ -46,13 +49,13 @@ def normalize(gradient: Any, method: Normalize) -> Any:
     gradient is a spot: over the whole picture its mean would be next to nothing and one step would burn the
     spot out (a departure from both sources).
     """
-    entries = tf.maximum(tf.math.count_nonzero(gradient, dtype=tf.float32), 1.0)
+    entries = _entries(gradient)
     if method == "mean-abs":
         scale = tf.reduce_sum(tf.abs(gradient)) / entries
     else:
         mean = tf.reduce_sum(gradient) / entries
         scale = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(gradient)) / entries - tf.square(mean), 0.0))
-    return gradient / tf.where(scale > _TINY, scale, 1.0)
+    return _over(gradient, scale)
 
 
 def smooth(gradient: Any, sigma: float) -> Any:
@@ -149,5 +152,21 @@ def _grow(picture: Any, like: Any) -> Any:
 
 
 def _unit(band: Any) -> Any:
-    scale = tf.sqrt(tf.reduce_mean(tf.square(band)))
-    return band / tf.where(scale > _TINY, scale, 1.0)
+    return _over(band, tf.sqrt(tf.reduce_mean(tf.square(band))))
+
+
+def _over(gradient: Any, scale: Any) -> Any:
+    return gradient / tf.where(scale > _TINY, scale, 1.0)
+
+
+def _entries(gradient: Any) -> Any:
+    return tf.maximum(tf.math.count_nonzero(gradient, dtype=tf.float32), 1.0)
+
+
+def _mend(gradient: Any) -> tuple[Any, Any, Any]:
+    """Return the gradient without what is no number, its sum of absolute values, and the share taken out."""
+    finite = tf.math.is_finite(gradient)
+    mended = tf.where(finite, gradient, 0.0)
+    total = tf.reduce_sum(tf.abs(mended))
+    broken = 1.0 - tf.reduce_mean(tf.cast(finite, tf.float32))
+    return mended, total, tf.where(tf.math.is_finite(total), broken, 1.0)
