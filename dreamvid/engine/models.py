@@ -13,6 +13,7 @@ from dreamvid.engine.geometry import measure, strides
 from dreamvid.engine.graph import INPUT, Graph, Ref
 from dreamvid.engine.heads import LOGITS
 from dreamvid.engine.registry import ModelEntry, known_models
+from dreamvid.engine.reorder import reduce_before_pooling
 from dreamvid.errors import ObjectiveError, did_you_mean
 from dreamvid.types import Size
 
@@ -104,7 +105,7 @@ class Network:
         bound = any(node.name in self.loaded.bound for node in graph.nodes)
         geometry = measure(graph)
         return Extractor(
-            fold_batch_norms(graph) if fold else graph,
+            reduce_before_pooling(fold_batch_norms(graph)) if fold else graph,
             tuple(outputs),
             input_map=self.loaded.input_map,
             geometry=geometry,
