@@ -6,13 +6,16 @@ plain bicubic, shrinking never aliases, so no octave invents detail that its sou
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from dreamvid.types import Size
+
 if TYPE_CHECKING:
-    from dreamvid.types import RGB, Size
+    from dreamvid.types import RGB
 
 
 def resize(image: RGB, size: Size) -> RGB:
@@ -46,11 +49,26 @@ def _cv_resize(image: RGB, width: int, height: int, method: int) -> RGB:
     return np.ascontiguousarray(result, dtype=np.float32).reshape(height, width, *image.shape[2:])
 
 
-def cover(image: RGB, size: Size) -> RGB:
-    """Return the picture resized to cover ``size`` and cropped about its center; shapes as :func:`resize`."""
-    height, width = image.shape[:2]
-    factor = max(size.height / height, size.width / width)
-    inner = (max(size.height, round(height * factor)), max(size.width, round(width * factor)))
-    grown = resize(image, type(size)(*inner))
-    top, left = (inner[0] - size.height) // 2, (inner[1] - size.width) // 2
+def cover(picture: RGB, size: Size) -> RGB:
+    """Return a picture resized to cover a size, and cropped about its center to exactly that.
+
+    Parameters
+    ----------
+    picture
+        ``[H, W]`` or ``[H, W, C]`` float32 in [0, 1].
+    size
+        Target height and width in pixels, each at least 1.
+
+    Returns
+    -------
+    ``[size.height, size.width(, C)]`` float32 in [0, 1]: what bicubic growth overshoots is clipped. The picture
+    itself where it has the size.
+    """
+    height, width = picture.shape[:2]
+    if (height, width) == tuple(size):
+        return picture
+    scale = max(Fraction(size.height, height), Fraction(size.width, width))
+    grown_height, grown_width = round(height * scale), round(width * scale)
+    grown = np.clip(resize(picture, Size(grown_height, grown_width)), 0.0, 1.0)
+    top, left = (grown_height - size.height) // 2, (grown_width - size.width) // 2
     return np.ascontiguousarray(grown[top : top + size.height, left : left + size.width])

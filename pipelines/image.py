@@ -90,7 +90,7 @@ def _dream_one(
     size = output_size(own, preset.output)
     if size != own:
         rgb = cover(rgb, size)
-        alpha = None if alpha is None else np.clip(cover(alpha, size), 0.0, 1.0)
+        alpha = None if alpha is None else cover(alpha, size)
     finish = Finish(strength=preset.look.strength, dream_size=dream_size(size, preset.output.dream_width))
     prepared = finish.prepare(rgb)
     dreamed = built.dreamer.dream(prepared)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dreamvid.resample import cover, resize
 from dreamvid.types import Size
@@ -35,3 +37,31 @@ def test_cover_crops_about_the_center() -> None:
     image[:, 20:60] = 1.0
     assert cover(image, Size(20, 20)).shape == (20, 20, 3)
     assert cover(image, Size(20, 20)).min() == pytest.approx(1.0, abs=0.01)
+
+
+def test_cover_keeps_the_middle_exactly() -> None:
+    image = np.zeros((40, 100, 3), np.float32)
+    image[:, 30:70] = 1.0
+    np.testing.assert_array_equal(cover(image, Size(40, 40)), np.ones((40, 40, 3), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(9, 13, 3), (9, 13), (1, 13), (40, 3, 4)])
+@pytest.mark.parametrize("size", [Size(27, 39), Size(9, 13), Size(5, 40), Size(49, 3), Size(1, 1)])
+def test_cover_has_the_size_and_keeps_the_range(shape: tuple[int, ...], size: Size) -> None:
+    image = (np.random.default_rng(1).random(shape) > 0.5).astype(np.float32)
+    covered = cover(image, size)
+    assert covered.shape == (*size, *shape[2:])
+    assert covered.dtype == np.float32
+    assert 0 <= covered.min() <= covered.max() <= 1
+
+
+@given(*[st.integers(1, 80)] * 4)
+@settings(max_examples=60, deadline=None)
+def test_cover_shrinks_no_side_below_the_size(height: int, width: int, to_height: int, to_width: int) -> None:
+    covered = cover(np.full((height, width), 0.5, np.float32), Size(to_height, to_width))
+    assert covered.shape == (to_height, to_width)
+
+
+def test_cover_of_the_same_size_is_the_same_picture() -> None:
+    image = np.random.default_rng(0).random((5, 7, 3), dtype=np.float32)
+    assert cover(image, Size(5, 7)) is image

@@ -17,7 +17,7 @@ from dreamvid.media.folder_source import read_folder
 from dreamvid.media.probe import probe
 from dreamvid.media.timing import cut, resample
 from dreamvid.media.webp_source import read_webp
-from dreamvid.resample import resize
+from dreamvid.resample import cover
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -171,18 +171,6 @@ class _Source:
             alpha = np.ones(rgb.shape[:2], np.float32)
         target = self.size or self.media.video.size
         return cover(rgb, target), None if alpha is None else cover(alpha, target)
-
-
-def cover(picture: RGB, size: Size) -> RGB:
-    """Resize ``[H, W(, C)]`` so that it covers a size, and crop the middle of it to exactly that; [0, 1] is kept."""
-    height, width = picture.shape[:2]
-    if (height, width) == tuple(size):
-        return picture
-    scale = max(Fraction(size.height, height), Fraction(size.width, width))
-    grown = Size(max(size.height, round(height * scale)), max(size.width, round(width * scale)))
-    resized = np.clip(resize(picture, grown), 0.0, 1.0)
-    top, left = (grown.height - size.height) // 2, (grown.width - size.width) // 2
-    return np.ascontiguousarray(resized[top : top + size.height, left : left + size.width])
 
 
 def _info(video: VideoInfo, window: _Window, size: Size | None) -> VideoInfo:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import DamagedError, ReadError, SettingsError
-from dreamvid.media.source import cover, open_source
+from dreamvid.media.source import open_source
 from dreamvid.types import RGB, Frame, Size
 
 if TYPE_CHECKING:
@@ -267,12 +267,6 @@ def test_a_size_is_covered_and_cropped(make_clip: MakeClip) -> None:
     assert frame.rgb.shape == (30, 60, 3)
     assert frame.rgb.dtype == np.float32
     assert 0 <= frame.rgb.min() <= frame.rgb.max() <= 1
-
-
-def test_cover_keeps_the_middle() -> None:
-    rgb = np.zeros((40, 100, 3), np.float32)
-    rgb[:, 30:70] = 1
-    np.testing.assert_array_equal(cover(rgb, Size(40, 40)), np.ones((40, 40, 3), np.float32))
 
 
 # Damage.
