@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Self
-
-import av
+from typing import TYPE_CHECKING, Self
 
 from dreamvid.errors import WriteError
 from dreamvid.media.atomic import refuse, write_synced
 from dreamvid.media.frame_list import FILE_NAME, FrameEntry, FrameList
 from dreamvid.media.picture import Easel
+from dreamvid.media.png import encode_png
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -59,7 +57,7 @@ class FolderWriter:
                 f"frame times must grow, but {float(frame.pts):.6f} s comes after {before:.6f} s"
             )
         name = f"{len(self._entries) + 1:0{_DIGITS}d}.png"
-        data = encode_png(self._easel.frame(frame), self._job.choice.pix_fmt)
+        data = encode_png(self._easel.frame(frame).to_ndarray(), {})
         try:
             write_synced(self._job.target.part / name, data)
         except OSError as error:
@@ -99,11 +97,3 @@ class FolderWriter:
         if found != {entry.file for entry in self._entries} | {FILE_NAME}:
             raise WriteError(f"{job.target.name}: the written folder did not verify; nothing was kept")
         job.target.commit()
-
-
-def encode_png(picture: av.VideoFrame, pix_fmt: str) -> bytes:
-    """Return a PNG file's bytes."""
-    encoder: Any = av.CodecContext.create("png", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, pix_fmt
-    encoder.time_base = Fraction(1, 1)
-    return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])

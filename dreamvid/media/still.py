@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms
 
-from dreamvid.errors import ReadError
-from dreamvid.media.container import check_file, shown
+from dreamvid.media.container import shown
 from dreamvid.media.icc import UnsupportedProfileError, to_srgb
+from dreamvid.media.opened import opened
 from dreamvid.media.orientation import Orientation, exif_orientation
 from dreamvid.media.still_text import embedded_text
 from dreamvid.media.still_writer import write_still
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -30,15 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Still", "read_embedded", "read_still", "write_still"]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
-"""Pillow's names of what is read; none of them starts another program or opens another file."""
-
-_MEGAPIXELS = 178  # twice PIL.Image.MAX_IMAGE_PIXELS, where Pillow stops
-# What Pillow raises for broken files, one format or another.
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error)
-_ORIENTATION = 0x0112
-_BITS_PER_SAMPLE = 258
 _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
+_ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +70,29 @@ def read_still(path: str | Path, *, notify: Notify | None = None) -> Still:
     ReadError
         In one line, for what is missing, broken, too large or no picture.
     """
-    found = check_file(path)
-    with _opened(found) as (image, data):
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO" and notify is not None:
-            notify(f"{shown(found)} holds {getattr(image, 'n_frames', 1)} pictures; the first is taken")
-        deep = _is_deep(image)  # before getexif, which may load the picture
-        orientation = Orientation()
-        if image.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
-            orientation = exif_orientation(image.getexif().get(_ORIENTATION))
-        profile = image.info.get("icc_profile")
-        gray = image.mode in _GRAY_MODES
-        pixels = _deep_pixels(data) if deep else None
+    found = Path(path)
+    with warnings.catch_warnings(), opened(found) as picture:
+        warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
+        if picture.frames > 1 and picture.format != "MPO" and notify is not None:
+            notify(f"{shown(found)} holds {picture.frames} pictures; the first is taken")
+        facts = picture.reader.metadata(index=0)
+        profile = facts.get("icc_profile")
+        pixels = _deep_pixels(picture.data()) if picture.deep else None
         if pixels is None:
-            simple, profile = _simplified(image, profile)
-            pixels = _shallow_pixels(simple)
-        texts = {str(k): v for k, v in image.info.items() if isinstance(v, str)}
-    pixels = orientation.apply(pixels)
+            pixels, profile = _shallow_pixels(picture.reader, facts, profile)
+        if picture.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
+            pixels = _orientation(picture.reader).apply(pixels)
     rgb = np.ascontiguousarray(pixels[..., :3])
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None  # noqa: PLR2004  RGBA
-    if profile:
+    if isinstance(profile, bytes):  # and no text of that name
         rgb = _managed(rgb, profile)
-    if gray and not deep:
+    else:
+        profile = None
+    gray = facts["mode"] in _GRAY_MODES
+    if gray and not picture.deep:
         gray = bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
-    return Still(rgb, alpha, 16 if deep else 8, gray, profile, texts)
+    texts = {str(k): v for k, v in facts.items() if isinstance(v, str) and k != "mode"}
+    return Still(rgb, alpha, 16 if picture.deep else 8, gray, profile, texts)
 
 
 def read_embedded(path: str | Path) -> str | None:
@@ -112,46 +103,26 @@ def read_embedded(path: str | Path) -> str | None:
     ReadError
         For what is no picture.
     """
-    with _opened(check_file(path)) as (image, _):
-        return embedded_text(image)
+    with warnings.catch_warnings(), opened(Path(path)) as picture:
+        warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
+        return embedded_text(picture.reader.metadata(index=0))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Image.Image, bytes]]:
-    name = shown(path)
-    try:
-        data = path.read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow remarks on odd metadata; pictures up to 179 megapixels are fine
-            Image.init()  # which registers the formats that this Pillow was built with
-            formats = [name for name in FORMATS if name in Image.OPEN]
-            with Image.open(BytesIO(data), formats=formats) as image:
-                yield image, data
-    except UnidentifiedImageError as error:
-        raise ReadError(
-            f"{name} is not a picture that dreamvid can read (PNG, JPEG, WebP, TIFF, BMP)"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise ReadError(f"{name} is larger than {_MEGAPIXELS} megapixels, which is too large") from error
-    except _PILLOW_ERRORS as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise ReadError(f"cannot read {name}: {error.strerror.lower()}") from error
-        raise ReadError(f"{name} is damaged: {str(error) or 'it ends too early'}") from error
-    except MemoryError as error:
-        raise ReadError(f"{name} is too large for this machine's memory") from error
+def _orientation(reader: Any) -> Orientation:
+    """Return how a picture must be turned.
 
-
-def _is_deep(image: Image.Image) -> bool:
-    """Return whether a file has 16 bits per channel, of which Pillow would drop eight."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) == 16 and image.mode != "F"  # noqa: PLR2004  bits
-    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())) or image.mode.startswith("I;16")
+    imageio's own ``rotate`` mirrors the color channels of palettes instead of the picture. And its metadata of
+    palettes are whole only after the pixels are read.
+    """
+    return exif_orientation(reader.metadata(index=0, exclude_applied=False).get("Orientation"))
 
 
 def _deep_pixels(data: bytes) -> RGB | None:
-    """Decode 16-bit PNG, TIFF or PPM with OpenCV: ``[H, W, 3 or 4]`` float32; None where it cannot."""
+    """Decode 16-bit PNG, TIFF or PPM: ``[H, W, 3 or 4]`` float32; None where it cannot be done.
+
+    By OpenCV in memory: imageio's Pillow plugin gives 8 of 16 bits of colors, and its OpenCV plugin first copies
+    the file into a temporary one.
+    """
     cv2.utils.logging.setLogLevel(0)  # else it prints remarks of libtiff's
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -166,37 +137,34 @@ def _deep_pixels(data: bytes) -> RGB | None:
     return np.ascontiguousarray(picture[..., order])
 
 
-def _simplified(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """Convert to RGB, RGBA or float gray; profiles of other color spaces are applied here."""
-    image.load()
-    if image.mode in {"F", "I"}:
-        return image, profile
-    alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
-    if image.mode in {"CMYK", "LAB"}:
-        source = BytesIO(profile) if profile else None
-        try:
-            target = ImageCms.createProfile("sRGB")
-            if source is not None or image.mode == "LAB":
-                used = ImageCms.ImageCmsProfile(source) if source else ImageCms.createProfile("LAB")
-                converted = ImageCms.profileToProfile(image, used, target, outputMode="RGB")
-                if converted is not None:
-                    return converted, None
-        except ImageCms.PyCMSError:
-            pass  # a broken profile says nothing
-        return image.convert("RGB"), None
-    converted = image.convert("RGBA" if alpha else "RGB")
-    converted.info = image.info
-    return converted, profile
+def _shallow_pixels(reader: Any, facts: Mapping[str, Any], profile: object) -> tuple[RGB, object]:
+    """Read ``[H, W, 3 or 4]`` float32; color spaces but RGB are converted, and their profile is used up."""
+    mode = facts["mode"]
+    if mode in {"F", "I"}:
+        top = np.float32(1 if mode == "F" else 65535)
+        values = np.clip(np.nan_to_num(reader.read(index=0) / top), 0, 1).astype(np.float32)
+        return np.repeat(values[..., None], 3, axis=2), profile
+    if mode in {"CMYK", "LAB"}:
+        converted = _separated(reader.read(index=0, writeable_output=False), mode, profile)
+        if converted is not None:
+            return _to_float(np.asarray(converted)), None
+        profile = None
+    # Without a mode, imageio drops the clear color of a palette.
+    target = "RGBA" if mode in _ALPHA_MODES or "transparency" in facts else "RGB"
+    return _to_float(reader.read(index=0, mode=target, writeable_output=False)), profile
 
 
-def _shallow_pixels(image: Image.Image) -> RGB:
-    pixels = np.asarray(image)
-    if image.mode == "F":
-        return np.repeat(np.clip(np.nan_to_num(pixels), 0, 1).astype(np.float32)[..., None], 3, axis=2)
-    if image.mode == "I":
-        scaled = np.clip(pixels / np.float32(65535), 0, 1).astype(np.float32)
-        return np.repeat(scaled[..., None], 3, axis=2)
-    return _to_float(pixels)
+def _separated(codes: NDArray[np.uint8], mode: str, profile: object) -> Image.Image | None:
+    """Convert CMYK (of a known profile) or LAB by LittleCMS; None where it cannot be done."""
+    if mode == "CMYK" and not isinstance(profile, bytes):
+        return None
+    try:
+        source = BytesIO(profile) if isinstance(profile, bytes) else None
+        used = ImageCms.ImageCmsProfile(source) if source else ImageCms.createProfile("LAB")
+        image = Image.frombytes(mode, (codes.shape[1], codes.shape[0]), codes.tobytes())
+        return ImageCms.profileToProfile(image, used, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return None  # a broken profile says nothing
 
 
 def _to_float(codes: NDArray[Any]) -> RGB:

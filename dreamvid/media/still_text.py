@@ -5,7 +5,7 @@ PNG names its texts; the others hold one text, written here as one ``key=value``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -16,7 +16,6 @@ KEY = "dreamvid"
 
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
-_IMAGE_DESCRIPTION = 0x010E
 _UNICODE = b"UNICODE\0"
 
 
@@ -32,15 +31,19 @@ def user_comment(metadata: Mapping[str, str]) -> Image.Exif:
     return exif
 
 
-def embedded_text(image: Image.Image) -> str | None:
-    """Return the text under the key ``dreamvid``, wherever its format keeps it; None where there is none."""
-    named = image.info.get(KEY)
+def embedded_text(facts: Mapping[str, Any]) -> str | None:
+    """Return the text under the key ``dreamvid``, wherever its format keeps it; None where there is none.
+
+    ``facts`` is imageio's metadata.
+    """
+    named = facts.get(KEY)
     if isinstance(named, str):
         return named
-    exif = image.getexif()
-    remark = image.info.get("comment")
+    exif = Image.Exif()
+    if isinstance(facts.get("exif"), bytes):
+        exif.load(facts["exif"])
     comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-    description = exif.get(_IMAGE_DESCRIPTION)
+    remark, description = facts.get("comment"), facts.get("ImageDescription")
     texts: list[str] = []
     if isinstance(remark, bytes):
         texts.append(remark.decode("utf-8", "replace"))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import struct
-import zlib
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import cv2
+import imageio.v3 as iio
 import numpy as np
-from PIL import Image
 
 from dreamvid.errors import WriteError
 from dreamvid.media.atomic import PartFile, Target
 from dreamvid.media.container import shown
+from dreamvid.media.png import encode_png
 from dreamvid.media.still_text import as_lines, user_comment
-from dreamvid.media.tiff import encode_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +27,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 _QUALITY = 95
 _DEEP = {".png", ".tif", ".tiff"}
 _OPAQUE_ONLY = {".jpg", ".jpeg", ".bmp"}
-_PNG_HEADER_END = 33  # signature and IHDR
 
 
 def write_still(
@@ -55,7 +51,7 @@ def write_still(
     codes = _codes(still, suffix)
     try:
         data = _encode(codes, suffix, dict(metadata or {}))
-    except (OSError, ValueError, cv2.error, struct.error) as error:
+    except (OSError, ValueError, struct.error) as error:
         raise WriteError(f"{shown(path)}: the picture cannot be encoded ({error})") from error
     file = PartFile(target)
     try:
@@ -88,47 +84,44 @@ def _codes(still: Still, suffix: str) -> NDArray[Any]:
 
 
 def _encode(codes: NDArray[Any], suffix: str, metadata: dict[str, str]) -> bytes:
-    if suffix in {".tif", ".tiff"}:
-        return encode_tiff(codes, as_lines(metadata))
     if suffix == ".png":
-        return _encode_png(codes, metadata)
-    out = BytesIO()
-    image = Image.fromarray(codes[..., 0] if codes.shape[2] == 1 else codes)
+        return encode_png(codes, metadata)
+    if suffix in {".tif", ".tiff"}:
+        return _encode_tiff(codes, as_lines(metadata))
+    options: dict[str, Any] = {}
     if suffix == ".webp":
-        extra = {"exif": user_comment(metadata)} if metadata else {}
-        image.convert("RGBA" if codes.shape[2] in {2, 4} else "RGB").save(
-            out, "WEBP", quality=_QUALITY, method=4, exact=True, **extra
-        )
-    elif suffix == ".bmp":
-        image.save(out, "BMP")
-    else:
-        comment = as_lines(metadata).encode()
-        extra_comment = {"comment": comment} if comment else {}
-        image.save(out, "JPEG", quality=_QUALITY, subsampling=0, **extra_comment)
-    return out.getvalue()
+        options = {"quality": _QUALITY, "method": 4, "exact": True}
+        if metadata:
+            options["exif"] = user_comment(metadata)
+    elif suffix != ".bmp":
+        options = {"quality": _QUALITY, "subsampling": 0}
+        if metadata:
+            options["comment"] = as_lines(metadata).encode()
+    return _bytes(_plain(codes), "pillow", suffix, **options)
 
 
-def _encode_png(codes: NDArray[Any], metadata: dict[str, str]) -> bytes:
-    """Encode with OpenCV, which has 16 bits, and put the texts behind the header."""
-    if codes.shape[2] == 2:  # noqa: PLR2004  gray and alpha
-        out = BytesIO()
-        Image.fromarray(codes).save(out, "PNG")
-        return _with_chunks(out.getvalue(), metadata)
-    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[codes.shape[2]]
-    done, data = cv2.imencode(".png", np.ascontiguousarray(codes[..., order]))
-    if not done:
-        raise ValueError("no PNG")
-    return _with_chunks(data.tobytes(), metadata)
+def _encode_tiff(codes: NDArray[Any], description: str) -> bytes:
+    """Encode with tifffile, as Pillow has no 16-bit colors and OpenCV no texts; deflated."""
+    channels = codes.shape[2]
+    color = 3 if channels > 2 else 1  # noqa: PLR2004  gray has at most alpha beside it
+    return _bytes(
+        _plain(codes),
+        "tifffile",
+        ".tiff",
+        photometric="rgb" if color > 1 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=["unassalpha"] if channels > color else None,
+        compression="zlib",
+        description=description.encode() or None,
+        metadata=None,  # nor any remarks of its own
+        software=False,
+    )
 
 
-def _with_chunks(png: bytes, metadata: dict[str, str]) -> bytes:
-    """Insert an sRGB chunk and one iTXt chunk for each text (PNG 3rd edition, 11.3.2.5 and 11.3.3.4)."""
-    chunks = [_chunk(b"sRGB", b"\0")]
-    for key, value in metadata.items():
-        keyword = key.encode("latin-1", "replace")[:79]
-        chunks.append(_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + value.encode()))
-    return b"".join([png[:_PNG_HEADER_END], *chunks, png[_PNG_HEADER_END:]])
+def _plain(codes: NDArray[Any]) -> NDArray[Any]:
+    return codes[..., 0] if codes.shape[2] == 1 else codes
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def _bytes(codes: NDArray[Any], plugin: str, suffix: str, **options: Any) -> bytes:
+    encoded: bytes = iio.imwrite("<bytes>", codes, plugin=plugin, extension=suffix, **options)
+    return encoded

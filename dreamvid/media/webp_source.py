@@ -1,18 +1,16 @@
-"""Animated WebP as video, read by Pillow: frames whole, with alpha and exact delays."""
+"""Animated WebP as video, read by imageio: frames whole, with alpha and exact delays."""
 
 from __future__ import annotations
 
-import warnings
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from dreamvid.errors import DamagedError, ReadError
-from dreamvid.media.container import check_file, shown
+from dreamvid.media.container import shown
 from dreamvid.media.info import MediaInfo
+from dreamvid.media.opened import opened
 from dreamvid.media.timing import Timed
 from dreamvid.types import Size, VideoInfo
 
@@ -53,15 +51,15 @@ def probe_webp(path: Path) -> MediaInfo:
     except DamagedError:
         if not times:
             raise
-    with _open(path) as image:
-        size, mode, promised = Size(image.height, image.width), image.mode, getattr(image, "n_frames", 1)
+    with opened(path, ["WEBP"]) as picture:
+        (height, width, channels), promised = picture.reader.properties(index=0).shape, picture.frames
     total = times[-1][0] + times[-1][1]
     video = VideoInfo(
-        size=size,
+        size=Size(height, width),
         rate=len(times) / total,
         frames=promised,
         duration=total,
-        has_alpha=mode == "RGBA",
+        has_alpha=channels == 4,  # noqa: PLR2004  red, green, blue, alpha
         variable_rate=len({duration for _, duration in times[:-1]}) > 1,
     )
     return MediaInfo(path=path, kind="animation", video=video, start=Fraction(0), format_name="webp")
@@ -75,19 +73,18 @@ def read_webp(path: Path) -> Iterator[Timed]:
     DamagedError
         Where decoding stops before the promised number of frames.
     """
-    with _open(path) as image:
+    with opened(path, ["WEBP"]) as picture:
         pts = Fraction(0)
-        for index in range(getattr(image, "n_frames", 1)):
+        for index in range(picture.frames):
             try:
-                image.seek(index)
-                image.load()
-                pixels = np.asarray(image)
+                pixels = picture.reader.read(index=index, writeable_output=False)
+                delay = picture.reader.metadata(index=index).get("duration", 0)
             except (OSError, EOFError, ValueError, SyntaxError) as error:
                 raise DamagedError(
                     f"{shown(path)} is damaged at {float(pts):.3f} s: its frames stop there; "
                     "--keep-going keeps what comes before"
                 ) from error
-            duration = Fraction(int(image.info.get("duration", 0)), 1000) or _BROWSER_DELAY
+            duration = Fraction(int(delay), 1000) or _BROWSER_DELAY
             yield Timed(pts, duration, lambda pixels=pixels: _to_float(pixels))  # type: ignore[misc]  # bound now
             pts += duration
 
@@ -105,21 +102,3 @@ def _head(path: Path) -> bytes:
             return file.read(_HEADER_BYTES)
     except OSError:
         return b""
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    check_file(path)
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file, formats=["WEBP"]) as image:
-                yield image
-    except UnidentifiedImageError as error:
-        raise ReadError(f"{shown(path)} is damaged: not even its first frame can be decoded") from error
-    except Image.DecompressionBombError as error:
-        raise ReadError(f"{shown(path)} is too large a picture to decode safely") from error
-    except OSError as error:
-        if error.strerror:
-            raise ReadError(f"cannot read {shown(path)}: {error.strerror.lower()}") from error
-        raise ReadError(f"{shown(path)} is damaged: {error}") from error
