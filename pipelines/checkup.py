@@ -11,7 +11,7 @@ from dreamvid.pipelines.build import best_objective
 if TYPE_CHECKING:
     from dreamvid.preset import ModelSettings
 
-_PACKAGES = ("av", "imageio", "numpy", "opencv-python-headless", "pillow", "pydantic", "typer")
+_PACKAGES = ("av", "imageio", "numpy", "opencv-python-headless", "pillow", "pydantic", "tifffile", "typer")
 
 
 def checkup(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
