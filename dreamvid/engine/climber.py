@@ -60,7 +60,9 @@ class Climber:
             tf.TensorSpec([None]),
             tf.TensorSpec([None], tf.int32),
         )
-        self._value = tf.function(self._trace_value, input_signature=[picture, weights, grid])
+        self._value = tf.function(
+            self._trace_value, input_signature=[picture, weights, grid], autograph=False
+        )
 
     def run(
         self,
@@ -103,7 +105,8 @@ class Climber:
             self.traces += 1
             return self._steps(climb, Grid.unpack(climb.grid) if plan is None else Grid.of(plan))
 
-        return tf.function(trace, input_signature=[signature], jit_compile=self._xla or None)
+        # Nothing here needs AutoGraph, which takes most of a trace's time.
+        return tf.function(trace, input_signature=[signature], autograph=False, jit_compile=self._xla or None)
 
     def _steps(self, climb: Climb, grid: Grid) -> Any:
         step_size, total_variation, l2 = tf.unstack(climb.rates)

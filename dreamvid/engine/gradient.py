@@ -56,7 +56,10 @@ def _for_each_batch(grid: Grid, work: Callable[[Any], Any]) -> Any:
     """
     batches = grid.rows * grid.columns // grid.batch
     apart = tf.function(
-        work, input_signature=[tf.TensorSpec([], tf.int32)], experimental_attributes={"_noinline": True}
+        work,
+        input_signature=[tf.TensorSpec([], tf.int32)],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
     )
     if isinstance(batches, int) and batches == 1:
         return apart(tf.constant(0))[None]

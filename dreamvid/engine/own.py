@@ -123,7 +123,7 @@ def _bound(graph: Graph) -> frozenset[str]:
 
     calls = {node.name: guarded(node) for node in graph.nodes}
 
-    @tf.function  # type: ignore[untyped-decorator]  # traced, never run: shapes are all that is wanted
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # traced, never run: shapes are all that is wanted
     def trace(value: Any) -> int:
         graph.run(calls, value)
         return 0

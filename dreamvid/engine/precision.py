@@ -172,7 +172,7 @@ def _picture(fixed: Size | None, side: int) -> Any:
 def _step(extractor: Any, picture: Any, *, limit: float) -> tuple[float, Any]:
     """Return the seconds of one gradient step, the best of few, and the gradient; one try beyond ``limit``."""
 
-    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow is untyped
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow is untyped
     def ascend(rgb: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(rgb)
