@@ -11,11 +11,11 @@ import hashlib
 import os
 import shutil
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import ReadError, WriteError
+from dreamvid.media.claim import Claim
 from dreamvid.media.container import shown
 from dreamvid.media.frame_list import FILE_NAME, read_frame_list
 
@@ -73,13 +73,15 @@ class Target:
         if len(os.fsencode(name)) > _NAME_BYTES:
             name = f".{hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()}.part"
         self.part = self._real.with_name(name)
+        self._claim: Claim | None = None
 
     def _check(self, inputs: Iterable[Path], *, overwrite: bool) -> None:
         parent = self._real.parent
+        folder = shown(parent if self.path.is_symlink() else self.path.parent)
         if not parent.is_dir():
-            raise WriteError(f"{self.name}: the folder {shown(self.path.parent)} does not exist")
+            raise WriteError(f"{self.name}: the folder {folder} does not exist")
         if not os.access(parent, os.W_OK | os.X_OK):
-            raise WriteError(f"{self.name}: the folder {shown(self.path.parent)} cannot be written")
+            raise WriteError(f"{self.name}: the folder {folder} cannot be written")
         try:
             mode = self._real.stat().st_mode
         except FileNotFoundError:
@@ -97,13 +99,33 @@ class Target:
         if self.folder and not _made_here(self._real):
             raise WriteError(f"{self.name} holds files that are no dreamed frames; name another folder")
 
+    def claim(self) -> int | None:
+        """Make the part, empty, and keep other runs off it until it is discarded or committed.
+
+        Returns
+        -------
+        The descriptor of a file, open for reading and writing; None for a folder.
+
+        Raises
+        ------
+        WriteError
+            Where it cannot be made, or another run is writing the same output.
+        """
+        try:
+            self._claim = Claim(self.part, folder=self.folder)
+        except (BlockingIOError, FileExistsError):
+            raise WriteError(
+                f"{self.name}: another run is writing it; wait for that one, or name another output"
+            ) from None
+        except OSError as error:
+            raise refuse(self.path, error) from None
+        return self._claim.descriptor
+
     def discard(self) -> None:
         """Remove what was written; the target stays as it was."""
-        with suppress(OSError):
-            if self.part.is_dir() and not self.part.is_symlink():
-                shutil.rmtree(self.part)
-            else:
-                self.part.unlink(missing_ok=True)
+        if self._claim is not None:
+            self._claim.remove()
+            self._claim = None
 
     def commit(self) -> None:
         """Give the part its name.
@@ -123,6 +145,9 @@ class Target:
         except OSError as error:
             self.discard()
             raise refuse(self.path, error) from None
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     def _swap_folder(self) -> None:
         old = self.part.with_name(f"{self.part.name}.old")
@@ -134,78 +159,6 @@ class Target:
             old.replace(self._real)
             raise
         shutil.rmtree(old, ignore_errors=True)
-
-
-class PartFile:
-    """A seekable binary file that keeps its first error instead of raising it.
-
-    Libraries in C call :meth:`write` from deep inside and may lose an exception on the way; :meth:`check` raises it
-    where it can be handled.
-    """
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._error: BaseException | None = None
-        target.discard()
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            self._descriptor = os.open(target.part, flags, 0o666)
-        except OSError as error:
-            raise refuse(target.path, error) from None
-        self._open = True
-
-    def write(self, data: bytes) -> int:
-        """Write all of ``data``; after an error, nothing more."""
-        if self._error is None:
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
-            except BaseException as error:  # noqa: BLE001  raised again by check(), outside of the C library
-                self._error = error
-        return len(data)
-
-    def read(self, size: int) -> bytes:
-        """Read what was written, for muxers that move their index to the front."""
-        return os.read(self._descriptor, size)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move and return the position."""
-        return os.lseek(self._descriptor, offset, whence)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more can be written; PyAV then leaves an abandoned file alone."""
-        return not self._open
-
-    def check(self) -> None:
-        """Raise the first error.
-
-        Raises
-        ------
-        WriteError
-            For an error of the file system, such as a full disk.
-        """
-        if isinstance(self._error, OSError):
-            raise refuse(self._target.path, self._error) from None
-        if self._error is not None:
-            raise self._error
-
-    def close(self) -> None:
-        """Flush to the disk and close; errors are kept for :meth:`check`."""
-        if self._open:
-            self._open = False
-            try:
-                if self._error is None:
-                    os.fsync(self._descriptor)
-            except OSError as error:
-                self._error = error
-            finally:
-                os.close(self._descriptor)
 
 
 def sync(path: Path) -> None:

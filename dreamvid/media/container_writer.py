@@ -10,10 +10,11 @@ import av
 
 from dreamvid.errors import WriteError
 from dreamvid.media.animation import finish_animation
-from dreamvid.media.atomic import PartFile, refuse
+from dreamvid.media.atomic import refuse
 from dreamvid.media.display import set_display_size
 from dreamvid.media.encoder import add_video, order_decoding
 from dreamvid.media.palette import with_palette
+from dreamvid.media.part_file import PartFile
 from dreamvid.media.picture import Easel
 from dreamvid.media.verify import Expected, verify
 

@@ -36,11 +36,7 @@ class FolderWriter:
         WriteError
             Where it cannot be made.
         """
-        self._job.target.discard()
-        try:
-            self._job.target.part.mkdir()
-        except OSError as error:
-            raise refuse(self._job.target.path, error) from None
+        self._job.target.claim()
         return self
 
     def write(self, frame: Frame) -> None:

@@ -9,8 +9,9 @@ import imageio.v3 as iio
 import numpy as np
 
 from dreamvid.errors import WriteError
-from dreamvid.media.atomic import PartFile, Target
+from dreamvid.media.atomic import Target
 from dreamvid.media.container import shown
+from dreamvid.media.part_file import write_whole
 from dreamvid.media.png import encode_png
 from dreamvid.media.still_text import as_lines, user_comment
 
@@ -43,26 +44,29 @@ def write_still(
     WriteError
         In one line; nothing half-written is left, and a file that was there before stays.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        known = " ".join(SUFFIXES)
-        raise WriteError(f"{shown(path)}: no known kind of picture; name it with one of {known}")
+    suffix = check_suffix(path)
     target = Target(path, inputs=(), overwrite=overwrite)
     codes = _codes(still, suffix)
     try:
         data = _encode(codes, suffix, dict(metadata or {}))
     except (OSError, ValueError, struct.error) as error:
         raise WriteError(f"{shown(path)}: the picture cannot be encoded ({error})") from error
-    file = PartFile(target)
-    try:
-        file.write(data)
-        file.close()
-        file.check()
-    except BaseException:
-        file.close()
-        target.discard()
-        raise
-    target.commit()
+    write_whole(target, data)
+
+
+def check_suffix(path: Path) -> str:
+    """Return the suffix that says what is written, in lower case.
+
+    Raises
+    ------
+    WriteError
+        Where it is none of a picture that is written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        known = " ".join(SUFFIXES)
+        raise WriteError(f"{shown(path)}: no known kind of picture; name it with one of {known}")
+    return suffix
 
 
 def _codes(still: Still, suffix: str) -> NDArray[Any]:

@@ -17,7 +17,7 @@ import av
 from PIL import Image
 
 from dreamvid.errors import WriteError
-from dreamvid.media.atomic import PartFile
+from dreamvid.media.part_file import PartFile
 from dreamvid.media.picture import Easel
 from dreamvid.media.still_text import user_comment
 

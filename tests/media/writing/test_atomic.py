@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dreamvid.errors import WriteError
+from dreamvid.media.atomic import Target
+from dreamvid.media.part_file import PartFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,3 +196,39 @@ def test_a_file_that_does_not_verify_is_not_kept(
     with pytest.raises(WriteError, match="did not verify"):
         write(name, frames=12, rate=Fraction(12))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o.gif", "o.webp", "o"])
+def test_two_runs_never_write_the_same_output(write: Any, tmp_path: Path, name: str) -> None:
+    target = Target(tmp_path / name, inputs=(), overwrite=False, folder=name == "o")
+    target.claim()
+    with pytest.raises(WriteError, match="another run is writing it"):
+        write(name)
+    assert target.part.exists()  # the second run left the first one's work alone
+    target.discard()
+    write(name)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_discarding_leaves_the_part_of_a_later_run_alone(tmp_path: Path) -> None:
+    first = Target(tmp_path / "o.mp4", inputs=(), overwrite=True)
+    part = PartFile(first)
+    part.close()
+    first.commit()
+    second = Target(tmp_path / "o.mp4", inputs=(), overwrite=True)
+    second.claim()
+    first.discard()
+    assert second.part.exists()
+    second.discard()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_whatever_lies_where_the_part_goes_is_in_nobodys_way(write: Any, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "precious").write_text("stay")
+    if kind == "folder":
+        (tmp_path / ".o.mp4.part").mkdir()
+    else:
+        (tmp_path / ".o.mp4.part").symlink_to(tmp_path / "precious")
+    write("o.mp4")
+    assert (tmp_path / "precious").read_text() == "stay"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["o.mp4", "precious"]

@@ -1,0 +1,102 @@
+"""The unfinished file that libraries in C write to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import WriteError
+from dreamvid.media.atomic import refuse
+
+if TYPE_CHECKING:
+    from dreamvid.media.atomic import Target
+
+
+def write_whole(target: Target, data: bytes) -> None:
+    """Write a whole output, or leave everything as it was.
+
+    Raises
+    ------
+    WriteError
+        In one line, such as for a full disk.
+    """
+    file = PartFile(target)
+    try:
+        file.write(data)
+        file.close()
+        file.check()
+    except BaseException:
+        file.close()
+        target.discard()
+        raise
+    target.commit()
+
+
+class PartFile:
+    """A seekable binary file that keeps its first error instead of raising it.
+
+    Libraries in C call :meth:`write` from deep inside and may lose an exception on the way; :meth:`check` raises it
+    where it can be handled.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._error: BaseException | None = None
+        descriptor = target.claim()
+        if descriptor is None:
+            raise WriteError(f"{target.name} is a folder; name another output")
+        self._descriptor = descriptor
+        self._open = True
+
+    def write(self, data: bytes) -> int:
+        """Write all of ``data``; after an error, nothing more."""
+        if self._error is None:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
+            except BaseException as error:  # noqa: BLE001  raised again by check(), outside of the C library
+                self._error = error
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        """Read what was written, for muxers that move their index to the front."""
+        return os.read(self._descriptor, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move and return the position."""
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written; PyAV then leaves an abandoned file alone."""
+        return not self._open
+
+    def check(self) -> None:
+        """Raise the first error.
+
+        Raises
+        ------
+        WriteError
+            For an error of the file system, such as a full disk.
+        """
+        if isinstance(self._error, OSError):
+            raise refuse(self._target.path, self._error) from None
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Flush to the disk and close; errors are kept for :meth:`check`."""
+        if self._open:
+            self._open = False
+            try:
+                if self._error is None:
+                    os.fsync(self._descriptor)
+            except OSError as error:
+                self._error = error
+            finally:
+                os.close(self._descriptor)
