@@ -28,8 +28,15 @@ FORMATS = (
 )
 """FFmpeg's names of the demuxers that hold pictures themselves."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
 _HEAD = 4096
+_VIDEO_MARKS = (
+    b"\x1aE\xdf\xa3",
+    b"FLV\x01",
+    b"OggS",
+    b"\0\0\x01\xba",
+    b"\x30\x26\xb2\x75",
+)  # Matroska to ASF
 _PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<smil", b"<asx", b"RTSPtext")
 
 
@@ -57,7 +64,9 @@ def input_path(path: str | Path) -> Path:
     if exists:
         return found
     if _URL.match(str(path)):
-        raise ReadError(f"{path} is a URL; download it first, dreamvid reads files only")
+        slashes = ":///" if str(path).startswith("file:") else "://"  # of which a Path keeps one
+        address = _URL.sub(rf"\1{slashes}", shown(found), count=1)
+        raise ReadError(f"{address} is a URL; download it first, dreamvid reads files only")
     raise ReadError(f"no such file: {shown(found)}")
 
 
@@ -135,6 +144,15 @@ def _why_unreadable(path: Path, head: bytes) -> str:
     if _is_text(head):
         return f"{name} is text, not a video"
     return f"{name} is not a video that dreamvid can read"
+
+
+def looks_like_video(head: bytes) -> bool:
+    """Return whether a file's first bytes are those of a common video container."""
+    return (
+        head[4:8] == b"ftyp"
+        or head.startswith(_VIDEO_MARKS)
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    )
 
 
 def _is_text(head: bytes) -> bool:

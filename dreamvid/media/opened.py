@@ -18,7 +18,7 @@ import imageio.v3 as iio
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from dreamvid.errors import ReadError
-from dreamvid.media.container import check_file, shown
+from dreamvid.media.container import check_file, looks_like_video, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,6 +99,9 @@ def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
                 yield Opened(reader, kind, frames, deep, file)
     except UnidentifiedImageError as error:
         problem = "is not a picture that dreamvid can read (PNG, JPEG, WebP, TIFF, BMP)"
+        with path.open("rb") as file:
+            if looks_like_video(file.read(12)):
+                problem = "is a video; use `dreamvid video` for it"
         if len(formats) == 1:  # its first bytes have told its format
             problem = "is damaged: not even its first frame can be decoded"
         raise ReadError(f"{name} {problem}") from error

@@ -114,6 +114,16 @@ def test_targets_that_cannot_be(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "head", [b"\0\0\0\x18ftypmp42", b"\x1aE\xdf\xa3" + b"\0" * 9, b"RIFF\0\0\0\0AVI LIST"]
+)
+def test_a_video_is_sent_to_the_right_command(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(head + bytes(100))
+    with pytest.raises(ReadError, match="dreamvid video"):
+        read_still(path)
+
+
 # Reading what others wrote.
 
 
