@@ -12,7 +12,6 @@ between commas, is ``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["layer", "channel", "neuron", "class", "guide"]
 Reduce = Literal["mean-square", "mean"]
+
+_HEAVIEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class Term:
 
     def __post_init__(self) -> None:
         """Refuse what no network could answer."""
-        if not math.isfinite(self.weight):
-            raise ObjectiveError(f"objective weight must be a finite number, not {self.weight}")
+        if not abs(self.weight) <= _HEAVIEST:
+            raise ObjectiveError(
+                f"objective weight must be between -{_HEAVIEST:g} and {_HEAVIEST:g}, not {self.weight:g}"
+            )
         if self.kind in {"channel", "neuron"} and (self.channel is None or self.channel < 0):
             raise ObjectiveError(f"objective '{self.layer}' needs a channel number of 0 or more")
         if self.at is not None and not all(0.0 <= p <= 1.0 for p in self.at):

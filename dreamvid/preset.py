@@ -7,6 +7,7 @@ frozen and refuse unknown keys. A bare scalar is accepted where it is clear: ``o
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -28,12 +29,13 @@ from pydantic import (
 from dreamvid import objective as objectives
 from dreamvid.errors import SettingsError, did_you_mean
 from dreamvid.types import Size
+from dreamvid.wording import must_be
 
 Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
 PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16"]
 Normalize = Literal["mean-abs", "std"]
 
-_MAX_SIDE = 16384
+LONGEST_SIDE = 16384
 _CLOCK = re.compile(r"^(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)$")
 
 
@@ -125,8 +127,8 @@ class ModelSettings(Section):
                 low, high = (float(part) for part in value.split(","))
             except ValueError:
                 raise ValueError("must be auto or LOW,HIGH such as -1,1") from None
-            if not low < high:
-                raise ValueError("must have its lower end first")
+            if not -math.inf < low < high < math.inf:
+                raise ValueError("must be two finite numbers, the lower one first")
         return value
 
 
@@ -209,21 +211,21 @@ class OutputSettings(Section):
     width: int | None = Field(
         None,
         ge=16,
-        le=_MAX_SIDE,
+        le=LONGEST_SIDE,
         description="Output width; the height follows.",
         json_schema_extra=unit("px"),
     )
     height: int | None = Field(
         None,
         ge=16,
-        le=_MAX_SIDE,
+        le=LONGEST_SIDE,
         description="Output height; the width follows.",
         json_schema_extra=unit("px"),
     )
     dream_width: int | None = Field(
         None,
         ge=16,
-        le=_MAX_SIDE,
+        le=LONGEST_SIDE,
         description="Dream at this width and upscale only the detail onto the full-size source.",
         json_schema_extra=unit("px"),
     )
@@ -341,14 +343,20 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
     result: dict[str, object] = {}
     for text in texts:
         path, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not path.strip():
             raise SettingsError(f"--set {text}: must read PATH=VALUE, for example ascent.steps=20")
         result[path.strip()] = value.strip()
     return result
 
 
 def output_size(source: Size, output: OutputSettings) -> Size:
-    """Return the size that is written, where ``output`` asks for one: the other side follows, even."""
+    """Return the size that is written, where ``output`` asks for one: the other side follows, even.
+
+    Raises
+    ------
+    SettingsError
+        Where the side that follows would be longer than any picture may be.
+    """
     width, height = output.width, output.height
     if width is None and height is None:
         return source
@@ -357,7 +365,13 @@ def output_size(source: Size, output: OutputSettings) -> Size:
         width = max(2, 2 * round(source.width * height / source.height / 2))
     if height is None:
         height = max(2, 2 * round(source.height * width / source.width / 2))
-    return Size(height, width)
+    size = Size(height, width)
+    if max(size) > LONGEST_SIDE:
+        raise SettingsError(
+            f"output.{'width' if height > width else 'height'}: makes {size} of {source}; "
+            f"the longest side that can be is {LONGEST_SIDE}; give both --width and --height to crop"
+        )
+    return size
 
 
 def explain(error: ValidationError) -> str:
@@ -368,12 +382,13 @@ def explain(error: ValidationError) -> str:
     )
     if first["type"] == "extra_forbidden":
         return unknown_field(path)
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    shown = str(first["input"])
+    inside = [name for name in field_paths() if name.startswith(f"{path}.")]
+    message = must_be(first, field_paths().get(path), inside)
+    if path == "objective":
+        return message  # it quotes the text itself
     more = len(error.errors()) - 1
     tail = f" (and {more} more)" if more else ""
-    return f"{path}: {message}, not '{shown[:80]}'{tail}"
+    return f"{path}: {message}, not '{str(first['input'])[:80]}'{tail}"
 
 
 def unknown_field(path: str) -> str:

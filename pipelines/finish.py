@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dreamvid.errors import SettingsError
+from dreamvid.preset import LONGEST_SIDE
 from dreamvid.resample import resize
 from dreamvid.types import Size
 
@@ -47,7 +49,18 @@ class Finish:
 
 
 def dream_size(size: Size, width: int | None) -> Size | None:
-    """Return the size at which frames are dreamed for ``--dream-width``; None where that is the frame's own."""
+    """Return the size at which frames are dreamed for ``--dream-width``; None where that is the frame's own.
+
+    Raises
+    ------
+    SettingsError
+        Where the height that follows is longer than any side may be.
+    """
     if width is None or width == size.width:
         return None
-    return Size(max(1, round(size.height * width / size.width)), width)
+    height = max(1, round(size.height * width / size.width))
+    if height > LONGEST_SIDE:
+        raise SettingsError(
+            f"output.dream_width: makes {width}x{height} of {size}; no side can be over {LONGEST_SIDE}"
+        )
+    return Size(height, width)

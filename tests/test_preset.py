@@ -46,8 +46,8 @@ def test_a_preset_cannot_be_changed_in_place() -> None:
         ("ascent.steps", "x", "ascent.steps"),
         ("ascent.stps", "1", "did you mean 'ascent.steps'"),
         ("ascent.step_size", "nan", "finite"),
-        ("ascent.step_size", "0", "greater than 0"),
-        ("octaves.scale", "1", "greater than 1"),
+        ("ascent.step_size", "0", "must be more than 0 and at most 1, not"),
+        ("octaves.scale", "1", "must be more than 1 and at most 4, not"),
         ("run.tile", "3", "between 64 and 8192"),
         ("run.tile", "big", "auto, off or a size"),
         ("input.start", "soon", "clock time"),
@@ -55,8 +55,12 @@ def test_a_preset_cannot_be_changed_in_place() -> None:
         ("output.fps", "0", "more than 0"),
         ("output.fps", "1/0", "rate such as"),
         ("output.codec", "divx", "h264"),
-        ("output.width", "15", "greater than or equal to 16"),
-        ("model.input_range", "1,-1", "lower end first"),
+        ("output.width", "15", "must be from 16 to 16384, not"),
+        ("model.input_range", "1,-1", "lower one first"),
+        ("model.input_range", "0,inf", "finite"),
+        ("run.seed", "4294967296", "must be from 0 to 4294967295, not"),
+        ("input.duration", "0", "must be more than 0, not"),
+        ("output.codec", "H265", "did you mean .h265."),
         ("objective", "mean(mixed3", "cannot be read"),
         ("model.name.x", "1", "no such setting"),
         ("", "1", "no such setting"),
@@ -118,3 +122,12 @@ def test_times_are_seconds_or_clock_times(text: str, seconds: Fraction) -> None:
 )
 def test_the_other_side_follows_even(asked: dict[str, int], size: Size) -> None:
     assert output_size(Size(721, 1281), OutputSettings(**asked)) == size
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"), [({"width": 64}, "output.width: makes 64x25600"), ({"height": 16384}, "16384")]
+)
+def test_a_side_that_follows_into_the_absurd_is_refused(settings: dict[str, int], says: str) -> None:
+    thin = Size(4000, 10) if "width" in settings else Size(10, 4000)
+    with pytest.raises(SettingsError, match=says):
+        output_size(thin, OutputSettings(**settings))
