@@ -48,7 +48,12 @@ def run_demo(
     replace_clip = check_target(clip, dreamed, overwrite)
     replace_dream = check_target(dreamed, clip, overwrite)
     make_clip(clip, overwrite=replace_clip)
-    return clip, dream_file(clip, dreamed, preset, machine, overwrite=lambda _: replace_dream, tell=tell)
+    try:
+        return clip, dream_file(clip, dreamed, preset, machine, overwrite=lambda _: replace_dream, tell=tell)
+    except BaseException:
+        if not replace_clip:
+            clip.unlink(missing_ok=True)  # so that the same command can start anew
+        raise
 
 
 def make_clip(path: Path, *, overwrite: bool) -> None:

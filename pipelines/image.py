@@ -13,7 +13,7 @@ from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.embed import KEY, settings_json
 from dreamvid.pipelines.finish import Finish, dream_size
 from dreamvid.pipelines.outcome import Mute, Outcome
-from dreamvid.pipelines.targets import check_target
+from dreamvid.pipelines.targets import check_folder, check_target
 from dreamvid.preset import output_size
 from dreamvid.resample import cover
 from dreamvid.types import Size
@@ -40,9 +40,9 @@ def dream_images(
 ) -> Iterator[Outcome]:
     """Dream still images one after another.
 
-    ``output`` is a file for one source, a folder (existing, or ending in a slash, or for several sources);
-    None writes ``<name>.dream.png`` beside each source. Every input is read and every target checked before
-    the first is dreamed.
+    ``output`` is a file for one source, or a folder (one that exists, a name without a suffix, or for several
+    sources), which is made where it is missing; None writes ``<name>.dream.png`` beside each source. Every input
+    is read and every target checked before the first is dreamed.
 
     Raises
     ------
@@ -52,13 +52,13 @@ def dream_images(
     from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     tell = tell or Mute()
+    sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
     targets = [_target(source, output, several=len(sources) > 1) for source in sources]
     for path in targets:
         if targets.count(path) > 1:
             raise WriteError(f"{path}: two inputs would be written to this one file")
-    for source, path in zip(sources, targets, strict=True):
-        read_still(source)
-        check_target(path, source, overwrite)
+    for source, path, size in zip(sources, targets, sizes, strict=True):
+        _check(path, source, size, preset=preset, overwrite=overwrite, may_make=path != output)
     tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     built = build_dreamer(preset, machine, notify=tell.notice)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
@@ -73,10 +73,23 @@ def _target(source: Path, output: Path | None, *, several: bool) -> Path:
         return source.with_name(name)
     if several and output.suffix and not output.is_dir():
         raise SettingsError(f"{output}: several inputs need a folder as --output")
-    if several or output.is_dir() or str(output).endswith("/"):
-        output.mkdir(parents=True, exist_ok=True)
+    if several or output.is_dir() or not output.suffix:
         return output / name
     return output
+
+
+def _check(
+    path: Path, source: Path, own: Size, *, preset: Preset, overwrite: MayReplace, may_make: bool
+) -> None:
+    """Refuse what cannot be written; ``may_make`` says that its folder is made where it is missing."""
+    from dreamvid.media.still_writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
+
+    check_suffix(path)
+    dream_size(output_size(own, preset.output), preset.output.dream_width)
+    if may_make:
+        check_folder(path.parent)
+    if not may_make or path.parent.is_dir():
+        check_target(path, source, overwrite)
 
 
 def _dream_one(
@@ -98,6 +111,7 @@ def _dream_one(
         raise EngineError(f"{source}: the dream came out as no picture; try --precision float32")
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
+    _make_folder(path.parent)
     text = settings_json(preset, source=source, resolved=resolved, files=built.files)
     result = replace(still, rgb=finish.apply(rgb, prepared, dreamed), alpha=alpha)
     write_still(path, result, metadata={KEY: text}, overwrite=True)
@@ -116,3 +130,10 @@ def _dream_one(
         dream_rms=float(np.sqrt(np.mean(np.square(dreamed - prepared)))),
         objective_gain=gain,
     )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None

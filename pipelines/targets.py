@@ -13,24 +13,35 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.outcome import MayReplace
 
 
-def check_target(output: Path, source: Path, may_replace: MayReplace) -> bool:
-    """Return whether an existing output is to be replaced.
+def check_target(output: Path, source: Path, may_replace: MayReplace, *, folder: bool = False) -> bool:
+    """Return whether an existing output is to be replaced; ``folder`` says that a folder will be written.
 
     Raises
     ------
     WriteError
-        Where the output is the input itself, its folder is missing or cannot be written, or it exists and
-        may not be replaced.
+        Where the output is the input itself, its folder is missing or cannot be written, something else than an
+        output is there, or it exists and may not be replaced.
     """
-    folder = output.parent
-    if not folder.is_dir():
-        raise WriteError(f"{output}: the folder {folder} does not exist")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise WriteError(f"{output}: the folder {folder} cannot be written")
+    from dreamvid.media.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
+
+    Target(output, inputs=[source], overwrite=True, folder=folder)
     if not output.exists():
         return False
-    if source.exists() and output.samefile(source):
-        raise WriteError(f"{output}: input and output are the same file; name another output")
     if not may_replace(output):
         raise WriteError(f"{output} exists; use --yes to replace it")
     return True
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is neither there nor can be made.
+
+    Raises
+    ------
+    WriteError
+        In one line.
+    """
+    found = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    if not found.is_dir():
+        raise WriteError(f"{folder}: {found} is no folder; name another output")
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise WriteError(f"{folder}: the folder {found} cannot be written")

@@ -48,7 +48,7 @@ def dream_file(
     """
     from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.source import open_source  # noqa: PLC0415  the same
-    from dreamvid.media.writer import default_output, open_writer  # noqa: PLC0415  the same
+    from dreamvid.media.writer import check_output, default_output, open_writer  # noqa: PLC0415  the same
 
     tell = tell or Mute()
     media = probe(source, fps=preset.output.fps)
@@ -64,7 +64,8 @@ def dream_file(
     )
     info = frames.info
     output = output or default_output(source, info=info, output=preset.output)
-    replace_existing = check_target(output, source, overwrite)
+    folder = check_output(output, info=info, output=preset.output)
+    replace_existing = check_target(output, source, overwrite, folder=folder)
     tell.start(info.frames, output.name)
     built = build_dreamer(preset, machine, notify=tell.notice)
     finish = Finish(

@@ -112,6 +112,21 @@ def open_writer(
     return WebpWriter(job) if suffix == ".webp" else ContainerWriter(job)
 
 
+def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool:
+    """Return whether the output will be a folder; everything that :func:`open_writer` checks of its kind is checked.
+
+    Raises
+    ------
+    WriteError
+        For an unknown suffix.
+    SettingsError
+        For a codec, crf or depth that the container or codec cannot have.
+    """
+    suffix = _kind(path)
+    resolve(suffix, output, info)
+    return suffix == FOLDER
+
+
 def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> Path:
     """Return ``<stem>.dream<suffix>`` beside the source; the suffix follows its kind, its alpha and the codec."""
     if source.name in {"", ".", ".."}:
