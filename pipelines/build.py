@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid import objective as objectives
-from dreamvid.errors import SettingsError
+from dreamvid.errors import ObjectiveError, ReadError, SettingsError
 from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
 
@@ -83,14 +83,26 @@ def build_dreamer(
 
 
 def best_objective(network: Network) -> Objective:
-    """Return what a network dreams best: as registered, else a layer about two thirds down."""
+    """Return what a network dreams best: as registered, else a layer about two thirds down.
+
+    Raises
+    ------
+    ObjectiveError
+        Where the network has no layer that can be dreamed.
+    """
     from dreamvid.engine.registry import known_models
 
     for entry in known_models():
         if entry.name == network.name:
             return objectives.parse(entry.objective)
+    if not network.layers:
+        raise ObjectiveError(
+            f"{network.name} has no layer that keeps the shape of a picture, so name what to enhance: "
+            "--objective class:0, for example"
+        )
     depth = max(layer.depth for layer in network.layers) * 2 // 3
-    return objectives.layer([layer.name for layer in network.layers if layer.depth <= depth][-1])
+    shallow = [layer.name for layer in network.layers if layer.depth <= depth]
+    return objectives.layer(shallow[-1] if shallow else network.layers[0].name)
 
 
 def read_guides(objective: Objective) -> dict[str, RGB]:
@@ -100,9 +112,10 @@ def read_guides(objective: Objective) -> dict[str, RGB]:
         if term.kind == "guide" and term.guide_image is None:
             from dreamvid.media.still import read_still  # noqa: PLC0415  loads imageio
 
-            if not Path(term.guide).is_file():
-                raise SettingsError(f"guide image {term.guide}: no such file")
-            guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)
+            try:
+                guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)
+            except ReadError as error:
+                raise SettingsError(f"guide image: {error}") from error
     return guides
 
 

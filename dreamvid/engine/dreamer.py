@@ -218,8 +218,13 @@ class DreamEngine:
             plan, start, source, shifts=steps, weights=self._weights, ascent=self._ascent
         )
         if broken > _WORST:
+            advice = (
+                "the network's weights are damaged, or --input-range is not its own"
+                if self.precision == "float32"
+                else "use --precision float32"
+            )
             raise EngineError(
-                f"{broken:.0%} of the gradient is no finite number in {self.precision}; use --precision float32"
+                f"{broken:.0%} of the gradient is no finite number in {self.precision}; {advice}"
             )
         return dreamed
 

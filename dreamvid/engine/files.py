@@ -88,9 +88,9 @@ def load_weights_file(
     if len(model.weights) != count:
         other = build(not need_top, classes or 1000)
         if len(other.weights) != count:
+            fitting = " or ".join(str(n) for n in sorted({len(model.weights), len(other.weights)}))
             raise ModelError(
-                f"{path}: holds {count} arrays; {name} has {len(model.weights)} or {len(other.weights)} "
-                "(with or without its classifier), so these are another network's weights"
+                f"{path}: holds {count} arrays and {name} has {fitting}, so these are another network's weights"
             )
         if need_top:
             raise ModelError(f"{path}: holds no classifier, which a class objective needs")
@@ -111,7 +111,7 @@ def _config(path: Path) -> Any:
                 return json.loads(archive.read("config.json"))
         with h5py.File(path, "r") as file:
             config = file.attrs.get("model_config")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged or no Keras model ({_first_line(error)})") from error
     if config is None:
         raise ModelError(

@@ -126,8 +126,8 @@ def _download(entry: ModelEntry, *, top: bool, notify: Notify) -> Any:
         url = text.split("URL fetch failure on ")[1].split(": ", maxsplit=1)[0].split(maxsplit=1)[0]
         file = folder / url.rpartition("/")[2]
         raise ModelError(
-            f"model '{entry.name}': its weights ({entry.megabytes} MB) could not be downloaded; put "
-            f"{file.name} into {file.parent}, or name a local file with --weights FILE"
+            f"model '{entry.name}': its weights ({entry.megabytes} MB) could not be downloaded from {url}; "
+            f"put that file into {file.parent}, or name a local one with --weights FILE"
         ) from error
 
 

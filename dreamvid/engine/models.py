@@ -117,7 +117,7 @@ class Network:
         if name == LOGITS:
             if self.loaded.logits is None:
                 raise ObjectiveError(
-                    f"{self.name} was loaded without a classifier; class objectives need one"
+                    f"{self.name} has no classifier that can be found; class objectives need one"
                 )
             return self.loaded.logits
         return Ref(self.layer(name).name)
