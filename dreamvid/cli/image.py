@@ -15,7 +15,8 @@ from dreamvid.preset import Preset
 @dreaming_command(video=False)
 def image(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="IN...", help="Still images: PNG, JPEG, WebP, TIFF or BMP.")
+        list[Path],
+        typer.Argument(metavar="IN...", readable=False, help="Still images: PNG, JPEG, WebP, TIFF or BMP."),
     ],
     output: Annotated[
         Path | None,

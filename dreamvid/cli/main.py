@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dreamvid._version import __version__
 from dreamvid.cli import demo, doctor, image, models, video
-from dreamvid.errors import DreamvidError
+from dreamvid.cli.explain import explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,13 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0 done, 1 an error (one line on stderr), 2 an unknown option or a missing argument, 130 interrupted.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    _open_streams()
+    _catch_signals()
     try:
         code = app(arguments or ["--help"], prog_name="dreamvid", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED  # Typer makes this of most interruptions itself
     except UsageError as error:
-        _say(f"{' '.join(error.format_message().split())} ('dreamvid --help' lists what there is)")
+        _say(_usage(error, arguments))
         sys.exit(EXIT_USAGE)
     except Exception as error:
         if "--traceback" in arguments:
@@ -77,24 +80,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def explain(error: Exception) -> str:
-    """Return the line that is printed for an error."""
-    text = " ".join(str(error).split())
-    if isinstance(error, DreamvidError):
-        return text
-    if isinstance(error, ImportError) and any(lib in text for lib in ("libGL", "libgthread", "libglib")):
-        return (
-            f"OpenCV cannot load here ({text}): the desktop build is installed; "
-            "run 'pip uninstall opencv-python opencv-contrib-python' and "
-            "'pip install --force-reinstall opencv-python-headless', or install the system package libgl1"
-        )
-    if isinstance(error, ImportError):
-        return f"a package is missing or broken ({text}); reinstall with 'pip install --force-reinstall dreamvid'"
-    if isinstance(error, MemoryError):
-        return "out of memory; try a smaller --dream-width, or --tile 256"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'system'}: {error.strerror}"
-    return f"unexpected {type(error).__name__}: {text or 'no message'} (--traceback shows where)"
+def _usage(error: Any, arguments: Sequence[str]) -> str:
+    """Return the line for a command that cannot be understood."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    named = next((a for a in arguments if a.startswith("-") and os.path.lexists(a)), None)
+    if named is not None:
+        return f"{text}; a file whose name begins with a dash is written ./{named}"
+    command = error.ctx.command_path if error.ctx else "dreamvid"
+    return f"{text}; '{command} --help' lists what there is"
+
+
+def _open_streams() -> None:
+    """Stand in for closed standard streams, lest a file of ours gets their number and C libraries print into it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
+
+
+def _catch_signals() -> None:
+    """Let a polite end, or a terminal that is closed, tidy up as Ctrl-C does; ``nohup`` is respected."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature
@@ -102,7 +114,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"dreamvid: {text}\n")
+    with suppress(OSError):  # nobody is listening
+        sys.stderr.write(f"dreamvid: {text}\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dreamvid.engine.models import LayerInfo
 
-app = typer.Typer(help="Look at networks and their layers.", no_args_is_help=True)
+app = typer.Typer(help="Look at networks and their layers.")
 
 
 @app.command("list")

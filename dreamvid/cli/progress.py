@@ -72,7 +72,7 @@ class Lines(Silent):
 
     def notice(self, text: str) -> None:
         """Print the notice."""
-        sys.stderr.write(f"note: {text}\n")
+        sys.stderr.write(f"note: {' '.join(text.split())}\n")
 
 
 class JsonLines(Silent):
@@ -85,6 +85,7 @@ class JsonLines(Silent):
     def start(self, frames: int | None, label: str) -> None:
         """Emit ``start``."""
         self._frames = frames
+        label = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self._emit(event="start", frames=frames, resumed_at=0, output=label)
 
     def frame(self, index: int) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from dreamvid.cli import progress as progress_module
+from dreamvid.cli.records import check_report, open_log, write_report
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dreamvid.cli.options import Common
     from dreamvid.pipelines.outcome import Outcome
+    from dreamvid.types import Notify
 
 
 _log = logging.getLogger("dreamvid")
@@ -70,9 +71,15 @@ class Session:
         return typer.confirm(f"{path} exists. Replace it?", default=False, err=True)
 
     def line(self, text: str) -> None:
-        """Print a line of result."""
-        if not self.common.quiet and self.common.progress != "json":
+        """Print a line of result; that nobody listens any more is no error, with the output in place."""
+        if self.common.quiet or self.common.progress == "json":
+            return
+        try:
             typer.echo(text)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            raise WriteError(f"the output is in place, but standard output fails: {error.strerror}") from None
 
     def finished(self, outcome: Outcome) -> None:
         """Print the closing line of an output."""
@@ -84,42 +91,21 @@ class Session:
 @contextmanager
 def session(common: Common) -> Iterator[Session]:
     """Run a command inside its frame; the report is written when it has ended well."""
-    _start_log(common)
-    _check_report(common.report)
-    try:
-        with progress_module.choose(common) as shown:
-            current = Session(common, Recorded(shown))
-            yield current
-    except Exception as error:
-        _log.warning("failed: %s", error)
-        raise
     if common.report is not None:
-        _write_report(common.report, [outcome.report() for outcome in current.outcomes])
+        check_report(common.report)
+    with progress_module.choose(common) as shown:
+        _start_log(common, shown.notice)
+        current = Session(common, Recorded(shown))
+        try:
+            yield current
+        except Exception as error:
+            _log.warning("failed: %s", error)
+            raise
+    if common.report is not None:
+        write_report(common.report, [outcome.report() for outcome in current.outcomes])
 
 
-def _start_log(common: Common) -> None:
+def _start_log(common: Common, notify: Notify) -> None:
     _log.setLevel(logging.INFO)
-    if common.log_file is None:
-        _log.addHandler(logging.NullHandler())
-        return
-    try:
-        handler = logging.FileHandler(common.log_file, encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"--log-file {common.log_file}: {error.strerror}") from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(handler)
-
-
-def _check_report(path: Path | None) -> None:
-    """Refuse a report that could not be written, before any work is done."""
-    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-        raise WriteError(f"--report {path}: cannot be written; name a file in a folder that can")
-
-
-def _write_report(path: Path, reports: list[dict[str, Any]]) -> None:
-    """Write one report, or a list of several."""
-    content = reports[0] if len(reports) == 1 else reports
-    try:
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"--report {path}: {error.strerror}") from None
+    _log.propagate = False  # libraries may have set up a root logger that prints
+    _log.addHandler(logging.NullHandler() if common.log_file is None else open_log(common.log_file, notify))

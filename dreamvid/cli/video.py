@@ -16,7 +16,9 @@ from dreamvid.preset import Preset
 def video(
     source: Annotated[
         Path,
-        typer.Argument(metavar="IN", help="A video, GIF, APNG or WebP animation, or a folder of PNGs."),
+        typer.Argument(
+            metavar="IN", readable=False, help="A video, GIF, APNG or WebP animation, or a folder of PNGs."
+        ),
     ],
     output: Annotated[
         Path | None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +13,8 @@ import pytest
 
 from dreamvid._version import __version__
 from dreamvid.cli import main as main_module
-from dreamvid.cli.main import app, explain, main
+from dreamvid.cli.explain import explain
+from dreamvid.cli.main import app, main
 from dreamvid.cli.options import FLAGS
 from dreamvid.errors import ReadError
 from dreamvid.preset import field_paths
@@ -70,7 +73,14 @@ def test_every_flag_is_a_field_with_its_help(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["video"], ["vidoe", "x.mp4"], ["video", "x.mp4", "--no-such-option"], ["models", "layers"], ["image"]],
+    [
+        ["video"],
+        ["models"],
+        ["vidoe", "x.mp4"],
+        ["video", "x.mp4", "--no-such-option"],
+        ["models", "layers"],
+        ["image"],
+    ],
 )
 def test_usage_errors_exit_2_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(*arguments, capsys=capsys)
@@ -82,8 +92,14 @@ def test_usage_errors_exit_2_in_one_line(arguments: list[str], capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--steps", "0"], "ascent.steps"),
-        (["--steps", "many"], "ascent.steps"),
+        (["--steps", "0"], "--steps (ascent.steps): must be from 1 to 10000, not '0'"),
+        (["--steps", "many"], "--steps (ascent.steps): must be a whole number from 1 to 10000, not 'many'"),
+        (["--octave-scale", "0.5"], "more than 1 and at most 4"),
+        (["--codec", "H264"], "did you mean 'h264'"),
+        (["--input-range", "0,inf"], "model.input_range"),
+        (["--set", "="], "PATH=VALUE"),
+        (["--set", "ascent=3"], "ascent.steps"),
+        (["--objective", "mixed3:1e99"], "weight"),
         (["--codec", "divx"], "output.codec"),
         (["--fps", "0"], "output.fps"),
         (["--set", "ascent.stpes=3"], "did you mean 'ascent.steps'"),
@@ -114,6 +130,8 @@ def test_an_error_is_one_line_even_if_its_message_is_not() -> None:
         (ImportError("No module named 'av'"), "reinstall"),
         (MemoryError(), "out of memory"),
         (OSError(28, "No space left on device", "x.mp4"), "x.mp4: No space left"),
+        (OSError(28, "No space left on device"), "writing failed: No space left"),
+        (RuntimeError("can't start new thread"), "--threads 1"),
         (RuntimeError("boom"), "--traceback"),
     ],
 )
@@ -149,3 +167,56 @@ def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_app_has_the_commands_of_the_guide() -> None:
     assert {command.name for command in app.registered_commands} == {"video", "image", "demo", "doctor"}
+
+
+def test_usage_errors_name_the_command_whose_help_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'dreamvid video --help'" in run("video", "x.mp4", "--nope", capsys=capsys)[2]
+    assert "'dreamvid models --help'" in run("models", "nope", capsys=capsys)[2]
+
+
+def test_a_file_that_looks_like_an_option_is_told_from_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-dash.mp4").touch()
+    code, _, err = run("video", "-dash.mp4", capsys=capsys)
+    assert code == 2
+    assert "./-dash.mp4" in err
+
+
+@pytest.mark.parametrize("command", ["video", "image"])
+def test_an_input_that_may_not_be_read_exits_1(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secret").write_text("x")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # whoever runs the tests may be root
+    assert run(command, tmp_path / "secret", capsys=capsys)[0] == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_no_obstacle(closed: str) -> None:
+    command = f'exec "{sys.executable}" -m dreamvid models list {closed}'
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 0
+
+
+def test_a_closed_standard_stream_never_lends_its_number_to_a_file() -> None:
+    script = (
+        "import os, sys; from dreamvid.cli import main as m; m._open_streams(); "
+        "sys.exit(os.open(os.devnull, os.O_RDONLY))"
+    )
+    command = f'exec "{sys.executable}" -c "{script}" <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], check=False).returncode > 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals do not hang up on this system")
+def test_nohup_is_respected(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(main_module, "app", lambda *_, **__: 0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run("video", capsys=capsys)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        run("video", capsys=capsys)
+        assert callable(signal.getsignal(signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, before)

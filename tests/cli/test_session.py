@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +22,6 @@ from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 QUICK = ["--octaves", "1", "--steps", "1", "--precision", "float32", "--device", "cpu"]
 
@@ -114,6 +117,70 @@ def test_a_report_that_cannot_be_written_is_an_error_before_the_work(
     assert run("video", clip, *QUICK, option, clip.parent / "nowhere" / "x") == 1
     assert option in capsys.readouterr().err
     assert not clip.with_name("clip.dream.mp4").exists()
+
+
+@pytest.mark.parametrize("option", ["--report", "--log-file"])
+def test_a_report_or_log_never_goes_over_anything_else(
+    clip: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = clip.read_bytes()
+    assert run("video", clip, *QUICK, option, clip) == 1
+    assert "something else" in capsys.readouterr().err
+    assert clip.read_bytes() == before
+
+
+def test_a_report_that_names_the_output_leaves_the_output_alone(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = picture.with_name("o.png")
+    assert run("image", picture, "-o", output, *QUICK, "--report", output) == 1
+    assert "something else" in capsys.readouterr().err
+    assert output.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_older_report_is_replaced_as_a_whole(picture: Path) -> None:
+    report = picture.with_name("report.json")
+    report.write_text('{"old": true}', encoding="utf-8")
+    assert run("image", picture, *QUICK, "--report", report) == 0
+    assert "old" not in json.loads(report.read_text(encoding="utf-8"))
+    assert [p.name for p in picture.parent.iterdir() if "part" in p.name] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_log_on_a_full_disk_ends_with_a_notice(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("image", picture, *QUICK, "--log-file", "/dev/full") == 0
+    err = capsys.readouterr().err
+    assert err.count("the log ends here") == 1
+    assert "Traceback" not in err
+
+
+def test_the_log_takes_names_that_are_no_text(tmp_path: Path, picture: Path) -> None:
+    odd, log = tmp_path / os.fsdecode(b"\xff.png"), tmp_path / "run.log"
+    picture.rename(odd)
+    assert run("image", odd, *QUICK, "--log-file", log, "--quiet") == 0
+    assert "dreamed 1 frame" in log.read_text(encoding="utf-8")
+
+
+def test_failures_are_told_once_whatever_libraries_did_to_logging(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        assert run("video", tmp_path / "no.mp4") == 1
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_that_nobody_reads_the_closing_line_is_no_error(picture: Path) -> None:
+    command = [sys.executable, "-m", "dreamvid", "image", str(picture), *QUICK]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert picture.with_name("p.dream.png").exists()
 
 
 def test_an_existing_output_is_replaced_only_with_yes(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,46 @@
+"""Errors as one line for people: what is wrong, with which file or option, and what to do."""
+
+from __future__ import annotations
+
+import re
+
+from dreamvid.cli.options import FLAGS
+from dreamvid.errors import DreamvidError
+
+_FIELD = re.compile(r"^[a-z_]+\.[a-z_.]+(?=[: ])")
+_DESKTOP_LIBRARIES = ("libGL", "libgthread", "libglib")
+
+
+def explain(error: Exception) -> str:
+    """Return the line that is printed for an error."""
+    text = " ".join(str(error).split())
+    if isinstance(error, DreamvidError):
+        return _FIELD.sub(_with_flag, text)
+    return _foreign(error, text) or (
+        f"unexpected {type(error).__name__}: {text or 'no message'} (--traceback shows where)"
+    )
+
+
+def _foreign(error: Exception, text: str) -> str | None:
+    """Return what an error of Python's own means here; None for what nobody foresaw."""
+    if isinstance(error, ImportError) and any(library in text for library in _DESKTOP_LIBRARIES):
+        return (
+            f"OpenCV cannot load here ({text}): the desktop build is installed; "
+            "run 'pip uninstall opencv-python opencv-contrib-python' and "
+            "'pip install --force-reinstall opencv-python-headless', or install the system package libgl1"
+        )
+    if isinstance(error, ImportError):
+        return f"a package is missing or broken ({text}); reinstall with 'pip install --force-reinstall dreamvid'"
+    if isinstance(error, MemoryError):
+        return "out of memory; try a smaller --dream-width, or --tile 256"
+    if isinstance(error, RuntimeError) and "start new thread" in text:
+        return "this run may have no more threads or memory here; raise the limits (see ulimit) or try --threads 1"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'reading or writing failed'}: {error.strerror}"
+    return None
+
+
+def _with_flag(field: re.Match[str]) -> str:
+    """Put the option that sets a field before the field's name."""
+    flag = next((flag for flag, path in FLAGS.items() if path == field[0]), None)
+    return f"{flag} ({field[0]})" if flag else field[0]
