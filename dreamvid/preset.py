@@ -384,11 +384,10 @@ def explain(error: ValidationError) -> str:
         return unknown_field(path)
     inside = [name for name in field_paths() if name.startswith(f"{path}.")]
     message = must_be(first, field_paths().get(path), inside)
-    if path == "objective":
-        return message  # it quotes the text itself
+    if path == "objective" and first["type"] == "value_error":
+        return message  # which quotes the text itself
     more = len(error.errors()) - 1
-    tail = f" (and {more} more)" if more else ""
-    return f"{path}: {message}, not '{str(first['input'])[:80]}'{tail}"
+    return f"{path}: {message}{f' (and {more} more)' if more else ''}"
 
 
 def unknown_field(path: str) -> str:

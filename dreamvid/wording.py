@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
+_SHOWN = 80
 _NUMBERS = {"int": "a whole number", "float": "a number", "finite": "a finite number"}
 
 
 def must_be(problem: ErrorDetails, field: FieldInfo | None, inside: Sequence[str]) -> str:
-    """Return what a value must be, such as ``must be a whole number from 1 to 16``.
+    """Return what a value must be, such as ``must be a whole number from 1 to 16, not 'many'``.
 
     ``problem`` is pydantic's; ``field`` is the setting, None for a group of settings, and ``inside`` are the paths
     of the settings in that group.
@@ -25,19 +26,22 @@ def must_be(problem: ErrorDetails, field: FieldInfo | None, inside: Sequence[str
     kind = problem["type"]
     if kind == "model_type" and inside:
         return f"is a group of settings; set one of them, such as {inside[0]}"
-    if kind == "literal_error":
-        expected = str(problem["ctx"]["expected"])
-        near = did_you_mean(str(problem["input"]), re.findall(r"'([^']+)'", expected))
-        return f"must be {expected.replace(chr(39), '')}{near}"
     if kind == "string_too_short":
         return "must not be empty"
+    given = str(problem["input"])
+    if kind == "literal_error":
+        expected = str(problem["ctx"]["expected"])
+        near = did_you_mean(given, re.findall(r"'([^']+)'", expected))
+        return f"must be {expected.replace(chr(39), '')}, not '{given[:_SHOWN]}'{near}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if message.startswith("objective "):  # which quotes the text itself
+        return message
     number = _NUMBERS.get(kind.split("_")[0])
     if number is not None:
-        return " ".join(["must be", number, *_range(field)])
-    if kind.startswith(("greater_than", "less_than")):
-        return " ".join(["must be", *_range(field)])
-    message = problem["msg"].removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
+        message = " ".join(["must be", number, *_range(field)])
+    elif kind.startswith(("greater_than", "less_than")):
+        message = " ".join(["must be", *_range(field)])
+    return f"{message[:1].lower()}{message[1:]}, not '{given[:_SHOWN]}'"
 
 
 def _range(field: FieldInfo | None) -> list[str]:
