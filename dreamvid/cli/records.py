@@ -97,8 +97,8 @@ def write_report(path: Path, reports: Sequence[dict[str, Any]]) -> None:
         else:
             write_whole(Target(path, inputs=(), overwrite=True), text.encode())
     except (OSError, WriteError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise WriteError(f"the dream is finished, but not its report: --report {path}: {reason}") from None
+        reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else error
+        raise WriteError(f"the dream is finished, but not its report (--report): {reason}") from None
 
 
 def _is_text(path: Path) -> bool:

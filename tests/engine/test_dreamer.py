@@ -200,7 +200,7 @@ def test_varying_what_is_compiled_in_is_refused(toy: Network) -> None:
 
 
 def test_a_network_that_overflows_is_an_error(endless_toy: Network, photo: RGB) -> None:
-    with pytest.raises(EngineError, match="no finite number in float32"):
+    with pytest.raises(EngineError, match="no finite number in float32; the network's weights"):
         make_engine(endless_toy).dream(photo)
 
 

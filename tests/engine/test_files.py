@@ -115,6 +115,12 @@ def test_missing_folder_and_foreign_files_are_refused(tmp_path: Path) -> None:
     assert "is a folder" in refused(tmp_path / "folder.keras")
 
 
+def test_a_configuration_nested_beyond_measure_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "deep.keras", "w") as archive:
+        archive.writestr("config.json", "[" * 100_000 + "]" * 100_000)
+    assert "is damaged" in refused(tmp_path / "deep.keras")
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_damaged_file_is_refused(tmp_path: Path, suffix: str) -> None:
     whole, cut = tmp_path / f"net{suffix}", tmp_path / f"cut{suffix}"
