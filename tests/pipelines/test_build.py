@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def network(*depths: int) -> Network:
     """Return a network of one layer at each of these depths, named after it."""
-    from dreamvid.engine.models import LayerInfo, Network  # noqa: PLC0415  loads TensorFlow
+    from dreamvid.engine.models import LayerInfo, Network
 
     layers = tuple(LayerInfo(f"d{d}", "Conv2D", 8, 1, d, (None, None, None, 8)) for d in depths)
     return Network("mine.keras", layers, (), 3, None, cast("Any", None))
