@@ -1,0 +1,1 @@
+"""What makes dreamnet, the embedded network: its architecture, its photographs and its training."""
