@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 RGB = NDArray[np.float32]
 """``[H, W, 3]``, sRGB-encoded, [0, 1]."""
 
+Flow = NDArray[np.float32]
+"""``[H, W, 2]``, (dx, dy) in px, backward: ``out[y, x] = source[y + dy, x + dx]``."""
+
+Mask = NDArray[np.float32]
+"""``[H, W]``, [0, 1]."""
+
 Alpha = NDArray[np.float32]
 """``[H, W]``, straight (not premultiplied), [0, 1]."""
 
@@ -141,6 +147,14 @@ class Dreamer(Protocol):
         ``frame_index`` varies the random shifts from frame to frame; None keeps them the same for every
         picture, so that a still shot dreamed frame by frame does not shimmer.
         """
+        ...
+
+
+class FlowEstimator(Protocol):
+    """Finds where each pixel came from."""
+
+    def estimate(self, target: RGB, source: RGB) -> Flow:
+        """Return the backward flow: ``warp(source, flow)`` looks like ``target``; both of one size."""
         ...
 
 
