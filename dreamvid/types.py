@@ -80,12 +80,34 @@ class VideoInfo:
     variable_rate: bool = False
 
 
+class Level(NamedTuple):
+    """How strong added detail is: its mean color, and the RMS of each band of frequencies, finest first."""
+
+    mean: tuple[float, ...]
+    bands: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """All that one frame hands to the next: its source and its raw, full-strength dream."""
+    """All that one frame hands to the next: its source and its raw, full-strength dream.
+
+    ``level`` is how strong detail was when the shot's first frame had been dreamed in full.
+    """
 
     source: RGB
     dreamed: RGB
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Where a frame's pixels were in the frame before: a pure function of the two sources.
+
+    ``visible`` is 1 where a pixel was seen there and 0 where it was hidden, with soft edges.
+    """
+
+    flow: Flow
+    visible: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +115,13 @@ class Seed:
     """What a frame's dream starts from.
 
     ``detail`` is added to the source before the ascent (same size, signed); ``steps`` are gradient
-    steps per octave. None means: nothing, and the preset's own number.
+    steps per octave. None means: nothing, and the preset's own number. Where ``fresh`` is above 0, the
+    preset's own number of steps is taken all the same, and counts by that share.
     """
 
     detail: RGB | None = None
     steps: int | None = None
+    fresh: Mask | None = None
 
 
 class FrameSource(Protocol):
@@ -140,10 +164,12 @@ class Dreamer(Protocol):
         *,
         detail: RGB | None = None,
         steps: int | None = None,
+        fresh: Mask | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
 
+        Where ``fresh`` (``[H, W]``) is above 0, the full number of steps is taken whatever ``steps`` says.
         ``frame_index`` varies the random shifts from frame to frame; None keeps them the same for every
         picture, so that a still shot dreamed frame by frame does not shimmer.
         """
@@ -161,10 +187,17 @@ class FlowEstimator(Protocol):
 class Stabilizer(Protocol):
     """Carries dreams from frame to frame; holds no state of its own."""
 
-    def seed(self, frame: Frame, carry: Carry | None) -> Seed:
-        """Say what the frame's dream starts from."""
+    def observe(self, target: RGB, source: RGB) -> Motion | None:
+        """Return how ``target`` moved on from ``source``, the frame before; None where nothing is carried.
+
+        A pure function of the two, so that it can be computed while an earlier frame still dreams.
+        """
         ...
 
-    def settle(self, frame: Frame, dreamed: RGB, carry: Carry | None) -> RGB:
-        """Return the final, full-strength dream of this frame."""
+    def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
+        """Say what a frame's dream starts from; without motion or carry, it starts a shot."""
+        ...
+
+    def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:
+        """Return what the frame hands on, its final, full-strength dream among it."""
         ...

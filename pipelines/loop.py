@@ -1,6 +1,6 @@
-"""The frame loop: decode | seed -> dream -> settle | finish and encode, in three threads.
+"""The frame loop: decode | observe | seed -> dream -> settle | finish and encode, in four threads.
 
-Decoding and encoding run beside the dreaming with bounded queues between them, so memory does not grow with
+Decoding, motion and encoding run beside the dreaming with bounded queues between them, so memory does not grow with
 the length of the video and the accelerator never waits for a file. The first failure of any stage stops the
 others and is the one that is raised.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from dreamvid.errors import EngineError
 from dreamvid.pipelines.finish import Finish
-from dreamvid.types import RGB, Carry, Frame, Seed
+from dreamvid.types import RGB, Carry, Frame, Motion, Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_QUEUE_FRAMES = 3
+_QUEUE_FRAMES = 2
 _POLL_SECONDS = 0.2
 
 
@@ -65,13 +65,26 @@ class RunReport:
 class IndependentFrames:
     """The stabilizer that carries nothing: each frame is dreamed alone."""
 
-    def seed(self, frame: Frame, carry: Carry | None) -> Seed:  # noqa: ARG002  part of the protocol
+    def observe(self, target: RGB, source: RGB) -> Motion | None:  # noqa: ARG002  part of the protocol
+        """See nothing."""
+        return None
+
+    def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:  # noqa: ARG002  the same
         """Start from the bare frame."""
         return Seed()
 
-    def settle(self, frame: Frame, dreamed: RGB, carry: Carry | None) -> RGB:  # noqa: ARG002  the same
+    def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:  # noqa: ARG002  the same
         """Keep the dream as it is."""
-        return dreamed
+        return Carry(picture, dreamed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A frame, what of it is dreamed, and how that moved on from the frame before."""
+
+    frame: Frame
+    picture: RGB
+    motion: Motion | None = None
 
 
 class _StoppedError(Exception):
@@ -167,13 +180,15 @@ def dream_video(
     started = time.perf_counter()
     with writer:
         stages = _Stages()
-        decoded: _Line[tuple[Frame, RGB]] = _Line(stages.stop)
+        decoded: _Line[_Prepared] = _Line(stages.stop)
+        observed: _Line[_Prepared] = _Line(stages.stop)
         dreamed: _Line[tuple[Frame, RGB, RGB]] = _Line(stages.stop)
         stages.start("decode", lambda: _decode(source, finish, decoded, report))
+        stages.start("observe", lambda: _observe(decoded, observed, stabilizer, report))
         stages.start("encode", lambda: _encode(writer, finish, dreamed, report))
         try:
             _dream(
-                decoded,
+                observed,
                 dreamed,
                 dreamer=dreamer,
                 stabilizer=stabilizer,
@@ -189,18 +204,31 @@ def dream_video(
     return report
 
 
-def _decode(source: FrameSource, finish: Finish, out: _Line[tuple[Frame, RGB]], report: RunReport) -> None:
+def _decode(source: FrameSource, finish: Finish, out: _Line[_Prepared], report: RunReport) -> None:
     before = time.perf_counter()
     for frame in source:
-        prepared = finish.prepare(frame.rgb)
+        prepared = _Prepared(frame, finish.prepare(frame.rgb))
         report.add("decode", time.perf_counter() - before)
-        out.put((frame, prepared))
+        out.put(prepared)
         before = time.perf_counter()
     out.put(None)
 
 
+def _observe(
+    frames: _Line[_Prepared], out: _Line[_Prepared], stabilizer: Stabilizer, report: RunReport
+) -> None:
+    last: RGB | None = None
+    for item in frames:
+        before = time.perf_counter()
+        motion = None if last is None else stabilizer.observe(item.picture, last)
+        last = item.picture
+        report.add("observe", time.perf_counter() - before)
+        out.put(replace(item, motion=motion))
+    out.put(None)
+
+
 def _dream(
-    frames: _Line[tuple[Frame, RGB]],
+    frames: _Line[_Prepared],
     out: _Line[tuple[Frame, RGB, RGB]],
     *,
     dreamer: Dreamer,
@@ -209,26 +237,25 @@ def _dream(
     on_frame: Callable[[Dreamed], None] | None,
 ) -> None:
     carry: Carry | None = None
-    for frame, prepared in frames:
-        seen = replace(frame, rgb=prepared)
-        seed = stabilizer.seed(seen, carry)
+    for item in frames:
         before = time.perf_counter()
+        seed = stabilizer.seed(item.motion, carry)
         raw = dreamer.dream(
-            prepared,
+            item.picture,
             detail=seed.detail,
             steps=seed.steps,
-            frame_index=None if seed.detail is None else frame.index,
+            fresh=seed.fresh,
+            frame_index=None if seed.detail is None else item.frame.index,
         )
-        report.add("dream", time.perf_counter() - before)
         if not np.isfinite(raw).all():
-            raise EngineError(f"frame {frame.index} came out as no picture; try --precision float32")
-        settled = stabilizer.settle(seen, raw, carry)
-        carry = Carry(source=prepared, dreamed=settled)
+            raise EngineError(f"frame {item.frame.index} came out as no picture; try --precision float32")
+        carry = stabilizer.settle(item.picture, raw, seed, carry)
+        report.add("dream", time.perf_counter() - before)
         report.frames += 1
-        report.squares += float(np.mean(np.square(settled - prepared)))
-        out.put((frame, prepared, settled))
+        report.squares += float(np.mean(np.square(carry.dreamed - item.picture)))
+        out.put((item.frame, item.picture, carry.dreamed))
         if on_frame is not None:
-            on_frame(Dreamed(frame.index, prepared, settled))
+            on_frame(Dreamed(item.frame.index, item.picture, carry.dreamed))
     out.put(None)
 
 

@@ -13,12 +13,13 @@ counted twice, and with no steps at all the dream is source + detail, exactly.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from dreamvid.engine.climber import Climber
+from dreamvid.engine.fresh import boxes
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.errors import EngineError, SettingsError
 from dreamvid.octaves import SMALLEST_SIDE, OctavePlan
@@ -27,14 +28,14 @@ from dreamvid.tiles import BATCH_PIXELS, TilePlan
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from dreamvid.engine.models import Network
     from dreamvid.objective import Objective
     from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
-    from dreamvid.types import RGB
+    from dreamvid.types import RGB, Mask
 
 _MEMORY = 1.5e9
 """Bytes of activations that a window may take; what ``auto`` tiles by."""
@@ -108,6 +109,7 @@ class DreamEngine:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
+        fresh: Mask | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
@@ -120,6 +122,9 @@ class DreamEngine:
             Added before the ascent, ``[H, W, 3]`` float32, signed; penalties count it as added detail.
         steps
             Gradient steps per octave; the settings' where None. With 0 the result is ``image + detail``.
+        fresh
+            ``[H, W]`` in [0, 1]: where above 0, steps up to the settings' number are taken first, and count by
+            this share. They cost time by the area of the boxes around such places.
         frame_index
             Varies the random shifts from frame to frame; None keeps them the same for every picture.
 
@@ -131,7 +136,10 @@ class DreamEngine:
         _check(image, "picture")
         if detail is not None:
             _check(detail, "carried detail", image.shape)
+        if fresh is not None and fresh.shape != image.shape[:2]:
+            raise EngineError(f"fresh has shape {fresh.shape}; {image.shape[:2]} is needed")
         steps = self._ascent.steps if steps is None else steps
+        extra = 0 if fresh is None else max(0, self._ascent.steps - steps)
         sizes = self._plan_octaves(Size(*image.shape[:2])).sizes
         change: RGB | None = None
         for octave, size in enumerate(sizes):
@@ -139,11 +147,12 @@ class DreamEngine:
             base = source if detail is None else _clip(source + resize(detail, size))
             start = base if change is None else _clip(base + resize(change, size))
             dreamed = start
+            moves = partial(shifts, self._run.seed, octave, steps + extra, frame_index=frame_index)
+            if fresh is not None and extra:
+                dreamed = self._freshen(start, source, resize(fresh, size), moves, done=steps)
             if steps:
                 plan = self.plan_tiles(size)
-                dreamed = self._climb(
-                    plan, start, source, shifts(self._run.seed, octave, steps, plan.reach, frame_index)
-                )
+                dreamed = self._climb(plan, dreamed, source, moves(plan.reach)[:steps])
             change = dreamed - base
         return _clip(dreamed)
 
@@ -195,8 +204,11 @@ class DreamEngine:
         return other
 
     def _plan_octaves(self, size: Size) -> OctavePlan:
-        smallest = max(SMALLEST_SIDE, 2 * self._extractor.stride, self._extractor.min_size)
-        return OctavePlan.build(size, self._octaves, smallest=smallest)
+        return OctavePlan.build(size, self._octaves, smallest=self._smallest())
+
+    def _smallest(self) -> int:
+        """Return the least side of a picture in which the network sees something."""
+        return max(SMALLEST_SIDE, 2 * self._extractor.stride, self._extractor.min_size)
 
     def _plan_tiles(self, size: Size, *, jitter: int | None = None) -> TilePlan:
         extractor = self._extractor
@@ -211,6 +223,19 @@ class DreamEngine:
             batch_pixels=_GPU_BATCH_PIXELS if self._xla else BATCH_PIXELS,
             jitter=self._ascent.jitter if jitter is None else jitter,
         )
+
+    def _freshen(
+        self, start: RGB, source: RGB, fresh: Mask, moves: Callable[[Size], NDArray[np.int32]], *, done: int
+    ) -> RGB:
+        """Take the steps after the first ``done`` in the boxes around what is fresh, by its share."""
+        dreamed = start.copy()
+        for box in boxes(np.clip(fresh, 0.0, 1.0), smallest=self._smallest()):
+            part = np.ascontiguousarray(box.cut(start))
+            plan = self.plan_tiles(Size(*part.shape[:2]))
+            climbed = self._climb(plan, part, np.ascontiguousarray(box.cut(source)), moves(plan.reach)[done:])
+            share = np.clip(box.cut(fresh), 0.0, 1.0)[..., None]
+            box.cut(dreamed)[...] = part + share * (climbed - part)
+        return dreamed
 
     def _climb(self, plan: TilePlan, start: RGB, source: RGB, steps: NDArray[np.int32]) -> RGB:
         """Run all steps of one octave, each with its shift; pictures are ``[h, w, 3]``."""

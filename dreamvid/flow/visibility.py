@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dreamvid.types import Flow, Mask
 
 _INSIDE = 0.5
-"""How far beyond the outermost pixel centers still counts as inside, in px: half a pixel is the picture's own edge."""
+"""How far beyond the outermost pixel centers still counts as inside, in px: up to the picture's own edge."""
 
 
 def visible(backward: Flow, forward: Flow) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import pytest
 from dreamvid.errors import DamagedError, EngineError, WriteError
 from dreamvid.pipelines.finish import Finish, dream_size
 from dreamvid.pipelines.loop import IndependentFrames, dream_video
-from dreamvid.types import RGB, Carry, Frame, Seed, Size, VideoInfo
+from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Seed, Size, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +50,11 @@ class Brighten:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
+        fresh: Mask | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         assert steps is None
+        assert fresh is None
         if len(self.seen) == self._fails_at:
             raise EngineError("no device")
         self.seen.append(frame_index)
@@ -105,12 +107,17 @@ def test_each_frame_alone_keeps_its_shifts() -> None:
 
 def test_a_stabilizer_sees_the_carry_and_settles_the_dream() -> None:
     class Half:
-        def seed(self, frame: Frame, carry: Carry | None) -> Seed:  # noqa: ARG002  part of the protocol
+        def observe(self, target: RGB, source: RGB) -> Motion:
+            assert float((target - source).mean()) == pytest.approx(1 / 3, abs=1e-5)
+            return Motion(np.zeros((*target.shape[:2], 2), np.float32), np.ones(target.shape[:2], np.float32))
+
+        def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
+            assert (motion is None) == (carry is None)
             return Seed() if carry is None else Seed(detail=carry.dreamed - carry.source)
 
-        def settle(self, frame: Frame, dreamed: RGB, carry: Carry | None) -> RGB:
-            assert (carry is None) == (frame.index == 0)
-            return (frame.rgb + (dreamed - frame.rgb) / 2).astype(np.float32)
+        def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:
+            assert (seed.detail is None) == (carry is None)
+            return Carry(picture, (picture + (dreamed - picture) / 2).astype(np.float32))
 
     dreamer, writer = Brighten(), Collect()
     dream_video(Clip(3), dreamer, Half(), writer)

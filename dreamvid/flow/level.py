@@ -1,0 +1,72 @@
+"""Holding added detail at its level.
+
+Detail that is carried from frame to frame and dreamed a little further each time grows where gradients agree and
+softens where it is resampled: peers' dreams get brighter or blurrier every frame. Here the strength that a full
+dream had in each band of frequencies is kept, and what is carried on is held to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from dreamvid.resample import resize
+from dreamvid.types import RGB, Level, Size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_BANDS = 5
+_SMALLEST = 8
+_FASTEST = 1.25
+"""Largest change of a band's strength in one frame, as a ratio: what is nearly silent is not blown up at once."""
+_SILENT = 1e-4
+
+
+def measure(detail: RGB) -> Level:
+    """Return the level of signed detail ``[H, W, 3]``: its mean color, and the RMS of each band, finest first.
+
+    Bands are an octave wide, of a Laplacian pyramid (Burt and Adelson 1983); the last holds all that is coarser.
+    """
+    mean = detail.mean(axis=(0, 1))
+    return Level(_numbers(mean), _numbers([_rms(band) for band in _split(detail - mean)]))
+
+
+def hold(detail: RGB, level: Level) -> RGB:
+    """Return detail ``[H, W, 3]`` with its mean color and the strength of each band as ``level`` says.
+
+    A band changes by a quarter at most, so that a new subject is not made as loud as the last one at once.
+    """
+    mean = detail.mean(axis=(0, 1))
+    result: RGB | None = None
+    bands = _split(detail - mean)
+    for band, wanted in zip(reversed(bands), reversed(level.bands[: len(bands)]), strict=True):
+        now = _rms(band)
+        gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, 1.0 / _FASTEST, _FASTEST))
+        scaled = band * np.float32(gain)
+        result = scaled if result is None else scaled + _grow(result, scaled)
+    assert result is not None
+    return np.asarray(result + np.array(level.mean, np.float32), np.float32)
+
+
+def _split(detail: RGB) -> list[RGB]:
+    bands: list[RGB] = []
+    while len(bands) < _BANDS - 1 and min(detail.shape[:2]) >= 2 * _SMALLEST:
+        lower = np.asarray(cv2.pyrDown(detail), np.float32)
+        bands.append(detail - _grow(lower, detail))
+        detail = lower
+    return [*bands, detail]
+
+
+def _grow(lower: RGB, like: RGB) -> RGB:
+    return resize(lower, Size(*like.shape[:2]))
+
+
+def _rms(values: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.asarray(values))

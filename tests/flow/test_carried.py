@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from dreamvid.flow.carried import CarriedDetail
+from dreamvid.flow.estimate import DenseInverseSearch
+from dreamvid.flow.warp import warp
+from dreamvid.pipelines.scenery import fractal_noise
+from dreamvid.types import Carry, Motion, Size
+
+if TYPE_CHECKING:
+    from dreamvid.types import RGB
+
+SIZE = Size(96, 160)
+STABILIZER = CarriedDetail(DenseInverseSearch("medium"), longest=640, steps=1, decay=1.0, blend=0.5)
+
+
+def texture(seed: int, exponent: float = 1.4) -> RGB:
+    rng = np.random.default_rng(seed)
+    planes = [fractal_noise(rng, exponent)[: SIZE.height, : SIZE.width] for _ in range(3)]
+    return np.asarray(np.clip(0.5 + 0.1 * np.stack(planes, axis=-1), 0, 1), np.float32)
+
+
+def panned(picture: RGB, pixels: int) -> RGB:
+    flow = np.zeros((*SIZE, 2), np.float32)
+    flow[..., 0] = pixels
+    return warp(picture, flow)
+
+
+def first(source: RGB) -> Carry:
+    dreamed = np.clip(source + texture(5, 0.8) - 0.5, 0, 1)
+    return STABILIZER.settle(source, dreamed, STABILIZER.seed(None, None), None)
+
+
+def test_a_shot_starts_from_nothing_and_sets_the_level() -> None:
+    carry = first(texture(0))
+    assert STABILIZER.seed(None, carry).detail is None
+    assert STABILIZER.seed(None, carry).steps is None
+    assert carry.level is not None
+    assert sum(carry.level.bands) > 0.01
+
+
+def test_detail_moves_with_the_picture() -> None:
+    source = texture(0)
+    carry = first(source)
+    target = panned(source, 6)
+    seed = STABILIZER.seed(STABILIZER.observe(target, source), carry)
+    assert seed.steps == 1
+    assert seed.detail is not None
+    expected = panned(carry.dreamed - carry.source, 6)
+    inner = np.s_[12:-12, 12:-24]
+    assert np.corrcoef(seed.detail[inner].ravel(), expected[inner].ravel())[0, 1] > 0.95
+
+
+def test_what_comes_in_is_fresh_and_carries_nothing() -> None:
+    source = texture(0)
+    seed = STABILIZER.seed(STABILIZER.observe(panned(source, 10), source), first(source))
+    assert seed.fresh is not None
+    assert seed.detail is not None
+    assert seed.fresh[20:-20, -8:].min() > 0.99
+    assert np.abs(seed.detail[20:-20, -8:]).max() < 0.01
+    assert seed.fresh[20:-20, 20:100].max() < 0.05
+
+
+def test_a_still_shot_does_not_melt_brighten_or_fade_in_three_hundred_frames() -> None:
+    source = texture(0)
+    carry = start = first(source)
+    motion = STABILIZER.observe(source, source)
+    for _ in range(300):
+        seed = STABILIZER.seed(motion, carry)
+        assert seed.detail is not None
+        carry = STABILIZER.settle(source, np.clip(source + seed.detail, 0, 1), seed, carry)
+    assert np.abs(carry.dreamed - start.dreamed).mean() < 0.004
+    assert abs(float(carry.dreamed.mean() - start.dreamed.mean())) < 0.001
+
+
+def test_growth_is_held_to_the_level_of_the_first_frame() -> None:
+    source = texture(0)
+    carry = start = first(source)
+    motion = STABILIZER.observe(source, source)
+    push = (texture(9, 0.8) - 0.5) * np.float32(0.2)
+    for _ in range(60):
+        seed = STABILIZER.seed(motion, carry)
+        assert seed.detail is not None
+        carry = STABILIZER.settle(source, np.clip(source + seed.detail + push, 0, 1), seed, carry)
+    before, after = (float(np.std(one.dreamed - source)) for one in (start, carry))
+    assert after == pytest.approx(before, rel=0.1)
+    assert np.corrcoef((carry.dreamed - source).ravel(), push.ravel())[0, 1] > 0.5  # new things do come
+
+
+def test_blend_holds_changes_back_where_things_are_seen() -> None:
+    source = texture(0)
+    carry = first(source)
+    motion = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
+    moved = []
+    for blend in (0.0, 0.9):
+        stabilizer = replace(STABILIZER, blend=blend)
+        seed = stabilizer.seed(motion, carry)
+        assert seed.detail is not None
+        changed = np.clip(source + seed.detail + 0.1 * (texture(7, 0.8) - 0.5), 0, 1)
+        settled = stabilizer.settle(source, changed, seed, carry)
+        moved.append(np.abs(settled.dreamed - carry.dreamed)[:, :70].mean())
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_the_carry_says_all_there_is() -> None:
+    source = texture(0)
+    motion = STABILIZER.observe(panned(source, 3), source)
+    one = STABILIZER.seed(motion, first(source))
+    two = replace(STABILIZER).seed(motion, first(source))
+    assert one.detail is not None
+    assert two.detail is not None
+    assert np.array_equal(one.detail, two.detail)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 40), (17, 300)], ids=str)
+def test_odd_sizes_are_carried(size: tuple[int, int]) -> None:
+    source = np.random.default_rng(0).random((*size, 3)).astype(np.float32)
+    carry = STABILIZER.settle(source, np.clip(source + 0.05, 0, 1), STABILIZER.seed(None, None), None)
+    seed = STABILIZER.seed(STABILIZER.observe(source, source), carry)
+    assert seed.detail is not None
+    settled = STABILIZER.settle(source, np.clip(source + seed.detail, 0, 1), seed, carry)
+    assert np.isfinite(settled.dreamed).all()
+
+
+def test_black_and_white_frames_give_numbers() -> None:
+    black, white = np.zeros((*SIZE, 3), np.float32), np.ones((*SIZE, 3), np.float32)
+    carry = first(black)
+    for target, source in ((white, black), (black, white), (black, black)):
+        seed = STABILIZER.seed(STABILIZER.observe(target, source), carry)
+        assert seed.detail is not None
+        carry = STABILIZER.settle(target, np.clip(target + seed.detail, 0, 1), seed, carry)
+        assert np.isfinite(carry.dreamed).all()
