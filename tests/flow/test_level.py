@@ -25,7 +25,7 @@ def test_soft_detail_is_sharpened_back_and_loud_detail_calmed() -> None:
     for changed in (0.9 * detail(1), 1.2 * detail(1) + 0.03):
         held = measure(hold(changed.astype(np.float32), level))
         assert held.mean == pytest.approx(level.mean, abs=5e-4)
-        assert held.bands == pytest.approx(level.bands, rel=0.06)
+        assert held.bands == pytest.approx(level.bands, rel=0.1)
 
 
 def test_only_the_strength_changes_not_the_pattern() -> None:
