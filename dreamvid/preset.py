@@ -1,277 +1,62 @@
-"""Every setting, once: its default, range, unit and help.
+"""A preset: all settings of a dream, checked before the first frame.
 
-Command-line options, YAML presets, JSON Schema and the reference page derive from these models. All are
-frozen and refuse unknown keys. A bare scalar is accepted where it is clear: ``octaves: 4``,
-``model: inceptionv3``.
+Command-line options, YAML presets, JSON Schema and the reference page derive from these models.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator
 
 from dreamvid import objective as objectives
 from dreamvid.errors import SettingsError, did_you_mean
-from dreamvid.types import Size
+from dreamvid.sections import (
+    LONGEST_SIDE,
+    AscentSettings,
+    Codec,
+    FlowSettings,
+    InputSettings,
+    LookSettings,
+    ModelSettings,
+    Normalize,
+    OctaveSettings,
+    OutputSettings,
+    PrecisionChoice,
+    RunSettings,
+    Section,
+    StabilitySettings,
+    output_size,
+    parse_rate,
+    parse_time,
+)
 from dreamvid.wording import must_be
 
-Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
-PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16"]
-Normalize = Literal["mean-abs", "std"]
-
-LONGEST_SIDE = 16384
-_CLOCK = re.compile(r"^(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)$")
-
-
-def parse_time(value: object) -> Fraction:
-    """Return seconds from ``12.5``, ``1:05`` or ``1:02:03.5``."""
-    if isinstance(value, Fraction):
-        return value
-    match = _CLOCK.match(str(value).strip().removesuffix("s"))
-    if match is None:
-        raise ValueError("must be seconds (12.5) or a clock time (1:05)")
-    hours, minutes, seconds = match.groups()
-    return Fraction(seconds) + 60 * int(minutes or 0) + 3600 * int(hours or 0)
-
-
-def parse_rate(value: object) -> Fraction:
-    """Return frames per second from ``24``, ``23.976`` or ``24000/1001``.
-
-    The broadcast decimals 23.976, 29.97, 47.952, 59.94 and 119.88 mean the NTSC rates x * 1000/1001.
-    """
-    if isinstance(value, Fraction):
-        return value
-    text = str(value).strip()
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError("must be a rate such as 24, 23.976 or 24000/1001") from None
-    ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
-    return ntsc if rate.denominator != 1 and abs(ntsc - rate) < Fraction(1, 1000) else rate
-
-
-def _positive(value: Fraction) -> Fraction:
-    if not 0 < value <= 1000:  # noqa: PLR2004  a rate beyond any camera, or a slip of the keyboard
-        raise ValueError("must be more than 0 and at most 1000")
-    return value
-
-
-def _plain(value: Fraction) -> str:
-    return str(value)
-
-
-Seconds = Annotated[Fraction, BeforeValidator(parse_time), PlainSerializer(_plain)]
-Rate = Annotated[Fraction, BeforeValidator(parse_rate), AfterValidator(_positive), PlainSerializer(_plain)]
-
-
-def unit(name: str) -> dict[str, Any]:
-    """Return the JSON-Schema extra that names a field's unit."""
-    return {"unit": name}
-
-
-class Section(BaseModel):
-    """Base of all groups of settings: frozen, strict about names, a bare scalar where that is clear."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
-    scalar: ClassVar[str | None] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_scalar(cls, data: Any) -> Any:
-        if cls.scalar is not None and isinstance(data, str | int | float):
-            return {cls.scalar: data}
-        return data
-
-
-class ModelSettings(Section):
-    """The network that dreams."""
-
-    scalar: ClassVar[str | None] = "name"
-
-    name: str = Field(
-        "dreamnet", min_length=1, description="Network: a name from 'models list', or a .keras or .h5 file."
-    )
-    weights: Path | None = Field(
-        None, description="Weights file for a named network, with or without its top."
-    )
-    input_range: str = Field(
-        "auto",
-        description="Pixel range of a network of your own, as LOW,HIGH (-1,1 or 0,255).",
-    )
-    color_map: Literal["gray", "false-color"] = Field(
-        "gray",
-        description="What a network without three input channels sees: gray, or false color.",
-    )
-
-    @field_validator("input_range")
-    @classmethod
-    def _two_numbers(cls, value: str) -> str:
-        if value != "auto":
-            try:
-                low, high = (float(part) for part in value.split(","))
-            except ValueError:
-                raise ValueError("must be auto or LOW,HIGH such as -1,1") from None
-            if not -math.inf < low < high < math.inf:
-                raise ValueError("must be two finite numbers, the lower one first")
-        return value
-
-
-class OctaveSettings(Section):
-    """The ladder of sizes, from coarse to fine."""
-
-    scalar: ClassVar[str | None] = "count"
-
-    count: int = Field(5, ge=1, le=16, description="Octaves: sizes at which each frame is dreamed.")
-    scale: float = Field(
-        1.4, gt=1.0, le=4.0, description="Octave scale: ratio of one octave's size to the next."
-    )
-
-
-class AscentSettings(Section):
-    """Gradient ascent within one octave."""
-
-    steps: int = Field(7, ge=1, le=10000, description="Gradient steps per octave.")
-    step_size: float = Field(
-        0.005,
-        gt=0.0,
-        le=1.0,
-        description="Step size: change of a pixel of average gradient in one step.",
-        json_schema_extra=unit("full range"),
-    )
-    jitter: int = Field(
-        32,
-        ge=0,
-        le=1024,
-        description="Largest random shift of the picture under the network in each step.",
-        json_schema_extra=unit("px"),
-    )
-    normalize: Normalize = Field(
-        "mean-abs", description="Divide the gradient by its mean absolute value or by its standard deviation."
-    )
-    smoothing: float = Field(
-        1.0,
-        ge=0.0,
-        le=32.0,
-        description="Smooth the gradient by Gaussians of 0.5, 1 and 2 times this sigma; 0 is off.",
-        json_schema_extra=unit("px"),
-    )
-    laplacian: int = Field(
-        0,
-        ge=0,
-        le=8,
-        description="Laplacian-pyramid levels whose gradients are normalized one by one; 0 is off.",
-    )
-    total_variation: float = Field(
-        0.0, ge=0.0, le=100.0, description="Weight of a total-variation penalty on the added detail."
-    )
-    l2: float = Field(
-        0.0, ge=0.0, le=100.0, description="Weight of an L2 penalty that pulls the added detail back."
-    )
-
-
-class LookSettings(Section):
-    """What is made of the dream afterwards."""
-
-    strength: float = Field(
-        1.0,
-        ge=0.0,
-        le=1.0,
-        description="Share of the dreamed detail that is written: 0 the source, 1 all of it.",
-    )
-
-
-class InputSettings(Section):
-    """Which part of the input is used."""
-
-    start: Seconds = Field(Fraction(0), ge=0, description="Start at this time.", json_schema_extra=unit("s"))
-    duration: Seconds | None = Field(
-        None, gt=0, description="Use this much; all where it is not given.", json_schema_extra=unit("s")
-    )
-
-
-class OutputSettings(Section):
-    """The written file."""
-
-    width: int | None = Field(
-        None,
-        ge=16,
-        le=LONGEST_SIDE,
-        description="Output width; the height follows.",
-        json_schema_extra=unit("px"),
-    )
-    height: int | None = Field(
-        None,
-        ge=16,
-        le=LONGEST_SIDE,
-        description="Output height; the width follows.",
-        json_schema_extra=unit("px"),
-    )
-    dream_width: int | None = Field(
-        None,
-        ge=16,
-        le=LONGEST_SIDE,
-        description="Dream at this width and upscale only the detail onto the full-size source.",
-        json_schema_extra=unit("px"),
-    )
-    fps: Rate | None = Field(
-        None, description="Frame rate, such as 24, 23.976 or 24000/1001; the source's where not given."
-    )
-    codec: Codec = Field("auto", description="Video codec; auto chooses by the output's suffix.")
-    crf: int | None = Field(
-        None,
-        ge=0,
-        le=63,
-        description="Constant rate factor: lower is better and larger; the codec's default.",
-    )
-    speed: Literal["fast", "medium", "slow"] = Field(
-        "medium", description="Encoder effort: slow makes smaller files."
-    )
-    depth: Literal["auto", "8", "10"] = Field(
-        "auto", description="Bits per channel of the output; auto is 8.", json_schema_extra=unit("bit")
-    )
-    audio: bool = Field(True, description="Keep the source's sound; --no-audio leaves it out.")
-
-
-class RunSettings(Section):
-    """How the machine goes about it."""
-
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the random shifts: same seed, same picture.")
-    precision: PrecisionChoice = Field(
-        "auto", description="Number format of the network; auto measures what is fast and good enough here."
-    )
-    tile: int | Literal["auto", "off"] = Field(
-        "auto",
-        description="Tile size; auto by frame size and network, off never tiles.",
-        json_schema_extra=unit("px"),
-    )
-
-    @field_validator("tile", mode="before")
-    @classmethod
-    def _tile_number(cls, value: object) -> object:
-        if isinstance(value, str) and value not in {"auto", "off"}:
-            try:
-                value = int(value)
-            except ValueError:
-                raise ValueError("must be auto, off or a size in pixels") from None
-        if isinstance(value, int) and not isinstance(value, bool) and not 64 <= value <= 8192:  # noqa: PLR2004
-            raise ValueError("must be auto, off or between 64 and 8192")
-        return value
+__all__ = [
+    "LONGEST_SIDE",
+    "AscentSettings",
+    "Codec",
+    "FlowSettings",
+    "InputSettings",
+    "LookSettings",
+    "ModelSettings",
+    "Normalize",
+    "OctaveSettings",
+    "OutputSettings",
+    "PrecisionChoice",
+    "Preset",
+    "RunSettings",
+    "Section",
+    "StabilitySettings",
+    "explain",
+    "field_paths",
+    "output_size",
+    "parse_assignments",
+    "parse_rate",
+    "parse_time",
+    "unknown_field",
+]
 
 
 class Preset(Section):
@@ -289,6 +74,7 @@ class Preset(Section):
     octaves: OctaveSettings = OctaveSettings()
     ascent: AscentSettings = AscentSettings()
     look: LookSettings = LookSettings()
+    stability: StabilitySettings = StabilitySettings()
     input: InputSettings = InputSettings()
     output: OutputSettings = OutputSettings()
     run: RunSettings = RunSettings()
@@ -347,31 +133,6 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
             raise SettingsError(f"--set {text}: must read PATH=VALUE, for example ascent.steps=20")
         result[path.strip()] = value.strip()
     return result
-
-
-def output_size(source: Size, output: OutputSettings) -> Size:
-    """Return the size that is written, where ``output`` asks for one: the other side follows, even.
-
-    Raises
-    ------
-    SettingsError
-        Where the side that follows would be longer than any picture may be.
-    """
-    width, height = output.width, output.height
-    if width is None and height is None:
-        return source
-    if width is None:
-        assert height is not None
-        width = max(2, 2 * round(source.width * height / source.height / 2))
-    if height is None:
-        height = max(2, 2 * round(source.height * width / source.width / 2))
-    size = Size(height, width)
-    if max(size) > LONGEST_SIDE:
-        raise SettingsError(
-            f"output.{'width' if height > width else 'height'}: makes {size} of {source}; "
-            f"the longest side that can be is {LONGEST_SIDE}; give both --width and --height to crop"
-        )
-    return size
 
 
 def explain(error: ValidationError) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dreamvid import objective as objectives
 from dreamvid.errors import ObjectiveError, ReadError, SettingsError
+from dreamvid.pipelines.loop import IndependentFrames
 from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dreamvid.objective import Objective
     from dreamvid.pipelines.machine import Machine
     from dreamvid.preset import Preset
-    from dreamvid.types import Notify
+    from dreamvid.types import Notify, Stabilizer
 
 _GUIDE_SIDE = 512
 
@@ -80,6 +81,25 @@ def build_dreamer(
         }
 
     return Built(engine, resolved, _files(preset, objective))
+
+
+def build_stabilizer(preset: Preset) -> Stabilizer:
+    """Return what holds a preset's dreams steady; what was not given follows from its steadiness."""
+    from dreamvid.flow.carried import CarriedDetail  # noqa: PLC0415  OpenCV loads only when something is dreamed
+    from dreamvid.flow.estimate import make_estimator  # noqa: PLC0415  the same
+
+    settings = preset.stability
+    if settings.steadiness == 0.0:
+        return IndependentFrames()
+    freedom = 1.0 - settings.steadiness
+    steps = max(1, round(preset.ascent.steps * freedom)) if settings.steps is None else settings.steps
+    return CarriedDetail(
+        make_estimator(settings.method, settings.flow.preset, settings.flow.scale),
+        longest=settings.flow.scale,
+        steps=min(steps, preset.ascent.steps),
+        decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
+        blend=0.5 * settings.steadiness if settings.blend is None else settings.blend,
+    )
 
 
 def best_objective(network: Network) -> Objective:

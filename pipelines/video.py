@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.build import build_dreamer, build_stabilizer
 from dreamvid.pipelines.embed import KEY, settings_json
 from dreamvid.pipelines.finish import Finish, dream_size
-from dreamvid.pipelines.loop import Dreamed, IndependentFrames, dream_video
+from dreamvid.pipelines.loop import Dreamed, dream_video
 from dreamvid.pipelines.outcome import Mute, Outcome
 from dreamvid.pipelines.targets import check_target
 from dreamvid.preset import output_size
@@ -90,7 +90,9 @@ def dream_file(
             first.append((done.source, done.dreamed))
         tell.frame(done.index)
 
-    report = dream_video(frames, built.dreamer, IndependentFrames(), writer, finish=finish, on_frame=on_frame)
+    report = dream_video(
+        frames, built.dreamer, build_stabilizer(preset), writer, finish=finish, on_frame=on_frame
+    )
     gain = None
     if first:
         before, after = (built.dreamer.score(picture) for picture in first[0])

@@ -24,6 +24,7 @@ FLAGS: dict[str, str] = {
     "--steps": "ascent.steps",
     "--step-size": "ascent.step_size",
     "--strength": "look.strength",
+    "--steadiness": "stability.steadiness",
     "--start": "input.start",
     "--duration": "input.duration",
     "--width": "output.width",
@@ -38,9 +39,14 @@ FLAGS: dict[str, str] = {
     "--precision": "run.precision",
     "--tile": "run.tile",
 }
-"""Flag -> field. ``--no-audio`` is the one switch; ``--set`` reaches every field."""
+"""Flag -> field; ``--set`` reaches every field."""
 
-VIDEO_ONLY = frozenset({"--start", "--duration", "--fps", "--codec", "--crf", "--speed", "--depth"})
+SWITCHES: dict[str, str] = {"--no-audio": "output.audio", "--no-cuts": "stability.cuts"}
+"""Switch -> field that it turns off; for videos only."""
+
+VIDEO_ONLY = frozenset(
+    {"--steadiness", "--start", "--duration", "--fps", "--codec", "--crf", "--speed", "--depth"}
+)
 
 _PANELS = {
     "model": "The dream",
@@ -48,6 +54,7 @@ _PANELS = {
     "octaves": "The dream",
     "ascent": "The dream",
     "look": "The dream",
+    "stability": "The dream",
     "input": "Input and output",
     "output": "Input and output",
     "run": "The run",
@@ -96,8 +103,9 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
         def command(**given: Any) -> None:
             overrides = {path: given.pop(name) for name, path in settings.items()}
             overrides = {path: value for path, value in overrides.items() if value is not None}
-            if given.pop("no_audio", False):
-                overrides["output.audio"] = False
+            for switch, path in SWITCHES.items():
+                if given.pop(_parameter_name(switch), False):
+                    overrides[path] = False
             assigned = parse_assignments(given.pop("assignments") or [])
             common = _common(given)
             function(preset=Preset().override({**overrides, **assigned}), common=common, **given)
@@ -130,6 +138,12 @@ def _setting_parameter(flag: str, path: str) -> inspect.Parameter:
         show_default=False,
     )
     return _parameter(_parameter_name(flag), Annotated[str | None, option], None)
+
+
+def _switch_parameter(switch: str, path: str) -> inspect.Parameter:
+    panel = _PANELS[path.split(".", maxsplit=1)[0]]
+    option = typer.Option(switch, help=field_paths()[path].description, metavar="", rich_help_panel=panel)
+    return _parameter(_parameter_name(switch), Annotated[bool, option], default=False)
 
 
 def _metavar(annotation: Any) -> str:
@@ -166,12 +180,10 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
     )
     parameters = [_parameter("assignments", Annotated[list[str] | None, assignments], None)]
     if video:
-        text = field_paths()["output.audio"].description
-        option = typer.Option("--no-audio", help=text, metavar="", rich_help_panel="Input and output")
-        parameters += [
-            _parameter("no_audio", Annotated[bool, option], default=False),
-            flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn."),
-        ]
+        parameters += [_switch_parameter(switch, path) for switch, path in SWITCHES.items()]
+        parameters.append(
+            flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn.")
+        )
     return [
         *parameters,
         flag("yes", "--yes", "-y", text="Replace an existing output."),

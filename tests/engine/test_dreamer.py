@@ -226,3 +226,39 @@ def test_detail_of_another_size_is_refused(toy: Network, photo: RGB) -> None:
 def test_black_pictures_dream_without_harm(toy: Network) -> None:
     dreamed = make_engine(toy).dream(np.zeros((64, 64, 3), np.float32))
     assert np.isfinite(dreamed).all()
+
+
+def test_what_is_fresh_gets_all_steps_and_the_rest_only_its_own(
+    dreamnet_engine: DreamEngine, photo: RGB
+) -> None:
+    alone = dreamnet_engine.dream(photo, steps=0, detail=np.zeros_like(photo))
+    fresh = np.zeros(photo.shape[:2], np.float32)
+    fresh[:, -60:] = 1
+    dreamed = dreamnet_engine.dream(photo, steps=0, detail=np.zeros_like(photo), fresh=fresh)
+    full = dreamnet_engine.dream(photo)
+    far = np.s_[:, : photo.shape[1] - 100]
+    assert np.array_equal(alone, photo)
+    assert rms((dreamed - photo)[:, -48:]) > 0.7 * rms((full - photo)[:, -48:])
+    assert rms((dreamed - photo)[far]) < 0.1 * rms((dreamed - photo)[:, -48:])
+
+
+def test_fresh_everywhere_is_as_good_as_a_first_frame(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+    everywhere = np.ones(photo.shape[:2], np.float32)
+    dreamed = dreamnet_engine.dream(photo, steps=1, fresh=everywhere)
+    full = dreamnet_engine.dream(photo)
+    assert dreamnet_engine.score(dreamed) > 0.85 * dreamnet_engine.score(full)
+    assert np.array_equal(
+        dreamnet_engine.dream(photo, steps=3, fresh=everywhere), full
+    )  # no steps are missing
+
+
+def test_nothing_fresh_changes_nothing(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+    nothing = np.zeros(photo.shape[:2], np.float32)
+    assert np.array_equal(
+        dreamnet_engine.dream(photo, steps=1, fresh=nothing), dreamnet_engine.dream(photo, steps=1)
+    )
+
+
+def test_fresh_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
+    with pytest.raises(EngineError, match="fresh has shape"):
+        toy_engine.dream(photo, steps=1, fresh=np.zeros((3, 4), np.float32))
