@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import ascent
 import memory
+import network
 import pipeline
 import startup
 from figures import machine, table
@@ -23,7 +24,7 @@ from tutorial import save_random_inception
 if TYPE_CHECKING:
     from figures import Figure
 
-PARTS = {"a": "gradient ascent", "b": "pipeline", "c": "memory", "d": "start-up"}
+PARTS = {"a": "gradient ascent", "b": "pipeline", "c": "memory", "d": "start-up", "e": "network"}
 
 
 def main() -> None:
@@ -50,6 +51,8 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         return pipeline.measure(folder, rounds=options.rounds, frames=options.frames)
     if part == "c":
         return memory.measure(networks=_networks(folder))
+    if part == "e":
+        return network.measure(folder, rounds=options.rounds)
     return startup.measure(folder, rounds=options.rounds)
 
 
