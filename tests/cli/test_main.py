@@ -41,7 +41,7 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "video" in out
 
 
-@pytest.mark.parametrize("command", ["video", "image", "demo", "doctor", "models"])
+@pytest.mark.parametrize("command", ["video", "image", "demo", "measure", "doctor", "models"])
 def test_every_command_has_a_help_text(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(command, "--help", capsys=capsys)
     assert code == 0
@@ -166,7 +166,13 @@ def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_app_has_the_commands_of_the_guide() -> None:
-    assert {command.name for command in app.registered_commands} == {"video", "image", "demo", "doctor"}
+    assert {command.name for command in app.registered_commands} == {
+        "video",
+        "image",
+        "demo",
+        "measure",
+        "doctor",
+    }
 
 
 def test_usage_errors_name_the_command_whose_help_helps(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,190 @@
+"""``dreamvid measure``: how steady a dreamed video is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamvid.cli.options import Common
+from dreamvid.cli.progress import Bar, Progress, choose
+from dreamvid.cli.session import Recorded, Session
+from dreamvid.errors import SettingsError
+from dreamvid.pipelines.measure_pairs import Cut
+from dreamvid.preset import Preset
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dreamvid.flow.meter_report import Drift, Report
+
+_FILES, _PART, _RUN = "Files", "What was dreamed", "The run"
+_FILE_HELP = "A video, GIF, APNG or WebP animation, or a folder of PNGs"
+
+
+def measure(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", readable=False, help=f"The source. {_FILE_HELP}.")
+    ],
+    dreamed: Annotated[
+        Path, typer.Argument(metavar="DREAMED", readable=False, help="Its dream; best written losslessly.")
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw a chart over time (.png .svg .pdf).", rich_help_panel=_FILES),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", help="Write a video with source and dream side by side.", rich_help_panel=_FILES
+        ),
+    ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", metavar="", help="Replace an existing output.", rich_help_panel=_FILES),
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The dream's start in the source (s).", rich_help_panel=_PART),
+    ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="How much of the source was dreamed (s).", rich_help_panel=_PART),
+    ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The rate that it was dreamed at (fps).", rich_help_panel=_PART),
+    ] = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going",
+            metavar="",
+            help="Measure what comes before damage, and warn.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    progress: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|json", help="json prints one object a line on stderr.", rich_help_panel=_RUN
+        ),
+    ] = "auto",
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", metavar="", help="Print nothing but the figures.", rich_help_panel=_RUN
+        ),
+    ] = False,
+    traceback: Annotated[  # noqa: ARG001  main() looks for it before anything can fail
+        bool,
+        typer.Option("--traceback", metavar="", help="Show where an error came from.", rich_help_panel=_RUN),
+    ] = False,
+) -> None:
+    """Measure how steady a dream is: flicker, drift, detail.
+
+    The part and rate that were dreamed are read from the dream, where it was written by dreamvid.
+    """
+    given = {"input.start": start, "input.duration": duration, "output.fps": fps}
+    part = Preset().override({path: text for path, text in given.items() if text is not None})
+    common = _common(yes=yes, progress=progress, quiet=quiet, keep_going=keep_going)
+    with _progress(common) as shown:
+        from dreamvid.pipelines.measure import measure_files  # noqa: PLC0415  loads OpenCV and PyAV
+
+        report = measure_files(
+            source,
+            dreamed,
+            cut=Cut(None if start is None else part.input.start, part.input.duration, part.output.fps),
+            plot=plot,
+            compare=compare,
+            keep_going=keep_going,
+            overwrite=Session(common, Recorded(shown)).may_replace,
+            tell=shown,
+        )
+        shown.done({"frames": report.frames})
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        _show(report)
+
+
+class _Bar(Bar):
+    def start(self, frames: int | None, label: str) -> None:
+        """Show the bar, which says "dreaming" elsewhere."""
+        super().start(frames, label)
+        self._bar.update(self._task, description=f"measuring {label}")
+
+
+def _progress(common: Common) -> Progress:
+    shown = choose(common)
+    return _Bar() if isinstance(shown, Bar) else shown
+
+
+def _common(*, yes: bool, progress: str, quiet: bool, keep_going: bool) -> Common:
+    if progress not in {"auto", "json"}:
+        raise SettingsError(f"--progress: must be auto or json, not '{progress}'")
+    return Common(
+        yes=yes,
+        trust_model=False,
+        keep_going=keep_going,
+        device="auto",
+        threads=None,
+        progress="json" if progress == "json" else "auto",
+        report=None,
+        log_file=None,
+        quiet=quiet,
+    )
+
+
+def _show(report: Report) -> None:
+    from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
+    from rich.console import Console  # noqa: PLC0415  the same
+    from rich.table import Table  # noqa: PLC0415  the same
+
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)
+    cuts = "no cut" if not report.cuts else f"cuts at frame {', '.join(map(str, report.cuts))}"
+    frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
+    typer.echo(f"{frames}, {report.size}, dream RMS {_number(report.dream_rms)}, {cuts}")
+    flicker = Table(
+        "flicker", "pairs", "visible", "E source", "E dream", "F", "F advected", "ratio", box=box.SIMPLE_HEAD
+    )
+    for row in report.lags:
+        errors = (_number(row.error_source), _number(row.error_dreamed))
+        index = (_number(row.flicker), _number(row.flicker_advected), _number(row.ratio))
+        flicker.add_row(f"lag {row.lag}", str(row.pairs), _share(row.visible), *errors, *index)
+    quarters = ("1st quarter", "2nd", "3rd", "4th")
+    drift = Table("drift", *quarters, "2nd to 4th", "beyond source", box=box.SIMPLE_HEAD)
+    for name, figures in (
+        ("dream RMS", report.dream_rms_drift),
+        ("detail", report.detail),
+        ("brightness", report.brightness),
+        ("saturation", report.saturation),
+    ):
+        _add_drift(drift, name, figures)
+    for table in (flicker, drift):
+        for column in table.columns[1:]:
+            column.justify = "right"
+        console.print(table)
+
+
+def _add_drift(table: Table, name: str, drift: Drift) -> None:
+    changes = (_share(drift.change, signed=True), _share(drift.beyond_source, signed=True))
+    table.add_row(name, *map(_number, drift.dreamed), changes[0], changes[1] if drift.source else "-")
+    if drift.source is not None:
+        table.add_row(f"  {name} of the source", *map(_number, drift.source), "", "")
+
+
+def _number(value: float | None) -> str:
+    """Return a figure to three digits, a dash for none."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _share(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "-"
+    return f"{100 * value:{'+' if signed else ''}.1f} %"
