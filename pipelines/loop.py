@@ -42,12 +42,13 @@ class Dreamed:
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did: frames, wall seconds, and seconds by stage (stages overlap).
+    """What a run did: frames, shots, wall seconds, and seconds by stage (stages overlap).
 
     ``squares`` is the sum over frames of the mean square of dreamed minus source.
     """
 
     frames: int = 0
+    shots: int = 0
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     squares: float = 0.0
@@ -163,12 +164,13 @@ def dream_video(
     writer: FrameWriter,
     *,
     finish: Finish | None = None,
+    detect_cuts: bool = False,
     on_frame: Callable[[Dreamed], None] | None = None,
 ) -> RunReport:
     """Dream every frame of ``source`` into ``writer``.
 
-    The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry`. ``on_frame`` is called
-    in the calling thread after each dreamed frame.
+    The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry`; with ``detect_cuts``, a
+    new shot gets none. ``on_frame`` is called in the calling thread after each dreamed frame.
 
     Raises
     ------
@@ -184,7 +186,7 @@ def dream_video(
         observed: _Line[_Prepared] = _Line(stages.stop)
         dreamed: _Line[tuple[Frame, RGB, RGB]] = _Line(stages.stop)
         stages.start("decode", lambda: _decode(source, finish, decoded, report))
-        stages.start("observe", lambda: _observe(decoded, observed, stabilizer, report))
+        stages.start("observe", lambda: _observe(decoded, observed, stabilizer, report, cuts=detect_cuts))
         stages.start("encode", lambda: _encode(writer, finish, dreamed, report))
         try:
             _dream(
@@ -215,14 +217,22 @@ def _decode(source: FrameSource, finish: Finish, out: _Line[_Prepared], report: 
 
 
 def _observe(
-    frames: _Line[_Prepared], out: _Line[_Prepared], stabilizer: Stabilizer, report: RunReport
+    frames: _Line[_Prepared],
+    out: _Line[_Prepared],
+    stabilizer: Stabilizer,
+    report: RunReport,
+    *,
+    cuts: bool,
 ) -> None:
+    from dreamvid.flow.cuts import mark_cuts  # noqa: PLC0415  OpenCV loads only when something is dreamed
+
     last: RGB | None = None
-    for item in frames:
+    for item, cut in mark_cuts(frames, lambda item: item.picture, detect=cuts):
         before = time.perf_counter()
-        motion = None if last is None else stabilizer.observe(item.picture, last)
+        motion = None if cut or last is None else stabilizer.observe(item.picture, last)
         last = item.picture
         report.add("observe", time.perf_counter() - before)
+        report.shots += cut
         out.put(replace(item, motion=motion))
     out.put(None)
 

@@ -91,7 +91,13 @@ def dream_file(
         tell.frame(done.index)
 
     report = dream_video(
-        frames, built.dreamer, build_stabilizer(preset), writer, finish=finish, on_frame=on_frame
+        frames,
+        built.dreamer,
+        build_stabilizer(preset),
+        writer,
+        finish=finish,
+        detect_cuts=preset.stability.cuts and preset.stability.steadiness > 0,
+        on_frame=on_frame,
     )
     gain = None
     if first:

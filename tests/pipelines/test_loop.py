@@ -174,3 +174,38 @@ def test_a_small_dream_puts_only_its_detail_on_the_full_size_source() -> None:
     assert small.shape == (20, 30, 3)
     result = finish.apply(source, small, small + np.float32(0.25))
     assert np.allclose(result, source + 0.25, atol=1e-6)
+
+
+class TwoShots:
+    """Six frames of one texture, then six of another."""
+
+    info = VideoInfo(Size(64, 96), Fraction(24), frames=12)
+
+    def __iter__(self) -> Iterator[Frame]:
+        shots = [np.random.default_rng(seed).random((8, 12, 3)).astype(np.float32) for seed in (0, 1)]
+        for index in range(12):
+            yield Frame(
+                index, Fraction(index, 24), np.kron(shots[index // 6], np.ones((8, 8, 1), np.float32))
+            )
+
+
+class Watch(IndependentFrames):
+    """Notes which frames have motion."""
+
+    def __init__(self) -> None:
+        self.moved: list[bool] = []
+
+    def observe(self, target: RGB, source: RGB) -> Motion:  # noqa: ARG002  part of the protocol
+        return Motion(np.zeros((*target.shape[:2], 2), np.float32), np.ones(target.shape[:2], np.float32))
+
+    def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:  # noqa: ARG002  the same
+        self.moved.append(motion is not None)
+        return Seed()
+
+
+@pytest.mark.parametrize("detect", [True, False])
+def test_a_new_shot_starts_without_motion(detect: bool) -> None:  # noqa: FBT001  both ways
+    watch = Watch()
+    report = dream_video(TwoShots(), Brighten(), watch, Collect(), detect_cuts=detect)
+    assert watch.moved == [False, *[True] * 5, not detect, *[True] * 5]
+    assert report.shots == (2 if detect else 1)
