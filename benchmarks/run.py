@@ -18,13 +18,21 @@ import memory
 import network
 import pipeline
 import startup
+import steadiness
 from figures import machine, table
 from tutorial import save_random_inception
 
 if TYPE_CHECKING:
     from figures import Figure
 
-PARTS = {"a": "gradient ascent", "b": "pipeline", "c": "memory", "d": "start-up", "e": "network"}
+PARTS = {
+    "a": "gradient ascent",
+    "b": "pipeline",
+    "c": "memory",
+    "d": "start-up",
+    "e": "network",
+    "f": "steadiness",
+}
 
 
 def main() -> None:
@@ -53,6 +61,8 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         return memory.measure(networks=_networks(folder))
     if part == "e":
         return network.measure(folder, rounds=options.rounds)
+    if part == "f":
+        return steadiness.measure(options.clips, frames=options.clip_frames) if options.clips else []
     return startup.measure(folder, rounds=options.rounds)
 
 
@@ -71,6 +81,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="timed turns of each contestant")
     parser.add_argument("--steps", type=int, default=5, help="gradient steps an octave in part a")
     parser.add_argument("--frames", type=int, default=13, help="frames of the clip in part b")
+    parser.add_argument(
+        "--clips", type=Path, metavar="FOLDER", help="clips for part f, which is left out without"
+    )
+    parser.add_argument("--clip-frames", type=int, default=48, help="frames of each clip in part f")
     return parser.parse_args()
 
 

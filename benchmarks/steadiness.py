@@ -1,0 +1,187 @@
+"""(f) Steadiness: each frame alone, what the peers do, and ours, with the same network and look, in one run.
+
+Needs clips: ``--clips FOLDER``. Every method renders the same frames losslessly in memory, and one meter scores them
+all with another optical flow than the one that rendered.
+
+- *each frame alone*: no carry, full steps.
+- *linear blend*: 0.85 of each frame alone, 0.15 of the last output, as in pytorch-deepdream.
+- *unmasked residual*: half of ``dreamed - source`` of the last frame, warped, is added to each frame before it is
+  dreamed in full, as in DeepDreamAnim.
+- *ours*: the default steadiness.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from figures import Figure
+
+from dreamvid.flow.meter import Meter
+from dreamvid.flow.warp import warp
+from dreamvid.media.source import open_source
+from dreamvid.pipelines.build import build_dreamer, build_stabilizer
+from dreamvid.pipelines.loop import IndependentFrames, dream_video
+from dreamvid.pipelines.machine import Machine
+from dreamvid.preset import Preset
+from dreamvid.types import Carry, Frame, Motion, Seed, Size, Stabilizer, VideoInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dreamvid.engine.dreamer import DreamEngine
+    from dreamvid.flow.carried import CarriedDetail
+    from dreamvid.flow.meter_report import Report
+    from dreamvid.types import RGB
+
+PART = "f steadiness"
+_WIDTH = 480
+_LAST_BLEND = 0.15
+_RESIDUAL = 0.5
+_ADVECTED_BAR, _SPEED_BAR = 1.15, 4.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames in memory."""
+
+    name: str
+    pictures: list[RGB]
+    info: VideoInfo
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames with their times."""
+        for index, picture in enumerate(self.pictures):
+            yield Frame(index, index / self.info.rate, picture)
+
+
+class Kept:
+    """A writer that keeps raw dreams in memory."""
+
+    def __init__(self) -> None:
+        self.pictures: list[RGB] = []
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Keep one frame."""
+        self.pictures.append(frame.rgb)
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+
+class LinearBlend(IndependentFrames):
+    """Each frame alone, mixed with the last output."""
+
+    def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:  # noqa: ARG002  protocol
+        """Mix."""
+        last = dreamed if carry is None else carry.dreamed
+        return Carry(picture, dreamed + _LAST_BLEND * (last - dreamed))
+
+
+@dataclass(frozen=True)
+class UnmaskedResidual(IndependentFrames):
+    """Each frame in full, on top of half of the warped last detail."""
+
+    flow: CarriedDetail
+
+    def observe(self, target: RGB, source: RGB) -> Motion:
+        """Find the motion as ours does."""
+        return self.flow.observe(target, source)
+
+    def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
+        """Carry half of the detail, seen or not."""
+        if motion is None or carry is None:
+            return Seed()
+        return Seed(_RESIDUAL * warp(carry.dreamed - carry.source, motion.flow))
+
+
+def measure(folder: Path, *, frames: int) -> list[Figure]:
+    """Return the figures of every clip in a folder, by method."""
+    preset = Preset()
+    dreamer = build_dreamer(preset, Machine(), notify=lambda _text: None).dreamer
+    ours = build_stabilizer(preset)
+    methods: dict[str, Stabilizer] = {
+        "each frame alone": IndependentFrames(),
+        "linear blend": LinearBlend(),
+        "unmasked residual": UnmaskedResidual(ours),  # type: ignore[arg-type]  # the default is CarriedDetail
+        "ours": ours,
+    }
+    found: list[Figure] = []
+    for clip in (_read(path, frames) for path in sorted(folder.glob("*.mp4"))):
+        dreamer.dream(clip.pictures[0], steps=1)  # pays for compilation
+        runs = {name: _render(clip, dreamer, method) for name, method in methods.items()}
+        found += _figures(clip, dreamer, runs)
+    return found
+
+
+def _read(path: Path, frames: int) -> Clip:
+    size = open_source(path).info.size
+    width = min(_WIDTH, size.width)
+    wanted = Size(2 * round(size.height * width / size.width / 2), width)
+    source = open_source(path, size=None if wanted == size else wanted)
+    forth = [frame.rgb for frame in itertools.islice(source, frames)]
+    back = itertools.cycle([*forth, *forth[-2:0:-1]])
+    return Clip(path.stem, list(itertools.islice(back, frames)), source.info)
+
+
+def _render(clip: Clip, dreamer: DreamEngine, method: Stabilizer) -> tuple[Report, list[RGB], float]:
+    kept, meter = Kept(), Meter()
+    started = time.perf_counter()
+    dream_video(clip, dreamer, method, kept)
+    seconds = (time.perf_counter() - started) / len(clip.pictures)
+    for source, dreamed in zip(clip.pictures, kept.pictures, strict=True):
+        meter.add(source, dreamed)
+    return meter.report(), kept.pictures, seconds
+
+
+def _figures(
+    clip: Clip, dreamer: DreamEngine, runs: dict[str, tuple[Report, list[RGB], float]]
+) -> Iterator[Figure]:
+    alone = runs["each frame alone"]
+    for name, (report, pictures, seconds) in runs.items():
+        near, far = report.lags
+        note = (
+            f"F {_number(near.flicker)}, advected {_number(near.flicker_advected)}; lag 8 {_number(far.flicker)}, "
+            f"advected {_number(far.flicker_advected)}; RMS {report.dream_rms:.3f}, "
+            f"gain {_gain(clip, dreamer, pictures):.2f}, {1000 * seconds:.0f} ms a frame; drift "
+            + ", ".join(f"{what} {change:+.1%}" for what, change in _drifts(report))
+        )
+        bar = _ADVECTED_BAR if name == "ours" else None
+        what = f"{clip.name}, {name}: F / F advected"
+        yield Figure(PART, what, near.ratio or math.nan, "", "at most" if bar else None, bar, note=note)
+    faster = alone[2] / runs["ours"][2]
+    yield Figure(PART, f"{clip.name}: speed-up against each frame alone", faster, "x", "at least", _SPEED_BAR)
+
+
+def _gain(clip: Clip, dreamer: DreamEngine, pictures: list[RGB]) -> float:
+    """Return the mean objective gain of four frames, the first quarter left out."""
+    chosen = np.linspace(len(pictures) // 4, len(pictures) - 1, 4).astype(int)
+    return float(
+        np.mean([dreamer.score(pictures[i]) / max(dreamer.score(clip.pictures[i]), 1e-9) for i in chosen])
+    )
+
+
+def _drifts(report: Report) -> Iterator[tuple[str, float]]:
+    """Yield the changes from the second to the last quarter."""
+    drifts = {
+        "RMS": report.dream_rms_drift,
+        "brightness": report.brightness,
+        "saturation": report.saturation,
+        "detail": report.detail,
+    }
+    for what, drift in drifts.items():
+        change = drift.change if drift.source is None else drift.beyond_source
+        yield what, math.nan if change is None else change
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
