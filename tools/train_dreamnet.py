@@ -3,7 +3,8 @@
     python tools/train_dreamnet.py SHARDS WORK [--seed 0]
 
 SHARDS is a folder of ``train_*.npz`` and ``val_*.npz`` (see `dreamnet.photographs.read_shards`), WORK the folder of
-checkpoints; run it again and it goes on where it was. KERAS_BACKEND chooses tensorflow (default) or jax.
+checkpoints; run it again and it goes on where it was. At the end WORK holds ``dreamnet.keras``, which takes its place
+in ``dreamvid/engine/weights``, ``log.jsonl`` and its plot. KERAS_BACKEND chooses tensorflow (default) or jax.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ def main(
 
     import keras  # noqa: PLC0415  slow to import
 
+    from dreamnet.equalize import equalize  # noqa: PLC0415
+    from dreamnet.export import export  # noqa: PLC0415
     from dreamnet.network import build_network  # noqa: PLC0415
-    from dreamnet.photographs import read_shards  # noqa: PLC0415
-    from dreamnet.recipe import RECIPE  # noqa: PLC0415
+    from dreamnet.photographs import normalized, read_shards  # noqa: PLC0415
+    from dreamnet.plot import plot  # noqa: PLC0415
+    from dreamnet.recipe import EQUALIZED_BY, RECIPE  # noqa: PLC0415
     from dreamnet.training import train  # noqa: PLC0415
 
     keras.config.set_dtype_policy(precision)
@@ -51,6 +55,12 @@ def main(
         report=lambda record: print(json.dumps(record), flush=True),
     )
     (work / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    plot(records, work / "dreamnet_training.png")
+    keras.config.set_dtype_policy("float32")
+    finished = build_network(network.output_shape[-1])
+    finished.set_weights(network.get_weights())
+    equalize(finished, normalized(photographs.pictures[:EQUALIZED_BY]))
+    export(finished, work / "dreamnet.keras")
 
 
 if __name__ == "__main__":

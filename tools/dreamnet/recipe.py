@@ -46,6 +46,9 @@ RECIPE = Recipe(
     )
 )
 
+EQUALIZED_BY = 2000
+"""How many of the first photographs tell how loud each channel is; see `dreamnet.equalize`."""
+
 
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras is untyped
     """From a twentieth of the peak up in a straight line, then down to almost nothing in half a cosine.
