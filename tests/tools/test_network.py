@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import pytest
 
+from dreamnet.equalize import equalize
 from dreamnet.export import export
 from dreamnet.network import FusedBatchNormalization, build_network
 from dreamnet.plot import plot
@@ -16,7 +18,8 @@ from dreamvid.preset import ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+SHIPPED = Path(__file__).parents[2] / "dreamvid" / "engine" / "weights" / "dreamnet.keras"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,32 @@ def test_an_export_is_half_precision_and_the_same_each_time(network: keras.Model
     picture = np.random.default_rng(0).uniform(0, 1, (1, 64, 64, 3)).astype(np.float32)
     ours = np.mean(loaded.extractor(["logits"])(picture)[0], axis=(1, 2))
     assert np.allclose(ours, network(picture * 2 - 1), atol=0.02)
+
+
+def test_equalized_channels_are_equally_loud_and_the_logits_stay() -> None:
+    keras.utils.set_random_seed(6)
+    net = build_network(10)
+    rng = np.random.default_rng(0)
+    for layer in net.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(rng.uniform(0.2, 2.0, layer.gamma.shape))
+            layer.beta.assign(rng.uniform(-0.5, 0.5, layer.beta.shape))
+    pictures = rng.uniform(-1, 1, (32, 48, 48, 3)).astype(np.float32)
+    before = np.asarray(net(pictures))
+    equalize(net, pictures)
+    assert np.allclose(net(pictures), before, atol=1e-3 * np.abs(before).max())
+    for index in range(6):
+        seen = keras.Model(net.input, net.get_layer(f"mixed{index}").output)(pictures)
+        loudness = np.sqrt(np.mean(np.square(seen), axis=(0, 1, 2)))
+        assert np.median(loudness) == pytest.approx(1.0, abs=0.01)
+        assert loudness.max() < 1.01
+
+
+def test_what_ships_is_of_this_architecture(network: keras.Model) -> None:
+    shipped = keras.saving.load_model(SHIPPED, compile=False)
+    assert [layer.name for layer in shipped.layers] == [layer.name for layer in network.layers]
+    assert [w.shape for w in shipped.get_weights()] == [w.shape for w in network.get_weights()]
+    assert SHIPPED.stat().st_size <= 6_000_000
 
 
 def test_a_log_becomes_a_plot(tmp_path: Path) -> None:
