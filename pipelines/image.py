@@ -118,7 +118,7 @@ def _dream_one(
     gain = None
     if machine.measure:
         before = built.dreamer.score(prepared)
-        gain = built.dreamer.score(dreamed) / before if before else None
+        gain = built.dreamer.score(dreamed) / before if before > 0 else None
     return Outcome(
         source=source,
         output=path,

@@ -102,7 +102,7 @@ def dream_file(
     gain = None
     if first:
         before, after = (built.dreamer.score(picture) for picture in first[0])
-        gain = after / before if before else None
+        gain = after / before if before > 0 else None
     return Outcome(
         source=source,
         output=output,

@@ -37,9 +37,9 @@ class ModelEntry:
 
 _ENTRIES = (
     ModelEntry(
-        "dreamnet", "Inception-like", "", "tf", "mixed5",
+        "dreamnet", "Inception-like", "", "tf", "mixed5, mixed4:-0.3",
         ("mixed1", "mixed2", "mixed3", "mixed4", "mixed5"), 0,
-        "embedded, small and fast: toadstools, ladybirds, penguins; nothing to download",
+        "embedded, small and fast: people, animals, roofs, fruit; nothing to download",
     ),
     ModelEntry(
         "inceptionv3", "Inception", "InceptionV3", "tf", "mean(mixed3), mean(mixed5)",

@@ -45,8 +45,8 @@ def test_layers_are_in_order_of_depth(dreamnet: Network) -> None:
     assert depths == sorted(depths)
     mixed = [dreamnet.layer(f"mixed{i}") for i in range(6)]
     assert [layer.depth for layer in mixed] == sorted({layer.depth for layer in mixed})
-    assert [layer.stride for layer in mixed] == [4, 4, 4, 8, 8, 8]
-    assert dreamnet.layer("mixed3").channels == 416
+    assert [layer.stride for layer in mixed] == [4, 8, 8, 16, 16, 16]
+    assert dreamnet.layer("mixed3").channels == 480
     assert dreamnet.layer("mixed3").kind == "Concatenate"
     assert dreamnet.layer("MIXED3").name == "mixed3"
 

@@ -65,8 +65,8 @@ def test_other_pairs_stay(tmp_path: Path, change: dict[str, Any]) -> None:
 
 def test_the_embedded_network_gains(dreamnet: Network, photo: RGB) -> None:
     kinds = order(dreamnet, ("mixed5",))
-    swapped = [kind for kind, after in pairwise(kinds) if after == "AveragePooling2D"]
-    assert swapped == ["Conv2D"] * 6
+    before_pooling = [kind for kind, after in pairwise(kinds) if after == "AveragePooling2D"]
+    assert before_pooling.count("Conv2D") == 6  # one a mixed block; the reductions stay
     (plain,) = dreamnet.extractor(("mixed5",), fold=False)(photo[None])
     (faster,) = dreamnet.extractor(("mixed5",))(photo[None])
     spread = float(np.abs(np.asarray(plain)).max())
