@@ -54,12 +54,15 @@ def main(
 
 
 def layer_sheet(network: Network) -> RGB:
-    """Return what each mixed layer makes of four pictures by the default look: a row a layer."""
+    """Return what each mixed layer, and the default objective, make of four pictures: a row each."""
+    from dreamvid.engine.registry import find_model  # noqa: PLC0415
+
     pictures = [Landscape(SIZE).frame(2.0), Landscape(SIZE, seed=3).frame(0.0), noise(SIZE), flat(SIZE)]
     rows = []
-    for layer in (item.name for item in network.layers if item.kind == "Concatenate"):
-        row = [dream(network, layer, picture, {}) for picture in pictures]
-        rows.append(labelled(np.hstack(row), layer))
+    layers = [item.name for item in network.layers if item.kind == "Concatenate"]
+    for objective in (*layers, find_model("dreamnet").objective):
+        row = [dream(network, objective, picture, {}) for picture in pictures]
+        rows.append(labelled(np.hstack(row), objective))
     return np.vstack(rows)
 
 
