@@ -179,7 +179,8 @@ def test_bad_inputs_are_one_line(tmp_path: Path, quick: Preset, name: str) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_behind(clip: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "--steps", "9999", "--progress", "json"]
+    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "--steps", "200", "--steadiness", "0"]
+    command += ["--progress", "json"]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stderr is not None
