@@ -107,7 +107,7 @@ class UnmaskedResidual(IndependentFrames):
 def measure(folder: Path, *, frames: int) -> list[Figure]:
     """Return the figures of every clip in a folder, by method."""
     preset = Preset()
-    dreamer = build_dreamer(preset, Machine(), notify=lambda _text: None).dreamer
+    dreamer = build_dreamer(preset, Machine(), notify=_quiet).dreamer
     ours = build_stabilizer(preset)
     methods: dict[str, Stabilizer] = {
         "each frame alone": IndependentFrames(),
@@ -123,11 +123,15 @@ def measure(folder: Path, *, frames: int) -> list[Figure]:
     return found
 
 
+def _quiet(_text: str) -> None:
+    """Say nothing."""
+
+
 def _read(path: Path, frames: int) -> Clip:
-    size = open_source(path).info.size
+    size = open_source(path, notify=_quiet).info.size
     width = min(_WIDTH, size.width)
     wanted = Size(2 * round(size.height * width / size.width / 2), width)
-    source = open_source(path, size=None if wanted == size else wanted)
+    source = open_source(path, notify=_quiet, size=None if wanted == size else wanted)
     forth = [frame.rgb for frame in itertools.islice(source, frames)]
     back = itertools.cycle([*forth, *forth[-2:0:-1]])
     return Clip(path.stem, list(itertools.islice(back, frames)), source.info)

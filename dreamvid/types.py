@@ -26,6 +26,9 @@ Flow = NDArray[np.float32]
 Mask = NDArray[np.float32]
 """``[H, W]``, [0, 1]."""
 
+Effort = NDArray[np.float32]
+"""``[H, W]``, in gradient steps, 0 and up: how far each pixel's dream is taken."""
+
 Alpha = NDArray[np.float32]
 """``[H, W]``, straight (not premultiplied), [0, 1]."""
 
@@ -114,14 +117,15 @@ class Motion:
 class Seed:
     """What a frame's dream starts from.
 
-    ``detail`` is added to the source before the ascent (same size, signed); ``steps`` are gradient
-    steps per octave. None means: nothing, and the preset's own number. Where ``fresh`` is above 0, the
-    preset's own number of steps is taken all the same, and counts by that share.
+    ``detail`` is added to the source before the ascent (same size, signed); ``steps`` is how many gradients are
+    computed per octave, and ``effort`` how many steps' worth each pixel goes by them in all. None means: nothing,
+    the preset's own number, and as many as there are. ``kept`` is the share of ``detail`` in what is settled.
     """
 
     detail: RGB | None = None
     steps: int | None = None
-    fresh: Mask | None = None
+    effort: Effort | None = None
+    kept: Mask | None = None
 
 
 class FrameSource(Protocol):
@@ -164,12 +168,12 @@ class Dreamer(Protocol):
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        fresh: Mask | None = None,
+        effort: Effort | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
 
-        Where ``fresh`` (``[H, W]``) is above 0, the full number of steps is taken whatever ``steps`` says.
+        ``effort`` says how many steps' worth each pixel goes by the ``steps`` gradients; None is ``steps`` of them.
         ``frame_index`` varies the random shifts from frame to frame; None keeps them the same for every
         picture, so that a still shot dreamed frame by frame does not shimmer.
         """

@@ -96,6 +96,7 @@ def build_stabilizer(preset: Preset) -> Stabilizer:
     return CarriedDetail(
         make_estimator(settings.method, settings.flow.preset, settings.flow.scale),
         longest=settings.flow.scale,
+        full=preset.ascent.steps,
         steps=min(steps, preset.ascent.steps),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
         blend=0.5 * settings.steadiness if settings.blend is None else settings.blend,

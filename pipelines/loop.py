@@ -254,7 +254,7 @@ def _dream(
             item.picture,
             detail=seed.detail,
             steps=seed.steps,
-            fresh=seed.fresh,
+            effort=seed.effort,
             frame_index=None if seed.detail is None else item.frame.index,
         )
         if not np.isfinite(raw).all():

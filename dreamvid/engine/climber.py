@@ -19,20 +19,23 @@ if TYPE_CHECKING:
     from dreamvid.engine.objectives import BoundObjective
     from dreamvid.preset import AscentSettings
     from dreamvid.tiles import TilePlan
-    from dreamvid.types import RGB
+    from dreamvid.types import RGB, Effort
 
 _PICTURE = (None, None, 3)
+_EVEN = np.ones((1, 1, 1), np.float32)
 
 
 class Climb(NamedTuple):
     """What the compiled function is given.
 
-    ``start`` and ``source`` are pictures ``[H, W, 3]``; ``shifts`` ``[steps, 2]`` int32; ``weights``
-    ``[terms]``; ``rates`` ``[3]``: step size, total-variation and L2 weight; ``grid`` ``[11]`` int32.
+    ``start`` and ``source`` are pictures ``[H, W, 3]``; ``pace`` ``[H, W, 1]`` or ``[1, 1, 1]``; ``shifts``
+    ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``rates`` ``[3]``: step size, total-variation and L2 weight;
+    ``grid`` ``[11]`` int32.
     """
 
     start: Any
     source: Any
+    pace: Any
     shifts: Any
     weights: Any
     rates: Any
@@ -73,15 +76,17 @@ class Climber:
         shifts: NDArray[np.int32],
         weights: NDArray[np.float32],
         ascent: AscentSettings,
+        pace: Effort | None = None,
     ) -> tuple[RGB, float]:
-        """Take one step for each of ``shifts``, from ``start`` on.
+        """Take one step for each of ``shifts``, from ``start`` on; ``pace`` ``[H, W]`` stretches it pixel by pixel.
 
         Returns
         -------
         The picture reached, and the largest share of a step's gradient that was no finite number.
         """
         rates = np.array([ascent.step_size, ascent.total_variation, ascent.l2], np.float32)
-        climb = Climb(start, source, shifts, weights, rates, Grid.of(plan).pack())
+        lengths = _EVEN if pace is None else pace[..., None]
+        climb = Climb(start, source, lengths, shifts, weights, rates, Grid.of(plan).pack())
         picture, broken = self._compiled(plan if self._xla else None)(climb)
         return picture.numpy(), float(broken)
 
@@ -95,6 +100,7 @@ class Climber:
         signature = Climb(
             picture,
             picture,
+            tf.TensorSpec([None, None, 1]),
             tf.TensorSpec([None, 2], tf.int32),
             tf.TensorSpec([None]),
             tf.TensorSpec([3]),
@@ -122,7 +128,7 @@ class Climber:
             )
             treated, missing = treat(raw, self._ascent)
             pull = treated - penalty(picture - climb.source, total_variation, l2)
-            picture = tf.clip_by_value(picture + step_size * pull, 0.0, 1.0)
+            picture = tf.clip_by_value(picture + step_size * climb.pace * pull, 0.0, 1.0)
             return index + 1, tf.ensure_shape(picture, climb.start.shape), tf.maximum(broken, missing)
 
         _, picture, broken = tf.while_loop(

@@ -13,13 +13,12 @@ counted twice, and with no steps at all the dream is source + detail, exactly.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from dreamvid.engine.climber import Climber
-from dreamvid.engine.fresh import boxes
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.errors import EngineError, SettingsError
 from dreamvid.octaves import SMALLEST_SIDE, OctavePlan
@@ -28,14 +27,14 @@ from dreamvid.tiles import BATCH_PIXELS, TilePlan
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from dreamvid.engine.models import Network
     from dreamvid.objective import Objective
     from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
-    from dreamvid.types import RGB, Mask
+    from dreamvid.types import RGB, Effort
 
 _MEMORY = 1.5e9
 """Bytes of activations that a window may take; what ``auto`` tiles by."""
@@ -109,7 +108,7 @@ class DreamEngine:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        fresh: Mask | None = None,
+        effort: Effort | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
@@ -122,9 +121,9 @@ class DreamEngine:
             Added before the ascent, ``[H, W, 3]`` float32, signed; penalties count it as added detail.
         steps
             Gradient steps per octave; the settings' where None. With 0 the result is ``image + detail``.
-        fresh
-            ``[H, W]`` in [0, 1]: where above 0, steps up to the settings' number are taken first, and count by
-            this share. They cost time by the area of the boxes around such places.
+        effort
+            ``[H, W]``, 0 and up: how many steps' worth each pixel goes in all, in equal parts; ``steps`` where None.
+            Gradients are of the whole picture: where few of them must do, each can be a longer step.
         frame_index
             Varies the random shifts from frame to frame; None keeps them the same for every picture.
 
@@ -136,23 +135,22 @@ class DreamEngine:
         _check(image, "picture")
         if detail is not None:
             _check(detail, "carried detail", image.shape)
-        if fresh is not None and fresh.shape != image.shape[:2]:
-            raise EngineError(f"fresh has shape {fresh.shape}; {image.shape[:2]} is needed")
+        if effort is not None and effort.shape != image.shape[:2]:
+            raise EngineError(f"effort has shape {effort.shape}; {image.shape[:2]} is needed")
         steps = self._ascent.steps if steps is None else steps
-        extra = 0 if fresh is None else max(0, self._ascent.steps - steps)
-        sizes = self._plan_octaves(Size(*image.shape[:2])).sizes
+        pace = None if effort is None or not steps else np.asarray(effort / steps, np.float32)
         change: RGB | None = None
-        for octave, size in enumerate(sizes):
+        for octave, size in enumerate(self._plan_octaves(Size(*image.shape[:2])).sizes):
             source = resize(image, size)
             base = source if detail is None else _clip(source + resize(detail, size))
             start = base if change is None else _clip(base + resize(change, size))
             dreamed = start
-            moves = partial(shifts, self._run.seed, octave, steps + extra, frame_index=frame_index)
-            if fresh is not None and extra:
-                dreamed = self._freshen(start, source, resize(fresh, size), moves, done=steps)
             if steps:
                 plan = self.plan_tiles(size)
-                dreamed = self._climb(plan, dreamed, source, moves(plan.reach)[:steps])
+                moves = shifts(self._run.seed, octave, steps, plan.reach, frame_index=frame_index)
+                dreamed = self._climb(
+                    plan, start, source, moves, None if pace is None else resize(pace, size)
+                )
             change = dreamed - base
         return _clip(dreamed)
 
@@ -224,23 +222,12 @@ class DreamEngine:
             jitter=self._ascent.jitter if jitter is None else jitter,
         )
 
-    def _freshen(
-        self, start: RGB, source: RGB, fresh: Mask, moves: Callable[[Size], NDArray[np.int32]], *, done: int
+    def _climb(
+        self, plan: TilePlan, start: RGB, source: RGB, moves: NDArray[np.int32], pace: Effort | None
     ) -> RGB:
-        """Take the steps after the first ``done`` in the boxes around what is fresh, by its share."""
-        dreamed = start.copy()
-        for box in boxes(np.clip(fresh, 0.0, 1.0), smallest=self._smallest()):
-            part = np.ascontiguousarray(box.cut(start))
-            plan = self.plan_tiles(Size(*part.shape[:2]))
-            climbed = self._climb(plan, part, np.ascontiguousarray(box.cut(source)), moves(plan.reach)[done:])
-            share = np.clip(box.cut(fresh), 0.0, 1.0)[..., None]
-            box.cut(dreamed)[...] = part + share * (climbed - part)
-        return dreamed
-
-    def _climb(self, plan: TilePlan, start: RGB, source: RGB, steps: NDArray[np.int32]) -> RGB:
         """Run all steps of one octave, each with its shift; pictures are ``[h, w, 3]``."""
         dreamed, broken = self._climber.run(
-            plan, start, source, shifts=steps, weights=self._weights, ascent=self._ascent
+            plan, start, source, shifts=moves, weights=self._weights, ascent=self._ascent, pace=pace
         )
         if broken > _WORST:
             advice = (

@@ -228,37 +228,37 @@ def test_black_pictures_dream_without_harm(toy: Network) -> None:
     assert np.isfinite(dreamed).all()
 
 
-def test_what_is_fresh_gets_all_steps_and_the_rest_only_its_own(
-    dreamnet_engine: DreamEngine, photo: RGB
-) -> None:
-    alone = dreamnet_engine.dream(photo, steps=0, detail=np.zeros_like(photo))
-    fresh = np.zeros(photo.shape[:2], np.float32)
-    fresh[:, -60:] = 1
-    dreamed = dreamnet_engine.dream(photo, steps=0, detail=np.zeros_like(photo), fresh=fresh)
+def test_effort_says_how_far_each_pixel_goes(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+    effort = np.zeros(photo.shape[:2], np.float32)
+    effort[:, -60:] = 3
+    dreamed = dreamnet_engine.dream(photo, effort=effort)
     full = dreamnet_engine.dream(photo)
-    far = np.s_[:, : photo.shape[1] - 100]
-    assert np.array_equal(alone, photo)
     assert rms((dreamed - photo)[:, -48:]) > 0.7 * rms((full - photo)[:, -48:])
+    far = np.s_[:, : photo.shape[1] - 100]
     assert rms((dreamed - photo)[far]) < 0.1 * rms((dreamed - photo)[:, -48:])
 
 
-def test_fresh_everywhere_is_as_good_as_a_first_frame(dreamnet_engine: DreamEngine, photo: RGB) -> None:
-    everywhere = np.ones(photo.shape[:2], np.float32)
-    dreamed = dreamnet_engine.dream(photo, steps=1, fresh=everywhere)
+def test_as_much_effort_as_steps_is_a_plain_dream(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+    everywhere = np.full(photo.shape[:2], 3, np.float32)
+    assert np.array_equal(dreamnet_engine.dream(photo, effort=everywhere), dreamnet_engine.dream(photo))
+
+
+def test_one_long_step_stands_for_several(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+    everywhere = np.full(photo.shape[:2], 3, np.float32)
+    short = dreamnet_engine.dream(photo, steps=1)
+    long = dreamnet_engine.dream(photo, steps=1, effort=everywhere)
     full = dreamnet_engine.dream(photo)
-    assert dreamnet_engine.score(dreamed) > 0.85 * dreamnet_engine.score(full)
-    assert np.array_equal(
-        dreamnet_engine.dream(photo, steps=3, fresh=everywhere), full
-    )  # no steps are missing
+    assert rms(long - photo) > 2 * rms(short - photo)
+    gained = [dreamnet_engine.score(one) / dreamnet_engine.score(photo) - 1 for one in (long, full)]
+    assert gained[0] > 0.35 * gained[1]
 
 
-def test_nothing_fresh_changes_nothing(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+def test_no_effort_changes_nothing(dreamnet_engine: DreamEngine, photo: RGB) -> None:
     nothing = np.zeros(photo.shape[:2], np.float32)
-    assert np.array_equal(
-        dreamnet_engine.dream(photo, steps=1, fresh=nothing), dreamnet_engine.dream(photo, steps=1)
-    )
+    assert np.array_equal(dreamnet_engine.dream(photo, effort=nothing), photo)
+    assert np.array_equal(dreamnet_engine.dream(photo, steps=0, effort=nothing + 1), photo)
 
 
-def test_fresh_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
-    with pytest.raises(EngineError, match="fresh has shape"):
-        toy_engine.dream(photo, steps=1, fresh=np.zeros((3, 4), np.float32))
+def test_effort_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
+    with pytest.raises(EngineError, match="effort has shape"):
+        toy_engine.dream(photo, steps=1, effort=np.zeros((3, 4), np.float32))

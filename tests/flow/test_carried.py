@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dreamvid.types import RGB
 
 SIZE = Size(96, 160)
-STABILIZER = CarriedDetail(DenseInverseSearch("medium"), longest=640, steps=1, decay=1.0, blend=0.5)
+STABILIZER = CarriedDetail(DenseInverseSearch("medium"), longest=640, full=7, steps=1, decay=1.0, blend=0.5)
 
 
 def texture(seed: int, exponent: float = 1.4) -> RGB:
@@ -59,11 +59,34 @@ def test_detail_moves_with_the_picture() -> None:
 def test_what_comes_in_is_fresh_and_carries_nothing() -> None:
     source = texture(0)
     seed = STABILIZER.seed(STABILIZER.observe(panned(source, 10), source), first(source))
-    assert seed.fresh is not None
+    assert seed.effort is not None
     assert seed.detail is not None
-    assert seed.fresh[20:-20, -8:].min() > 0.99
+    assert seed.effort[20:-20, -8:].min() > 0.99 * STABILIZER.full
     assert np.abs(seed.detail[20:-20, -8:]).max() < 0.01
-    assert seed.fresh[20:-20, 20:100].max() < 0.05
+    assert seed.effort[20:-20, 20:100].max() < 3.001 * STABILIZER.steps
+    assert seed.steps == STABILIZER.steps
+
+
+def test_what_comes_in_all_over_gets_all_gradients() -> None:
+    source = texture(0)
+    nothing = Motion(np.zeros((*SIZE, 2), np.float32), np.zeros(SIZE, np.float32))
+    seed = STABILIZER.seed(nothing, first(source))
+    assert seed.effort is not None
+    assert seed.steps == STABILIZER.full
+    assert seed.effort.min() == STABILIZER.full
+
+
+def test_what_stands_still_is_dreamed_on_least() -> None:
+    source = texture(0)
+    seen = np.ones(SIZE, np.float32)
+    efforts = []
+    for speed in (0.0, 1.0, 2.0, 8.0):
+        flow = np.full((*SIZE, 2), speed / np.sqrt(2), np.float32)
+        effort = STABILIZER.seed(Motion(flow, seen), first(source)).effort
+        assert effort is not None
+        efforts.append(float(effort.mean()))
+    assert 0 < efforts[0] == pytest.approx(efforts[1])
+    assert efforts[1] < efforts[2] < efforts[3] <= STABILIZER.full
 
 
 def test_a_still_shot_does_not_melt_brighten_or_fade_in_three_hundred_frames() -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.flow.visibility import softened, visible
+from dreamvid.flow.visibility import trust, visible
 
 if TYPE_CHECKING:
     from dreamvid.types import Flow
@@ -45,24 +45,34 @@ def test_borders_between_motions_are_not_trusted() -> None:
     assert seen[:, 43:78].all()
 
 
-def test_a_soft_edge_lies_within_what_is_seen() -> None:
-    seen = np.zeros((40, 40), bool)
-    seen[10:30, 10:30] = True
-    mask = softened(seen, edge=5)
-    assert mask[~seen].max() == 0
-    assert mask[20, 20] == 1
-    row = mask[20, 10:16]
-    assert (np.diff(row) >= 0).all()
-    assert 0 < row[1] < 0.5 < row[3] < 1
+def test_trust_has_a_soft_edge_within_what_is_seen() -> None:
+    backward = still() + np.array([10, 0], np.float32)
+    mask = trust(backward, -backward, edge=9)
+    hard = trust(backward, -backward, edge=0)
+    assert set(np.unique(hard)) == {0, 1}
+    assert mask[:, 71:].max() == 0
+    row = mask[30, :71]
+    assert (np.diff(row) <= 0).all()
+    assert row[:58].min() > 0.99
+    assert row[70] < 0.1
+    assert ((row > 0.1) & (row < 0.9)).sum() >= 4
 
 
-def test_without_an_edge_the_mask_is_hard() -> None:
-    seen = np.eye(5, dtype=bool)
-    assert np.array_equal(softened(seen, edge=0), seen.astype(np.float32))
+def test_trust_fades_as_the_flows_disagree() -> None:
+    backward = still()
+    backward[..., 0] = np.linspace(0, 10, 80)
+    mask = trust(backward, still(), edge=0)[30]
+    assert (np.diff(mask) <= 0).all()
+    assert (mask[backward[30, :, 0] < 2] == 1).all()
+    assert (mask[backward[30, :, 0] > 9.5] == 0).all()
+    assert ((mask > 0) & (mask < 1)).sum() > 5
 
 
-def test_all_seen_needs_no_edge_at_the_frame() -> None:
-    assert softened(np.ones((9, 9), bool), edge=4).min() == 1
+def test_borders_between_motions_may_be_carried_on() -> None:
+    backward = still()
+    backward[:, 40:] = [0.8, 0]
+    assert not visible(backward, -backward).all()
+    assert trust(backward, -backward, edge=0)[:, :79].min() == 1
 
 
 def test_one_row_has_no_slope() -> None:

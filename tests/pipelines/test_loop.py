@@ -12,7 +12,7 @@ import pytest
 from dreamvid.errors import DamagedError, EngineError, WriteError
 from dreamvid.pipelines.finish import Finish, dream_size
 from dreamvid.pipelines.loop import IndependentFrames, dream_video
-from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Seed, Size, VideoInfo
+from dreamvid.types import RGB, Carry, Effort, Frame, Motion, Seed, Size, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +50,11 @@ class Brighten:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        fresh: Mask | None = None,
+        effort: Effort | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         assert steps is None
-        assert fresh is None
+        assert effort is None
         if len(self.seen) == self._fails_at:
             raise EngineError("no device")
         self.seen.append(frame_index)

@@ -29,7 +29,7 @@ from dreamvid.pipelines.loop import IndependentFrames, dream_video
 from dreamvid.preset import OutputSettings
 
 class Same:
-    def dream(self, image, *, detail=None, steps=None, fresh=None, frame_index=None):
+    def dream(self, image, *, detail=None, steps=None, effort=None, frame_index=None):
         return image
 
 source = open_source(Path(sys.argv[1]), notify=print)

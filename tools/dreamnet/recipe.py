@@ -41,7 +41,7 @@ class Recipe:
 
 RECIPE = Recipe(
     phases=(
-        Phase("plain", sides=(32,) * 4 + (48,) * 7 + (64,) * 9, peak=0.25),
+        Phase("plain", sides=(32,) * 4 + (48,) * 7 + (64,) * 10, peak=0.25),
         Phase("robust", sides=(64,) * 6, peak=0.06, warm_up=0.1, radius=0.75, attack_steps=1),
     )
 )
