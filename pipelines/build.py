@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from dreamvid.types import Notify, Stabilizer
 
 _GUIDE_SIDE = 512
+_FIRST = 1.25
+"""Steps of a shot's first frame as a multiple of the preset's: later ones carry it on and live on its advance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def build_stabilizer(preset: Preset) -> Stabilizer:
     return CarriedDetail(
         make_estimator(settings.method, settings.flow.preset, settings.flow.scale),
         longest=settings.flow.scale,
-        full=preset.ascent.steps,
+        full=math.ceil(_FIRST * preset.ascent.steps),
         steps=min(steps, preset.ascent.steps),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
         blend=0.5 * settings.steadiness if settings.blend is None else settings.blend,

@@ -17,23 +17,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.flow.level import hold, measure
+from dreamvid.flow.stillness import stilled
 from dreamvid.flow.visibility import trust
 from dreamvid.flow.warp import resize_flow, warp
 from dreamvid.resample import resize
-from dreamvid.types import RGB, Carry, Level, Motion, Seed, Size
+from dreamvid.types import RGB, Carry, Motion, Seed, Size
 
 if TYPE_CHECKING:
     from dreamvid.types import FlowEstimator
 
 _EDGE = 0.012
 """Width of the soft edge between carried and fresh, as a share of the picture's longer side."""
-_STILL, _MOVING, _MOST = 0.3, 1.2, 3.0
-"""Length of a step as a multiple of the preset's: where the picture moves by a pixel or less a frame on average, what
-each further pixel adds, and the most. What stands still shows every change and needs few; large motion hides
+_STILL, _MOVING, _MOST = 0.2, 1.5, 3.0
+_SLOW = 1.5
+"""Length of a step as a multiple of the preset's: up to this many px of motion a frame (on average over the picture),
+what each further pixel adds, and the most. What stands still shows every change and needs few; large motion hides
 change, and softens what it carries."""
-_LOUDER = 1.15
-"""Level of a shot's dreams as a multiple of its first frame's: carried detail says less to the network than detail
-of the same strength that was dreamed in one go."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class CarriedDetail:
         scale = min(1.0, self.longest / max(full))
         size = Size(max(1, round(full.height * scale)), max(1, round(full.width * scale)))
         small_target, small_source = resize(target, size), resize(source, size)
-        backward = self.estimator.estimate(small_target, small_source)
+        backward = stilled(self.estimator.estimate(small_target, small_source), small_target, small_source)
         forward = self.estimator.estimate(small_source, small_target)
         seen = trust(backward, forward, edge=_EDGE * max(size))
         return Motion(resize_flow(backward, full), np.clip(resize(seen, full), 0.0, 1.0))
@@ -78,26 +77,20 @@ class CarriedDetail:
     def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
         """Start from the carried detail; from nothing in a shot's first frame."""
         if motion is None or carry is None:
-            return Seed()
+            return Seed(steps=self.full)
         seen, full = motion.visible, self.full
         moved = warp(carry.dreamed - carry.source, motion.flow) * (self.decay * seen)[..., None]
         speed = float(np.sqrt(np.sum(np.square(motion.flow), axis=-1)).mean())
-        calm = self.steps * float(np.clip(_STILL + _MOVING * (speed - 1.0), _STILL, _MOST))
+        calm = self.steps * float(np.clip(_STILL + _MOVING * (speed - _SLOW), _STILL, _MOST))
         effort = full + seen * (min(calm, full) - full)
         steps = max(self.steps, int(full * (1.0 - float(seen.mean()))), 1)
         return Seed(np.asarray(moved, np.float32), steps, np.asarray(effort, np.float32), self.blend * seen)
 
     def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:
-        """Blend with what was carried, and hold the level that the shot's first frame sets."""
+        """Blend with what was carried, and hold the level of the shot's first frame."""
         detail = dreamed - picture
         if carry is None or seed.detail is None or seed.kept is None:
-            level = _goal(detail)
-            return Carry(picture, np.clip(picture + hold(detail, level), 0.0, 1.0), level)
-        level = carry.level or _goal(carry.dreamed - carry.source)
+            return Carry(picture, dreamed, measure(detail))
+        level = carry.level or measure(carry.dreamed - carry.source)
         detail = hold(detail + seed.kept[..., None] * (seed.detail - detail), level)
         return Carry(picture, np.clip(picture + detail, 0.0, 1.0), level)
-
-
-def _goal(detail: RGB) -> Level:
-    level = measure(detail)
-    return Level(level.mean, tuple(_LOUDER * band for band in level.bands))
