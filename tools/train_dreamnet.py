@@ -31,12 +31,12 @@ def main(
 
     import keras  # noqa: PLC0415  slow to import
 
-    from dreamnet.equalize import equalize  # noqa: PLC0415
+    from dreamnet.equalize import equalize, equalize_in_dreams  # noqa: PLC0415
     from dreamnet.export import export  # noqa: PLC0415
     from dreamnet.network import build_network  # noqa: PLC0415
-    from dreamnet.photographs import normalized, read_shards  # noqa: PLC0415
+    from dreamnet.photographs import enlarged, normalized, read_shards  # noqa: PLC0415
     from dreamnet.plot import plot  # noqa: PLC0415
-    from dreamnet.recipe import EQUALIZED_BY, RECIPE  # noqa: PLC0415
+    from dreamnet.recipe import DREAMED, EQUALIZED_BY, EQUALIZED_IN_DREAMS, RECIPE  # noqa: PLC0415
     from dreamnet.training import train  # noqa: PLC0415
 
     keras.config.set_dtype_policy(precision)
@@ -60,6 +60,7 @@ def main(
     finished = build_network(network.output_shape[-1])
     finished.set_weights(network.get_weights())
     equalize(finished, normalized(photographs.pictures[:EQUALIZED_BY]))
+    equalize_in_dreams(finished, EQUALIZED_IN_DREAMS, enlarged(photographs.pictures[:DREAMED]))
     export(finished, work / "dreamnet.keras")
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from dreamnet.equalize import equalize
+from dreamnet.equalize import equalize, equalize_in_dreams
 from dreamnet.export import export
 from dreamnet.network import FusedBatchNormalization, build_network
 from dreamnet.plot import plot
@@ -18,6 +18,8 @@ from dreamvid.preset import ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 SHIPPED = Path(__file__).parents[2] / "dreamvid" / "engine" / "weights" / "dreamnet.keras"
 
@@ -103,6 +105,33 @@ def test_equalized_channels_are_equally_loud_and_the_logits_stay() -> None:
         loudness = np.sqrt(np.mean(np.square(seen), axis=(0, 1, 2)))
         assert np.median(loudness) == pytest.approx(1.0, abs=0.01)
         assert loudness.max() < 1.01
+
+
+def test_a_channel_that_owns_a_dream_is_evened_out_and_the_logits_stay() -> None:
+    keras.utils.set_random_seed(6)
+    net = build_network(10)
+    pictures = np.random.default_rng(0).uniform(-1, 1, (4, 64, 64, 3)).astype(np.float32)
+    equalize(net, pictures)
+    norm = net.get_layer("mixed3_3x3_norm")
+    loud = np.ones(norm.gamma.shape, np.float32)
+    loud[5] = 6.0
+    norm.gamma.assign(np.asarray(norm.gamma) * loud)
+    before = np.asarray(net(pictures))
+    shares = [_share(net, pictures, 128 + 5)]
+    equalize_in_dreams(net, ["mixed3"], pictures, rounds=2)
+    shares.append(_share(net, pictures, 128 + 5))
+    assert shares[0] > 0.3
+    assert shares[1] < 0.5 * shares[0]
+    assert np.allclose(net(pictures), before, atol=1e-3 * np.abs(before).max())
+
+
+def _share(net: keras.Model, pictures: NDArray[np.float32], channel: int) -> float:
+    """Return the share of one channel in the mean square of a dream of mixed3."""
+    from dreamnet.equalize import _dreamed  # noqa: PLC0415  what is under test measures by it
+
+    value = keras.Model(net.input, net.get_layer("mixed3").output)(_dreamed(net, "mixed3", pictures))
+    power = np.mean(np.square(value), axis=(0, 1, 2))
+    return float(power[channel] / power.sum())
 
 
 def test_what_ships_is_of_this_architecture(network: keras.Model) -> None:

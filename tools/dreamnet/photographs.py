@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from dreamvid.resample import resize
+from dreamvid.types import Size
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -129,6 +132,11 @@ class Augmentation:
 def normalized(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return uint8 pictures as float32 in [-1, 1]."""
     return pictures.astype(np.float32) / 127.5 - 1.0
+
+
+def enlarged(pictures: NDArray[np.uint8], side: int = 160) -> NDArray[np.float32]:
+    """Return uint8 pictures as float32 in [-1, 1], bicubic at ``side`` px: large enough to dream."""
+    return np.stack([resize(picture, Size(side, side)) for picture in normalized(pictures)])
 
 
 @dataclass(frozen=True)

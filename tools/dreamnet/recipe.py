@@ -49,6 +49,12 @@ RECIPE = Recipe(
 EQUALIZED_BY = 2000
 """How many of the first photographs tell how loud each channel is; see `dreamnet.equalize`."""
 
+EQUALIZED_IN_DREAMS = ("mixed3", "mixed4")
+"""Layers that one texture owned in dreams; in the others this takes faces and eyes."""
+
+DREAMED = 24
+"""How many of the first photographs are dreamed for it."""
+
 
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras is untyped
     """From a twentieth of the peak up in a straight line, then down to almost nothing in half a cosine.
