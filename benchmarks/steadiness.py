@@ -43,7 +43,8 @@ PART = "f steadiness"
 _WIDTH = 480
 _LAST_BLEND = 0.15
 _RESIDUAL = 0.5
-_ADVECTED_BAR, _SPEED_BAR = 1.15, 4.0
+_ADVECTED_BAR, _CALM_BAR, _SPEED_BAR = 1.15, 0.25, 4.0
+_DRIFT_BAR, _MELTED_BAR = 0.03, 0.1
 
 
 @dataclass(frozen=True)
@@ -150,20 +151,28 @@ def _render(clip: Clip, dreamer: DreamEngine, method: Stabilizer) -> tuple[Repor
 def _figures(
     clip: Clip, dreamer: DreamEngine, runs: dict[str, tuple[Report, list[RGB], float]]
 ) -> Iterator[Figure]:
-    alone = runs["each frame alone"]
-    for name, (report, pictures, seconds) in runs.items():
+    gains = {name: _gain(clip, dreamer, pictures) for name, (_, pictures, _) in runs.items()}
+    for name, (report, _, seconds) in runs.items():
         near, far = report.lags
         note = (
             f"F {_number(near.flicker)}, advected {_number(near.flicker_advected)}; lag 8 {_number(far.flicker)}, "
             f"advected {_number(far.flicker_advected)}; RMS {report.dream_rms:.3f}, "
-            f"gain {_gain(clip, dreamer, pictures):.2f}, {1000 * seconds:.0f} ms a frame; drift "
+            f"gain {gains[name]:.2f}, {1000 * seconds:.0f} ms a frame; drift "
             + ", ".join(f"{what} {change:+.1%}" for what, change in _drifts(report))
         )
         bar = _ADVECTED_BAR if name == "ours" else None
         what = f"{clip.name}, {name}: F / F advected"
         yield Figure(PART, what, near.ratio or math.nan, "", "at most" if bar else None, bar, note=note)
-    faster = alone[2] / runs["ours"][2]
-    yield Figure(PART, f"{clip.name}: speed-up against each frame alone", faster, "x", "at least", _SPEED_BAR)
+    ours, alone = (runs[name] for name in ("ours", "each frame alone"))
+    than = f"{clip.name}: ours / each frame alone"
+    calm = (ours[0].lags[0].flicker or 0.0) / (alone[0].lags[0].flicker or math.nan)
+    yield Figure(PART, f"{than}, F", calm, "", "at most", _CALM_BAR)
+    yield Figure(PART, f"{than}, dream RMS", ours[0].dream_rms / alone[0].dream_rms, "", "at least", 1.0)
+    yield Figure(PART, f"{than}, gain", gains["ours"] / gains["each frame alone"], "", "at least", 1.0)
+    yield Figure(PART, f"{than}, speed", alone[2] / ours[2], "x", "at least", _SPEED_BAR)
+    for what, change in _drifts(ours[0]):
+        bar = _MELTED_BAR if what == "detail" else _DRIFT_BAR
+        yield Figure(PART, f"{clip.name}: drift of {what}", abs(change), "", "at most", bar)
 
 
 def _gain(clip: Clip, dreamer: DreamEngine, pictures: list[RGB]) -> float:

@@ -228,7 +228,7 @@ class StabilitySettings(Section):
         None,
         ge=0,
         le=10000,
-        description="Gradient steps per octave where detail is carried; by steadiness where not given.",
+        description="Gradients per octave where detail is carried; by steadiness where not given.",
     )
     blend: float | None = Field(
         None,
