@@ -37,7 +37,7 @@ class ModelEntry:
 
 _ENTRIES = (
     ModelEntry(
-        "dreamnet", "Inception-like", "", "tf", "mixed5, mixed4:-0.3",
+        "dreamnet", "Inception-like", "", "tf", "mixed5, mixed4:0.5",
         ("mixed1", "mixed2", "mixed3", "mixed4", "mixed5"), 0,
         "embedded, small and fast: people, animals, roofs, fruit; nothing to download",
     ),
