@@ -49,7 +49,7 @@ RECIPE = Recipe(
 EQUALIZED_BY = 2000
 """How many of the first photographs tell how loud each channel is; see `dreamnet.equalize`."""
 
-EQUALIZED_IN_DREAMS = ("mixed3", "mixed4")
+EQUALIZED_IN_DREAMS = ("mixed3",)
 """Layers that one texture owned in dreams; in the others this takes faces and eyes."""
 
 DREAMED = 24
