@@ -61,7 +61,7 @@ def test_the_embedded_network_raises_every_kind(dreamnet: Network, photo: RGB, t
     picture = photo[:96, :128]
     (feature,) = dreamnet.extractor(("mixed3",))(picture[None])
     rows, columns = np.shape(feature)[1:3]
-    loudest = int(np.argmax(np.asarray(feature)[0, rows // 2, columns // 2]))  # a silent neuron has no gradient
+    loudest = int(np.argmax(np.asarray(feature)[0, rows // 2, columns // 2]))  # a silent one has no gradient
     assert_ascends(dreamnet, parse(text.format(loudest=loudest)), picture)
 
 
