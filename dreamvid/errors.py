@@ -4,7 +4,8 @@
 
     DreamvidError
     ├── SettingsError          a value, flag or preset that cannot be
-    │   └── ObjectiveError     an objective that does not parse or fits no layer of the network
+    │   ├── ObjectiveError     an objective that does not parse or fits no layer of the network
+    │   └── ScheduleError      keyframes or an expression that cannot be read or evaluated
     ├── ModelError             an unknown model, a file that is no network, weights that do not fit
     ├── MediaError
     │   ├── ReadError          an input that is missing, empty, no video, or refused
@@ -34,6 +35,10 @@ class SettingsError(DreamvidError):
 
 class ObjectiveError(SettingsError):
     """An objective that does not parse, or names what the network does not have."""
+
+
+class ScheduleError(SettingsError):
+    """Keyframes or an expression that cannot be read, or that give no number."""
 
 
 class ModelError(DreamvidError):

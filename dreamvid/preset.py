@@ -19,6 +19,7 @@ from dreamvid.sections import (
     FlowSettings,
     InputSettings,
     LookSettings,
+    MaskSettings,
     ModelSettings,
     Normalize,
     OctaveSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "FlowSettings",
     "InputSettings",
     "LookSettings",
+    "MaskSettings",
     "ModelSettings",
     "Normalize",
     "OctaveSettings",
@@ -74,6 +76,7 @@ class Preset(Section):
     octaves: OctaveSettings = OctaveSettings()
     ascent: AscentSettings = AscentSettings()
     look: LookSettings = LookSettings()
+    mask: MaskSettings = MaskSettings()
     stability: StabilitySettings = StabilitySettings()
     input: InputSettings = InputSettings()
     output: OutputSettings = OutputSettings()

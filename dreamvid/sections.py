@@ -29,6 +29,10 @@ from dreamvid.types import Size
 Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
 PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16"]
 Normalize = Literal["mean-abs", "std"]
+KeepColor = Literal["off", "luma", "lab", "histogram"]
+Blend = Literal[
+    "normal", "lighten", "darken", "screen", "multiply", "overlay", "soft-light", "hard-light", "difference"
+]
 
 LONGEST_SIDE = 16384
 _CLOCK = re.compile(r"^(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)$")
@@ -187,8 +191,36 @@ class LookSettings(Section):
         1.0,
         ge=0.0,
         le=1.0,
-        description="Share of the dreamed detail that is written: 0 the source, 1 all of it.",
+        description="Share of the dreamed detail that is written: 0 the source, 1 all of it; with another blend "
+        "mode, its opacity.",
     )
+    blend: Blend = Field("normal", description="How the dream is laid over its source: the blend mode.")
+    keep_color: KeepColor = Field(
+        "off",
+        description="Keep the source's colors: luma keeps its chroma, lab its hue and saturation in CIE L*a*b*, "
+        "histogram its distribution of colors.",
+    )
+
+
+class MaskSettings(Section):
+    """Where dreams grow."""
+
+    scalar: ClassVar[str | None] = "source"
+
+    source: str = Field(
+        "off",
+        min_length=1,
+        description="Where dreams grow: off (everywhere), luma (where it is bright), motion (where it moves), "
+        "or an image or video file, white where dreams grow.",
+    )
+    feather: float = Field(
+        8.0,
+        ge=0.0,
+        le=1024.0,
+        description="Width of the mask's soft edge, inside the mask.",
+        json_schema_extra=unit("px"),
+    )
+    invert: bool = Field(False, description="Dream where the mask is black instead.")
 
 
 class FlowSettings(Section):

@@ -102,7 +102,7 @@ def build_stabilizer(preset: Preset) -> Stabilizer:
         full=math.ceil(_FIRST * preset.ascent.steps),
         steps=min(steps, preset.ascent.steps),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
-        blend=0.5 * settings.steadiness if settings.blend is None else settings.blend,
+        blend=0.75 * settings.steadiness if settings.blend is None else settings.blend,
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _EDGE = 0.012
 """Width of the soft edge between carried and fresh, as a share of the picture's longer side."""
-_STILL, _MOVING, _MOST = 0.2, 1.5, 3.0
+_STILL, _MOVING, _MOST = 0.2, 0.25, 3.0
 _SLOW = 1.5
 """Length of a step as a multiple of the preset's: up to this many px of motion a frame (on average over the picture),
 what each further pixel adds, and the most. What stands still shows every change and needs few; large motion hides
