@@ -84,10 +84,13 @@ class VideoInfo:
 
 
 class Level(NamedTuple):
-    """How strong added detail is: its mean color, and the RMS of each band of frequencies, finest first."""
+    """How strong added detail is: its mean color, and the RMS of each band of frequencies, finest first.
+
+    A band has two: of what is common to its channels, and of what is not.
+    """
 
     mean: tuple[float, ...]
-    bands: tuple[float, ...]
+    bands: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Detail that is carried from frame to frame and dreamed a little further each time grows where gradients agree and
 softens where it is resampled: peers' dreams get brighter or blurrier every frame. Here the strength that a full
-dream had in each band of frequencies is kept, and what is carried on is held to it.
+dream had in each band of frequencies, gray and colorful apart, is kept, and what is carried on is held to it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ def measure(detail: RGB) -> Level:
     """Return the level of signed detail ``[H, W, 3]``: its mean color, and the RMS of each band, finest first.
 
     Bands are an octave wide, of a Laplacian pyramid (Burt and Adelson 1983); the last holds all that is coarser.
+    Each has two numbers: of what is common to the three channels, and of what is not, its color.
     """
     mean = detail.mean(axis=(0, 1))
-    return Level(_numbers(mean), _numbers([_rms(band) for band in _split(detail - mean)]))
+    bands = [[_rms(part) for part in _parts(band)] for band in _split(detail - mean)]
+    return Level(_numbers(mean), tuple((gray, color) for gray, color in bands))
 
 
 def hold(detail: RGB, level: Level) -> RGB:
@@ -43,12 +45,23 @@ def hold(detail: RGB, level: Level) -> RGB:
     result: RGB | None = None
     bands = _split(detail - mean)
     for band, wanted in zip(reversed(bands), reversed(level.bands[: len(bands)]), strict=True):
-        now = _rms(band)
-        gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, 1.0 / _FASTEST, _FASTEST))
-        scaled = band * np.float32(gain)
+        gray, color = (_held(part, rms) for part, rms in zip(_parts(band), wanted, strict=True))
+        scaled = gray + color
         result = scaled if result is None else scaled + _grow(result, scaled)
     assert result is not None
     return np.asarray(result + np.array(level.mean, np.float32), np.float32)
+
+
+def _parts(band: RGB) -> tuple[RGB, RGB]:
+    """Return what is common to the channels, ``[H, W, 1]``, and the rest, ``[H, W, 3]``."""
+    gray = band.mean(axis=-1, keepdims=True)
+    return gray, band - gray
+
+
+def _held(part: RGB, wanted: float) -> RGB:
+    now = _rms(part)
+    gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, 1.0 / _FASTEST, _FASTEST))
+    return part * np.float32(gain)
 
 
 def _split(detail: RGB) -> list[RGB]:
