@@ -84,13 +84,14 @@ class VideoInfo:
 
 
 class Level(NamedTuple):
-    """How strong added detail is: its mean color, and the RMS of each band of frequencies, finest first.
+    """How strong added detail is: its mean color, each band of frequencies, finest first, and all its color.
 
-    A band has two: of what is common to its channels, and of what is not.
+    A band has two strengths: the RMS of what is common to its channels, and the mean spread of what is not.
     """
 
     mean: tuple[float, ...]
     bands: tuple[tuple[float, float], ...]
+    color: float
 
 
 @dataclass(frozen=True, slots=True)

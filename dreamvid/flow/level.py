@@ -22,6 +22,8 @@ _BANDS = 5
 _SMALLEST = 8
 _FASTEST = 1.25
 """Largest change of a band's strength in one frame, as a ratio: what is nearly silent is not blown up at once."""
+_FASTEST_IN_ALL = 1.02
+"""The same of all color together, once its bands are where they may be."""
 _SILENT = 1e-4
 
 
@@ -29,11 +31,13 @@ def measure(detail: RGB) -> Level:
     """Return the level of signed detail ``[H, W, 3]``: its mean color, and the RMS of each band, finest first.
 
     Bands are an octave wide, of a Laplacian pyramid (Burt and Adelson 1983); the last holds all that is coarser.
-    Each has two numbers: of what is common to the three channels, and of what is not, its color.
+    Each has two numbers: the RMS of what is common to the three channels, and of what is not, its color, the mean
+    spread (largest less smallest channel). That of all bands together is held as well: where they fall on the same
+    places they add up to more.
     """
     mean = detail.mean(axis=(0, 1))
-    bands = [[_rms(part) for part in _parts(band)] for band in _split(detail - mean)]
-    return Level(_numbers(mean), tuple((gray, color) for gray, color in bands))
+    bands = [[_strength(part) for part in _parts(band)] for band in _split(detail - mean)]
+    return Level(_numbers(mean), tuple((gray, color) for gray, color in bands), _strength(detail - mean))
 
 
 def hold(detail: RGB, level: Level) -> RGB:
@@ -49,7 +53,9 @@ def hold(detail: RGB, level: Level) -> RGB:
         scaled = gray + color
         result = scaled if result is None else scaled + _grow(result, scaled)
     assert result is not None
-    return np.asarray(result + np.array(level.mean, np.float32), np.float32)
+    gray, color = _parts(result)
+    held = gray + _held(color, level.color, _FASTEST_IN_ALL)
+    return np.asarray(held + np.array(level.mean, np.float32), np.float32)
 
 
 def _parts(band: RGB) -> tuple[RGB, RGB]:
@@ -58,9 +64,9 @@ def _parts(band: RGB) -> tuple[RGB, RGB]:
     return gray, band - gray
 
 
-def _held(part: RGB, wanted: float) -> RGB:
-    now = _rms(part)
-    gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, 1.0 / _FASTEST, _FASTEST))
+def _held(part: RGB, wanted: float, fastest: float = _FASTEST) -> RGB:
+    now = _strength(part)
+    gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, 1.0 / fastest, fastest))
     return part * np.float32(gain)
 
 
@@ -75,6 +81,10 @@ def _split(detail: RGB) -> list[RGB]:
 
 def _grow(lower: RGB, like: RGB) -> RGB:
     return resize(lower, Size(*like.shape[:2]))
+
+
+def _strength(part: RGB) -> float:
+    return _rms(part) if part.shape[-1] == 1 else float(np.mean(np.ptp(part, axis=-1)))
 
 
 def _rms(values: NDArray[np.float32]) -> float:
