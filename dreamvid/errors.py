@@ -5,6 +5,7 @@
     DreamvidError
     ├── SettingsError          a value, flag or preset that cannot be
     │   ├── ObjectiveError     an objective that does not parse or fits no layer of the network
+    │   ├── PresetError        a preset with mistakes: one line for each, with file, line and column
     │   └── ScheduleError      keyframes or an expression that cannot be read or evaluated
     ├── ModelError             an unknown model, a file that is no network, weights that do not fit
     ├── MediaError
@@ -22,7 +23,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class DreamvidError(Exception):
@@ -35,6 +36,14 @@ class SettingsError(DreamvidError):
 
 class ObjectiveError(SettingsError):
     """An objective that does not parse, or names what the network does not have."""
+
+
+class PresetError(SettingsError):
+    """A preset with mistakes; ``lines`` has one for each, with file, line and column."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
 
 
 class ScheduleError(SettingsError):

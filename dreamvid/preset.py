@@ -6,12 +6,16 @@ Command-line options, YAML presets, JSON Schema and the reference page derive fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
-from dreamvid import objective as objectives
+from dreamvid import fields
 from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.journey import Journey, ObjectiveField
+from dreamvid.scene import SceneSettings
 from dreamvid.sections import (
     LONGEST_SIDE,
     AscentSettings,
@@ -32,7 +36,13 @@ from dreamvid.sections import (
     parse_rate,
     parse_time,
 )
-from dreamvid.wording import must_be
+from dreamvid.varying import VaryingFloat, VaryingInt, at
+from dreamvid.yaml_text import YamlTextError, read_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dreamvid.schedule import Moment
 
 __all__ = [
     "LONGEST_SIDE",
@@ -61,14 +71,27 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One part of a video: ``settings`` says when, ``preset`` is the whole look, without scenes of its own."""
+
+    settings: SceneSettings
+    preset: Preset
+
+
 class Preset(Section):
     """A whole recipe."""
 
+    description: str = Field("", max_length=200, description="What it looks like, in one line.")
+    pipeline: Literal["video", "image"] = Field("video", description="What it is for.")
+    inputs: tuple[str, ...] = Field(
+        (),
+        max_length=1000,
+        description="Files that 'render' dreams where none is given; * and ? are filled in.",
+    )
     model: ModelSettings = ModelSettings()
-    objective: str = Field(
+    objective: Annotated[str, Field(min_length=1, max_length=4096), ObjectiveField()] = Field(
         "auto",
-        min_length=1,
-        max_length=4096,
         description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, "
         "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER; commas add, :WEIGHT weighs, "
         "a negative weight repels.",
@@ -82,16 +105,15 @@ class Preset(Section):
     output: OutputSettings = OutputSettings()
     run: RunSettings = RunSettings()
 
-    @field_validator("objective")
-    @classmethod
-    def _parses(cls, value: str) -> str:
-        if value == "auto":
-            return value
-        try:
-            objectives.parse(value)
-        except SettingsError as error:
-            raise ValueError(str(error)) from None
-        return value
+    scenes: tuple[SceneSettings, ...] = Field(
+        (), max_length=1000, description="Parts with looks of their own; each sets only what differs."
+    )
+
+    @model_validator(mode="after")
+    def _scenes_begin_at_the_start(self) -> Self:
+        if self.scenes and self.scenes[0].start.amount != 0:
+            raise PydanticCustomError("objective", "scenes: the first must start at 0s")
+        return self
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:
@@ -107,24 +129,79 @@ class Preset(Section):
         except ValidationError as error:
             raise SettingsError(explain(error)) from None
 
+    @classmethod
+    def load(cls, ref: str | Path) -> Preset:
+        """Return the preset of a name or a YAML file; see :func:`dreamvid.preset_file.load_preset`."""
+        from dreamvid.preset_file import load_preset  # noqa: PLC0415  which builds on this module
+
+        return load_preset(ref).preset
+
     def override(self, values: Mapping[str, object]) -> Self:
         """Return a copy with dotted paths replaced, for example ``{"ascent.steps": 4}``."""
-        data = self.model_dump(exclude_unset=True)
+        data = self.values()
         for path, value in values.items():
             _assign(data, path, value)
         return type(self).build(data)
 
+    def values(self) -> dict[str, Any]:
+        """Return what was set, nested, as :meth:`build` reads it."""
+        return self.model_dump(exclude_unset=True)
 
-def field_paths(model: type[Section] = Preset, prefix: str = "") -> dict[str, Any]:
+    def at(self, moment: Moment) -> Self:
+        """Return the preset as it is at a moment of its scene, all schedules replaced by their values.
+
+        Raises
+        ------
+        ScheduleError
+            Where a schedule gives no number.
+        """
+        changed: dict[str, dict[str, float]] = {}
+        for path, value in self.varying().items():
+            section, _, name = path.rpartition(".")
+            changed.setdefault(section, {})[name] = at(value, moment)
+        update: dict[str, Any] = {
+            section: getattr(self, section).model_copy(update=values) for section, values in changed.items()
+        }
+        if isinstance(self.objective, Journey):
+            update["objective"] = str(self.objective.at(moment))
+        return self.model_copy(update=update) if update else self
+
+    def varying(self) -> dict[str, VaryingFloat | VaryingInt]:
+        """Return the settings that are on a schedule, by path; the objective is a ``Journey`` where it is."""
+        found: dict[str, VaryingFloat | VaryingInt] = {}
+        for section in type(self).model_fields:
+            group = getattr(self, section)
+            if isinstance(group, Section):
+                for name, value in group:
+                    if isinstance(value, VaryingFloat | VaryingInt):
+                        found[f"{section}.{name}"] = value
+        return found
+
+    def is_constant(self) -> bool:
+        """Return whether nothing is on a schedule."""
+        return not self.varying() and not isinstance(self.objective, Journey)
+
+    def in_scenes(self) -> tuple[Scene, ...]:
+        """Return the scenes in order, one that lasts throughout where none are given.
+
+        Raises
+        ------
+        SettingsError
+            Where a scene's values do not fit together with the preset's.
+        """
+        base = self.values()
+        scenes = base.pop("scenes", ())
+        if not scenes:
+            return (Scene(SceneSettings(), self),)
+        return tuple(
+            Scene(scene, type(self).build(fields.merge(base, scene.changes(), type(self))))
+            for scene in self.scenes
+        )
+
+
+def field_paths() -> dict[str, Any]:
     """Return every settable field as dotted path -> pydantic ``FieldInfo``."""
-    found: dict[str, Any] = {}
-    for name, info in model.model_fields.items():
-        annotation = info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            found |= field_paths(annotation, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = info
-    return found
+    return fields.field_paths(Preset)
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
@@ -134,29 +211,31 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
             raise SettingsError(f"--set {text}: must read PATH=VALUE, for example ascent.steps=20")
-        result[path.strip()] = value.strip()
+        result[path.strip()] = _value(path.strip(), value.strip())
     return result
+
+
+def _value(path: str, text: str) -> object:
+    """Return the text, or the keyframes or list that it is in YAML's own short form."""
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return read_yaml(text).value
+    except YamlTextError as error:
+        raise SettingsError(f"--set {path}: {error}") from None
 
 
 def explain(error: ValidationError) -> str:
     """Return one line for the first thing that does not validate."""
-    first = error.errors(include_url=False)[0]
-    path = ".".join(
-        str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-"))
-    )
-    if first["type"] == "extra_forbidden":
-        return unknown_field(path)
-    inside = [name for name in field_paths() if name.startswith(f"{path}.")]
-    message = must_be(first, field_paths().get(path), inside)
-    if path == "objective" and first["type"] == "value_error":
-        return message  # which quotes the text itself
-    more = len(error.errors()) - 1
-    return f"{path}: {message}{f' (and {more} more)' if more else ''}"
+    found = fields.problems(error, Preset)
+    path, message = ".".join(found[0][0]), found[0][1]
+    line = message if not path or message.startswith(f"{path}:") else f"{path}: {message}"
+    return f"{line} (and {len(found) - 1} more)" if len(found) > 1 else line
 
 
 def unknown_field(path: str) -> str:
     """Return the line that says that there is no such setting."""
-    return f"{path}: no such setting{did_you_mean(path, field_paths())}"
+    return f"{path}: no such setting{did_you_mean(path, [*field_paths(), *Preset.model_fields])}"
 
 
 def _assign(data: dict[str, Any], path: str, value: object) -> None:

@@ -25,6 +25,7 @@ from pydantic import (
 
 from dreamvid.errors import SettingsError
 from dreamvid.types import Size
+from dreamvid.varying import Scheduled
 
 Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
 PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16"]
@@ -90,6 +91,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
     scalar: ClassVar[str | None] = None
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Say in the schema which field a bare scalar stands for."""
+        result: dict[str, Any] = handler(schema)
+        if cls.scalar is not None:
+            handler.resolve_ref_schema(result)["scalar"] = cls.scalar
+        return result
+
     @model_validator(mode="before")
     @classmethod
     def _accept_scalar(cls, data: Any) -> Any:
@@ -145,11 +154,11 @@ class OctaveSettings(Section):
 class AscentSettings(Section):
     """Gradient ascent within one octave."""
 
-    steps: int = Field(7, ge=1, le=10000, description="Gradient steps per octave.")
-    step_size: float = Field(
+    steps: Annotated[int, Field(ge=1, le=10000), Scheduled()] = Field(
+        7, description="Gradient steps per octave."
+    )
+    step_size: Annotated[float, Field(gt=0.0, le=1.0), Scheduled()] = Field(
         0.005,
-        gt=0.0,
-        le=1.0,
         description="Step size: change of a pixel of average gradient in one step.",
         json_schema_extra=unit("full range"),
     )
@@ -176,21 +185,19 @@ class AscentSettings(Section):
         le=8,
         description="Laplacian-pyramid levels whose gradients are normalized one by one; 0 is off.",
     )
-    total_variation: float = Field(
-        0.0, ge=0.0, le=100.0, description="Weight of a total-variation penalty on the added detail."
+    total_variation: Annotated[float, Field(ge=0.0, le=100.0), Scheduled()] = Field(
+        0.0, description="Weight of a total-variation penalty on the added detail."
     )
-    l2: float = Field(
-        0.0, ge=0.0, le=100.0, description="Weight of an L2 penalty that pulls the added detail back."
+    l2: Annotated[float, Field(ge=0.0, le=100.0), Scheduled()] = Field(
+        0.0, description="Weight of an L2 penalty that pulls the added detail back."
     )
 
 
 class LookSettings(Section):
     """What is made of the dream afterwards."""
 
-    strength: float = Field(
+    strength: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = Field(
         1.0,
-        ge=0.0,
-        le=1.0,
         description="Share of the dreamed detail that is written: 0 the source, 1 all of it; with another blend "
         "mode, its opacity.",
     )
@@ -243,29 +250,21 @@ class StabilitySettings(Section):
 
     scalar: ClassVar[str | None] = "steadiness"
 
-    steadiness: float = Field(
+    steadiness: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = Field(
         0.8,
-        ge=0.0,
-        le=1.0,
         description="How firmly dreams stick to what moves: 0 dreams each frame alone and flickers, "
         "1 hardly lets them change.",
     )
-    decay: float | None = Field(
+    decay: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] | None = Field(
         None,
-        ge=0.0,
-        le=1.0,
         description="Share of the last frame's detail that is carried on; by steadiness where not given.",
     )
-    steps: int | None = Field(
+    steps: Annotated[int, Field(ge=0, le=10000), Scheduled()] | None = Field(
         None,
-        ge=0,
-        le=10000,
         description="Gradients per octave where detail is carried; by steadiness where not given.",
     )
-    blend: float | None = Field(
+    blend: Annotated[float, Field(ge=0.0, lt=1.0), Scheduled()] | None = Field(
         None,
-        ge=0.0,
-        lt=1.0,
         description="Share of the carried detail in the settled frame; by steadiness where not given.",
     )
     method: Literal["dis", "farneback"] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dreamvid.cli.options import FLAGS
-from dreamvid.errors import DreamvidError
+from dreamvid.errors import DreamvidError, PresetError
 
 _FIELD = re.compile(r"^[a-z_]+\.[a-z_.]+(?=[: ])")
 _DESKTOP_LIBRARIES = ("libGL", "libgthread", "libglib")
@@ -13,6 +13,8 @@ _DESKTOP_LIBRARIES = ("libGL", "libgthread", "libglib")
 
 def explain(error: Exception) -> str:
     """Return the line that is printed for an error."""
+    if isinstance(error, PresetError):
+        return "\n".join(" ".join(line.split()) for line in error.lines)
     text = " ".join(str(error).split())
     if isinstance(error, DreamvidError):
         return _FIELD.sub(_with_flag, text)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dreamvid.cli.tables import show_table
 from dreamvid.preset import Preset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dreamvid.engine.models import LayerInfo
 
 app = typer.Typer(help="Look at networks and their layers.")
@@ -29,7 +27,7 @@ def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print J
     if as_json:
         typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
         return
-    _table(header, rows)
+    show_table(header, rows)
 
 
 def _weights(megabytes: int) -> str:
@@ -57,7 +55,7 @@ def list_layers(
         typer.echo(json.dumps([_facts(layer) for layer in network.layers], indent=2))
         return
     rows = [tuple(str(value) for value in _facts(layer).values()) for layer in network.layers]
-    _table(("layer", "kind", "shape", "channels", "stride", "depth"), rows)
+    show_table(("layer", "kind", "shape", "channels", "stride", "depth"), rows)
 
 
 def _facts(layer: LayerInfo) -> dict[str, object]:
@@ -69,15 +67,3 @@ def _facts(layer: LayerInfo) -> dict[str, object]:
         "stride": layer.stride,
         "depth": layer.depth,
     }
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
-    from rich.console import Console  # noqa: PLC0415  the same
-    from rich.table import Table  # noqa: PLC0415  the same
-
-    table = Table(*header, box=box.SIMPLE_HEAD, highlight=False)
-    for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, markup=False).print(table)

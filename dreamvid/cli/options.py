@@ -91,17 +91,24 @@ class Common:
 
 
 def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the settings' options; it receives ``preset: Preset`` and ``common: Common``."""
+    """Give a command the settings' options; it receives ``common: Common`` and what they make.
+
+    That is ``preset: Preset``, the one of ``--preset`` with the other options laid over it, or, where the function
+    asks for them, ``changes: dict``: dotted paths and values, to be laid over presets that it finds itself.
+    """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(function, eval_str=True)
-        parameters = [p for p in own.parameters.values() if p.name not in {"preset", "common"}]
+        parameters = [p for p in own.parameters.values() if p.name not in {"preset", "changes", "common"}]
+        by_name = "preset" in own.parameters
         settings = {
             _parameter_name(flag): path for flag, path in FLAGS.items() if video or flag not in VIDEO_ONLY
         }
         parameters += [
             _setting_parameter(flag, path) for flag, path in FLAGS.items() if path in settings.values()
         ]
+        if by_name:
+            parameters.append(_preset_parameter())
         parameters += _extra_parameters(video=video)
 
         def command(**given: Any) -> None:
@@ -112,7 +119,13 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
                     overrides[path] = False
             assigned = parse_assignments(given.pop("assignments") or [])
             common = _common(given)
-            function(preset=Preset().override({**overrides, **assigned}), common=common, **given)
+            changes = {**overrides, **assigned}
+            if not by_name:
+                function(changes=changes, common=common, **given)
+                return
+            ref = given.pop("preset_ref")
+            preset = Preset() if ref is None else Preset.load(ref)
+            function(preset=preset.override(changes), common=common, **given)
 
         signature = inspect.Signature(parameters)
         command.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
@@ -142,6 +155,16 @@ def _setting_parameter(flag: str, path: str) -> inspect.Parameter:
         show_default=False,
     )
     return _parameter(_parameter_name(flag), Annotated[str | None, option], None)
+
+
+def _preset_parameter() -> inspect.Parameter:
+    option = typer.Option(
+        "--preset",
+        help="Start from a preset: a name from 'presets list', or a .yaml file; other options overrule it.",
+        metavar="NAME|FILE",
+        rich_help_panel="The dream",
+    )
+    return _parameter("preset_ref", Annotated[str | None, option], None)
 
 
 def _switch_parameter(switch: str, path: str) -> inspect.Parameter:

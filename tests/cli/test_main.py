@@ -169,6 +169,7 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
     assert {command.name for command in app.registered_commands} == {
         "video",
         "image",
+        "render",
         "demo",
         "measure",
         "doctor",

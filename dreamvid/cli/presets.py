@@ -1,0 +1,117 @@
+"""``dreamvid presets``: which looks there are, what is in them, and whether they would run."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dreamvid.cli.tables import show_table
+from dreamvid.errors import PresetError
+from dreamvid.preset_file import load_preset
+
+app = typer.Typer(help="Look at presets, and check your own.", no_args_is_help=True)
+
+_REF = typer.Argument(metavar="NAME", help="A name from 'presets list', or a .yaml file.")
+
+
+@app.command("list")
+def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the presets that ship, and your own."""
+    from dreamvid.pipelines.catalog import list_presets, speed_class  # noqa: PLC0415  only this needs it
+
+    rows = []
+    for entry in list_presets():
+        facts = ("?", "?", entry.problem)
+        if entry.preset is not None:
+            facts = (entry.preset.pipeline, speed_class(entry.preset), entry.preset.description)
+        rows.append((entry.name, *facts))
+    header = ("name", "pipeline", "speed", "description")
+    if as_json:
+        typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
+        return
+    show_table(header, rows)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, _REF],
+    *,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw its schedules into a chart (.png .svg .pdf).")
+    ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Length of the video in that chart; 10 s where it is not known (s)."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Replace an existing chart.")] = False,
+) -> None:
+    """Print a preset with all that it extends and every default, as YAML."""
+    changes = {} if duration is None else {"input.duration": duration}
+    preset = load_preset(name).preset.override(changes)
+    if plot is not None:
+        from dreamvid.pipelines.looks import Clock  # noqa: PLC0415  loads what pictures need
+        from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
+
+        clock = Clock(preset.output.fps or Fraction(24), preset.input.duration or Fraction(10))
+        write_schedules(plot, preset, clock, overwrite=yes)
+        typer.echo(str(plot))
+        return
+    values: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
+    typer.echo(_yaml(values), nl=False)
+
+
+@app.command("check")
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Preset files, or names.")],
+    *,
+    text_only: Annotated[
+        bool, typer.Option("--text-only", help="Leave out the networks: quick, and blind to layers' names.")
+    ] = False,
+) -> None:
+    """Check presets without dreaming: every mistake, with its line; exit 0 only where all are good."""
+    failed = 0
+    for name in files:
+        try:
+            _check(name, text_only=text_only)
+        except PresetError as error:
+            failed += 1
+            for line in error.lines:
+                sys.stderr.write(f"{line}\n")
+        else:
+            typer.echo(f"{name}: good")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of preset files, for editors."""
+    from dreamvid.preset_schema import preset_schema  # noqa: PLC0415  only this needs it
+
+    typer.echo(json.dumps(preset_schema(), indent=2))
+
+
+def _check(name: str, *, text_only: bool) -> None:
+    if text_only:
+        load_preset(name)
+        return
+    from dreamvid.pipelines.check import check_preset  # noqa: PLC0415  loads TensorFlow
+
+    check_preset(name, notify=lambda text: typer.echo(f"note: {name}: {text}", err=True))
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    from ruamel.yaml import YAML  # noqa: PLC0415  only this writes
+
+    yaml, text = YAML(), io.StringIO()
+    yaml.width = 100
+    yaml.dump(values, text)
+    return text.getvalue()

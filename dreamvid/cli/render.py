@@ -1,0 +1,97 @@
+"""``dreamvid render``: presets over inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamvid.cli.explain import explain
+from dreamvid.cli.options import Common, dreaming_command
+from dreamvid.cli.session import session
+from dreamvid.cli.tables import show_table
+from dreamvid.errors import DreamvidError, SettingsError
+from dreamvid.preset_file import load_preset
+
+if TYPE_CHECKING:
+    from dreamvid.pipelines.render import Result
+    from dreamvid.preset import Preset
+
+
+@dreaming_command(video=True)
+def render(
+    presets: Annotated[
+        list[str],
+        typer.Argument(metavar="PRESET...", help="Presets: names from 'presets list', or .yaml files."),
+    ],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-i",
+            "--input",
+            metavar="FILE",
+            readable=False,
+            help="What to dream; may be repeated. Each preset's own inputs where none is given.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Output file, or a folder for several; <input>.<preset> beside each input.",
+        ),
+    ] = None,
+    *,
+    changes: dict[str, object],
+    common: Common,
+) -> None:
+    """Render presets: every one over every input; what fails is listed, the rest goes on."""
+    loaded, failed = _load(presets, changes)
+    with session(common) as tell:
+        from dreamvid.pipelines.render import plan_jobs, render  # noqa: PLC0415  loads OpenCV and PyAV
+
+        results: list[Result] = []
+        jobs = plan_jobs(loaded, inputs or [], output) if loaded else []
+        for result in render(jobs, common.machine(), overwrite=tell.may_replace, tell=tell.progress):
+            results.append(result)
+            if result.outcome is not None:
+                tell.finished(result.outcome)
+        if len(results) == 1 and results[0].error is not None and not failed:
+            raise results[0].error
+        if len(results) + len(failed) > 1 and not common.quiet and common.progress != "json":
+            _show(results, failed)
+    errors = [result.error for result in results if result.error is not None]
+    if len(presets) == 1 and failed:
+        raise failed[presets[0]]
+    if errors or failed:
+        total = len(results) + len(failed)
+        raise SettingsError(f"{len(errors) + len(failed)} of {total} could not be rendered; see the table")
+
+
+def _load(
+    refs: list[str], changes: dict[str, object]
+) -> tuple[list[tuple[str, Preset]], dict[str, DreamvidError]]:
+    """Return the presets that can be read, and why the others cannot."""
+    loaded: list[tuple[str, Preset]] = []
+    failed: dict[str, DreamvidError] = {}
+    for ref in refs:
+        try:
+            file = load_preset(ref)
+            loaded.append((file.name, file.preset.override(changes)))
+        except DreamvidError as error:
+            failed[ref] = error
+    return loaded, failed
+
+
+def _show(results: list[Result], failed: dict[str, DreamvidError]) -> None:
+    rows = [
+        (result.job.name, str(result.job.source), "failed", explain(result.error))
+        if result.error is not None
+        else (result.job.name, str(result.job.source), "done", str(result.outcome and result.outcome.output))
+        for result in results
+    ]
+    rows += [(ref, "", "failed", explain(error)) for ref, error in failed.items()]
+    show_table(("preset", "input", "", "output, or what is wrong"), rows)

@@ -1,0 +1,82 @@
+"""Scenes: parts of one video, each with its own look, cut or cross-faded from one to the next."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer
+from pydantic_core import PydanticCustomError, core_schema
+
+from dreamvid.easing import Easing, parse_easing
+from dreamvid.errors import ScheduleError
+from dreamvid.journey import ObjectiveField
+from dreamvid.schedule import When, parse_when
+from dreamvid.sections import (
+    AscentSettings,
+    LookSettings,
+    ModelSettings,
+    OctaveSettings,
+    Seconds,
+    Section,
+    StabilitySettings,
+    unit,
+)
+
+
+class _Text:
+    """Makes a pydantic type of a value with a text form: how to read it, and what it is an example of."""
+
+    def __init__(self, parse: Any, kind: type, *examples: str) -> None:
+        self._parse = parse
+        self._kind = kind
+        self._examples = examples
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Read the text form; the value itself is taken too."""
+
+        def check(value: Any) -> Any:
+            try:
+                return value if isinstance(value, self._kind) else self._parse(value)
+            except ScheduleError as error:
+                raise PydanticCustomError("schedule", "{message}", {"message": str(error)}) from None
+
+        return core_schema.no_info_plain_validator_function(check)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """Return a text or a number."""
+        return {"type": ["string", "number"], "examples": list(self._examples)}
+
+
+TimeWithin = Annotated[When, _Text(parse_when, When, "4s", "1:05", "120f", "25%"), PlainSerializer(str)]
+EasingName = Annotated[
+    Easing, _Text(parse_easing, Easing, "linear", "in-out"), PlainSerializer(lambda ease: ease.plain())
+]
+
+
+class SceneSettings(Section):
+    """One part of a video: when it begins, and what is different in it from the preset that it stands in."""
+
+    start: TimeWithin = Field(
+        When(0.0),
+        description="When the scene begins: a time within the video (4s, 1:05, 120f, 25%); it lasts until the "
+        "next one begins.",
+    )
+    transition: Seconds = Field(
+        Fraction(0),
+        ge=0,
+        le=600,
+        description="Cross-fade from the scene before, which goes on dreaming for as long; 0 is a cut.",
+        json_schema_extra=unit("s"),
+    )
+    ease: EasingName = Field(Easing("in-out"), description="Easing of the cross-fade.")
+    model: ModelSettings | None = Field(None, description="The network of this scene.")
+    objective: Annotated[str | None, ObjectiveField()] = Field(None, description="What this scene enhances.")
+    octaves: OctaveSettings | None = Field(None, description="The octaves of this scene.")
+    ascent: AscentSettings | None = Field(None, description="The ascent of this scene.")
+    look: LookSettings | None = Field(None, description="What this scene makes of its dream.")
+    stability: StabilitySettings | None = Field(None, description="How this scene holds on to things.")
+
+    def changes(self) -> dict[str, Any]:
+        """Return what the scene sets, nested as in a preset."""
+        return self.model_dump(exclude_unset=True, exclude={"start", "transition", "ease"})

@@ -1,0 +1,268 @@
+"""What each frame looks like: scenes, their cross-fades, and what is on a schedule, as constants for one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dreamvid.errors import ScheduleError, SettingsError
+from dreamvid.journey import Journey
+from dreamvid.pipelines.build import build_dreamer, build_stabilizer
+from dreamvid.pipelines.finish import Finish, make_finish
+from dreamvid.schedule import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
+    from pathlib import Path
+
+    from dreamvid.pipelines.build import Built
+    from dreamvid.pipelines.machine import Machine
+    from dreamvid.preset import Preset, Scene
+    from dreamvid.types import Dreamer, Frame, Notify, Size, Stabilizer, VideoInfo
+
+_MOST_CHECKED = 2000
+_SCHEDULED_ASCENT = ("ascent.steps", "ascent.step_size", "ascent.total_variation", "ascent.l2")
+
+
+class Look(NamedTuple):
+    """How a frame is dreamed, held to the one before and finished."""
+
+    dreamer: Dreamer
+    stabilizer: Stabilizer
+    finish: Finish
+
+
+class Part(NamedTuple):
+    """A scene that a frame lies in, and its share of the written frame; in a cross-fade there are several."""
+
+    scene: int
+    share: float
+    look: Look
+
+
+class Looks(Protocol):
+    """Tells the look of every frame; a pure function, so that a run may start anywhere."""
+
+    def at(self, frame: Frame) -> tuple[Part, ...]:
+        """Return the scenes that a frame lies in, the newest last; their shares add up to 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OneLook:
+    """The same look throughout."""
+
+    look: Look
+
+    def at(self, frame: Frame) -> tuple[Part, ...]:  # noqa: ARG002  part of the protocol
+        """Return it."""
+        return (Part(0, 1.0, self.look),)
+
+
+class Clock(NamedTuple):
+    """A video's frame rate, and its duration in seconds where it is known."""
+
+    fps: Fraction
+    duration: Fraction | None
+
+    @classmethod
+    def of(cls, info: VideoInfo) -> Clock:
+        """Return the clock of a video."""
+        duration = info.duration
+        if duration is None and info.frames is not None:
+            duration = info.frames / info.rate
+        return cls(info.rate, duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a scene is seen, in seconds: from ``start`` to ``end``, of which the first ``fade`` it is faded in.
+
+    ``last`` is when the next one has taken over, None at the end of a video of unknown duration.
+    """
+
+    scene: Scene
+    start: float
+    fade: float
+    last: float | None
+
+    def moment(self, t: float, f: int, fps: float) -> Moment:
+        """Return the moment of a frame on this scene's own clock."""
+        duration = None if self.last is None else self.last - self.start
+        return Moment(
+            t=max(0.0, t - self.start), f=max(0, f - round(self.start * fps)), fps=fps, duration=duration
+        )
+
+    def share(self, t: float) -> float:
+        """Return how far it has been faded in."""
+        return self.scene.settings.ease((t - self.start) / self.fade) if t < self.start + self.fade else 1.0
+
+
+def spans(preset: Preset, clock: Clock) -> list[Span]:
+    """Return when each scene is seen.
+
+    Raises
+    ------
+    SettingsError
+        Where a scene does not begin after the one before, or outside a video of known duration.
+    """
+    scenes = preset.in_scenes()
+    fps, whole = float(clock.fps), None if clock.duration is None else float(clock.duration)
+    starts = []
+    for index, scene in enumerate(scenes):
+        try:
+            starts.append(scene.settings.start.seconds(fps, whole))
+        except ScheduleError as error:
+            raise SettingsError(f"scenes.{index}.start: {error}") from None
+        if index and starts[-1] <= starts[-2]:
+            raise SettingsError(
+                f"scenes.{index}.start: must be after the scene before, which starts at {starts[-2]:g} s"
+            )
+    found = []
+    for index, (scene, start) in enumerate(zip(scenes, starts, strict=True)):
+        after = scenes[index + 1 :][:1]
+        last = starts[index + 1] + float(after[0].settings.transition) if after else whole
+        if last is not None and whole is not None:
+            last = max(min(last, whole), start)
+        found.append(Span(scene, start, float(scene.settings.transition) if index else 0.0, last))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SceneLooks:
+    """The look of every frame of a preset's scenes."""
+
+    clock: Clock
+    spans: tuple[Span, ...]
+    looks: tuple[Callable[[Moment], Look], ...]
+
+    def at(self, frame: Frame) -> tuple[Part, ...]:
+        """Return the scenes that a frame lies in; see :meth:`Looks.at`."""
+        t, fps = float(frame.pts), float(self.clock.fps)
+        within = [i for i, span in enumerate(self.spans) if span.start <= t + 0.5 / fps] or [0]
+        shares: dict[int, float] = {}
+        left = 1.0
+        for index in reversed(within):
+            share = left * self.spans[index].share(t)
+            if share > 0.0 or not shares:
+                shares[index] = share
+            left -= share
+            if left <= 0.0:
+                break
+        return tuple(
+            Part(index, shares[index], self.looks[index](self.spans[index].moment(t, frame.index, fps)))
+            for index in sorted(shares)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltLooks:
+    """Looks that are ready; what ``auto`` became for pictures of a size, and the files they were made from."""
+
+    looks: Looks
+    first: Built
+    resolved: Callable[[Size], dict[str, object]]
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, notify: Notify) -> BuiltLooks:
+    """Return the looks of a preset, all checked: every model loads, every schedule gives numbers.
+
+    Raises
+    ------
+    DreamvidError
+        In one line.
+    """
+    found = spans(preset, clock)
+    check_schedules(found, clock, notify=notify)
+    built = [build_dreamer(span.scene.preset, machine, notify=notify) for span in found]
+    makers = tuple(_maker(span.scene.preset, b, size) for span, b in zip(found, built, strict=True))
+    constant = len(found) == 1 and found[0].scene.preset.is_constant()
+    looks: Looks = (
+        OneLook(makers[0](found[0].moment(0.0, 0, 24.0)))
+        if constant
+        else SceneLooks(clock, tuple(found), makers)
+    )
+
+    def resolved(of: Size) -> dict[str, object]:
+        each = [one.resolved(of) for one in built]
+        return each[0] if len(each) == 1 else {**each[0], "scenes": each}
+
+    files: dict[str, Path] = {}
+    for index, one in enumerate(built):
+        files |= {(role if index == 0 else f"{role}.{index}"): path for role, path in one.files.items()}
+    return BuiltLooks(looks, built[0], resolved, files)
+
+
+def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]:
+    """Return what makes a scene's look of a moment; what is constant is made once."""
+    steady = Look(built.dreamer, build_stabilizer(preset), make_finish(preset, size))
+    varying = set(preset.varying())
+    ascends = bool(varying & set(_SCHEDULED_ASCENT))
+    holds = ascends or any(path.startswith("stability.") for path in varying)
+    finishes = any(path.startswith("look.") for path in varying)
+    journey = preset.objective if isinstance(preset.objective, Journey) else None
+
+    def make(moment: Moment) -> Look:
+        now = preset.at(moment)
+        dreamer, stabilizer, finish = steady
+        if ascends or journey is not None:
+            dreamer = built.dreamer.vary(
+                objective=None if journey is None else journey.at(moment),
+                ascent=now.ascent if ascends else None,
+            )
+        return Look(
+            dreamer,
+            build_stabilizer(now) if holds else stabilizer,
+            make_finish(now, size) if finishes else finish,
+        )
+
+    return (lambda _: steady) if preset.is_constant() else make
+
+
+def check_schedules(found: Sequence[Span], clock: Clock, *, notify: Notify) -> None:
+    """Evaluate every schedule at up to 2000 moments.
+
+    Raises
+    ------
+    SettingsError
+        Where one gives no number, or needs a duration that is not known; ``notify`` is told where one leaves its
+        field's range, within which it is held.
+    """
+    for index, span in enumerate(found):
+        where = f"scenes.{index}." if len(found) > 1 else ""
+        moments = list(_moments(span, clock))
+        for path, value in span.scene.preset.varying().items():
+            try:
+                beyond = [m for m in moments if not value.bounds.hold(value.schedule.at(m))]
+            except ScheduleError as error:
+                raise SettingsError(f"{where}{path}: {error}") from None
+            if beyond:
+                reached = value.schedule.at(beyond[0])
+                notify(
+                    f"{where}{path}: is {reached:g} at {beyond[0].t:g} s; it is held at {value.bounds.fit(reached):g}"
+                )
+        if isinstance(span.scene.preset.objective, Journey):
+            try:
+                for moment in moments:
+                    span.scene.preset.objective.at(moment)
+            except SettingsError as error:
+                raise SettingsError(f"{where}objective: {error}") from None
+
+
+def _moments(span: Span, clock: Clock) -> Iterator[Moment]:
+    """Yield moments spread over a scene, all its frames where they are few; ten seconds where it has no known end."""
+    fps = float(clock.fps)
+    seconds = 10.0 if span.last is None else span.last - span.start
+    frames = max(1, round(seconds * fps))
+    stride = max(1, -(-frames // _MOST_CHECKED))
+    first = round(span.start * fps)
+    for frame in range(0, frames, stride):
+        yield span.moment(span.start + frame / fps, first + frame, fps)
+
+
+def stand_still(preset: Preset) -> Preset:
+    """Return a preset as constants for a still picture: its first scene, at its start."""
+    first = preset.in_scenes()[0].preset
+    return first.at(Moment(t=0.0, f=0, fps=24.0, duration=10.0))

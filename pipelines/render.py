@@ -1,0 +1,145 @@
+"""Presets in, finished files out: every preset over every input, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import DreamvidError, SettingsError, WriteError
+from dreamvid.pipelines.image import dream_images
+from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.video import dream_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dreamvid.pipelines.machine import Machine
+    from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
+    from dreamvid.preset import Preset
+
+_MOST_INPUTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One preset over one input; ``output`` None is beside the input."""
+
+    name: str
+    preset: Preset
+    source: Path
+    output: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a job: an outcome or an error."""
+
+    job: Job
+    outcome: Outcome | None = None
+    error: DreamvidError | None = None
+
+
+def plan_jobs(
+    presets: Sequence[tuple[str, Preset]], inputs: Sequence[Path], output: Path | None
+) -> list[Job]:
+    """Return what is to be rendered.
+
+    Parameters
+    ----------
+    presets
+        Names and presets.
+    inputs
+        What each dreams; where empty, each preset's own inputs.
+    output
+        A file for a single job, else a folder; None writes beside each input. Files are named
+        ``<input>.<preset>.<suffix>``.
+
+    Raises
+    ------
+    SettingsError
+        Where a preset has no input, or a pattern finds none.
+    WriteError
+        Where several jobs would write one file.
+    """
+    pairs = [
+        (name, preset, source) for name, preset in presets for source in (inputs or _own_inputs(name, preset))
+    ]
+    single = len(pairs) == 1 and output is not None and not output.is_dir() and bool(output.suffix)
+    if output is not None and not single and output.suffix and not output.is_dir():
+        raise WriteError(f"{output}: several outputs need a folder as --output")
+    jobs = [
+        Job(name, preset, source, output if single else _beside(source, name, preset, output))
+        for name, preset, source in pairs
+    ]
+    seen: set[Path] = set()
+    for job in jobs:
+        if job.output is not None and job.output in seen:
+            raise WriteError(f"{job.output}: two inputs would be written to this one file")
+        if job.output is not None:
+            seen.add(job.output)
+    return jobs
+
+
+def render(
+    jobs: Sequence[Job], machine: Machine, *, overwrite: MayReplace, tell: Tell | None = None
+) -> Iterator[Result]:
+    """Render one job after the other; one that fails is reported and the rest goes on."""
+    tell = tell or Mute()
+    for job in jobs:
+        try:
+            yield Result(job, outcome=_render(job, machine, overwrite=overwrite, tell=tell))
+        except DreamvidError as error:
+            yield Result(job, error=error)
+
+
+def _render(job: Job, machine: Machine, *, overwrite: MayReplace, tell: Tell) -> Outcome:
+    if job.output is not None:
+        _make_folder(job.output.parent)
+    if job.preset.pipeline == "image":
+        (outcome,) = dream_images(
+            [job.source], job.output, job.preset, machine, overwrite=overwrite, tell=tell
+        )
+        return outcome
+    return dream_file(job.source, job.output, job.preset, machine, overwrite=overwrite, tell=tell)
+
+
+def _own_inputs(name: str, preset: Preset) -> list[Path]:
+    if not preset.inputs:
+        raise SettingsError(f"preset {name} names no inputs; give one with -i FILE")
+    found: list[Path] = []
+    for pattern in preset.inputs:
+        if not glob.has_magic(pattern):
+            found.append(Path(pattern))
+            continue
+        matches = sorted(glob.iglob(pattern, recursive=True))[: _MOST_INPUTS + 1]  # noqa: PTH207  it may begin anywhere
+        if not matches:
+            raise SettingsError(f"preset {name}: no file fits inputs '{pattern}'")
+        found += [Path(match) for match in matches]
+    if len(found) > _MOST_INPUTS:
+        raise SettingsError(f"preset {name}: inputs name more than {_MOST_INPUTS} files")
+    return found
+
+
+def _beside(source: Path, name: str, preset: Preset, folder: Path | None) -> Path:
+    """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input."""
+    from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.writer import default_output  # noqa: PLC0415  the same
+
+    place = source.parent if folder is None else folder
+    if preset.pipeline == "image":
+        return place / f"{source.stem}.{name}.png"
+    try:
+        info = probe(source, fps=preset.output.fps).video
+        usual = default_output(source, info=info, output=preset.output)
+    except DreamvidError:
+        return place / f"{source.stem}.{name}.mp4"  # the job itself says what is wrong with its input
+    return place / usual.name.replace(".dream", f".{name}", 1)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None

@@ -1,0 +1,75 @@
+"""A chart of a preset's schedules over time."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.journey import Journey
+from dreamvid.pipelines.looks import Clock, Span, spans
+from dreamvid.pipelines.measure_chart import check_suffix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dreamvid.preset import Preset
+
+_POINTS = 600
+
+
+def write_schedules(path: Path, preset: Preset, clock: Clock, *, overwrite: bool) -> None:
+    """Draw what changes over time in a preset, scene after scene, into a picture file.
+
+    Raises
+    ------
+    DreamvidError
+        Where a schedule gives no number, or the file cannot be written.
+    """
+    from dreamvid.media.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.part_file import write_whole  # noqa: PLC0415  the same
+
+    check_suffix(path)
+    target = Target(path, inputs=[], overwrite=overwrite)
+    data = io.BytesIO()
+    _draw(preset, clock).savefig(data, format=path.suffix.lower().removeprefix("."), dpi=110)
+    write_whole(target, data.getvalue())
+
+
+def _draw(preset: Preset, clock: Clock) -> Any:
+    from matplotlib.figure import Figure  # noqa: PLC0415  only charts need it; without pyplot, no display
+
+    found = spans(preset, clock)
+    names = list(dict.fromkeys(name for span in found for name in _series(span, clock, 2)))
+    panels = list(dict.fromkeys(name.partition(": ")[0] for name in names)) or ["nothing is on a schedule"]
+    figure = Figure(figsize=(9, 1.2 + 1.8 * len(panels)), layout="constrained")
+    axes = dict(zip(panels, figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0], strict=True))
+    for span in found:
+        for name, (times, values) in _series(span, clock, _POINTS).items():
+            panel, _, line = name.partition(": ")
+            axes[panel].plot(times, values, label=line or None)
+    for panel, axis in axes.items():
+        axis.set_title(panel, loc="left", fontsize="medium")
+        axis.grid(alpha=0.3)
+        for span in found[1:]:
+            axis.axvline(span.start, color="0.6", linestyle=":")
+        if axis.get_legend_handles_labels()[1]:
+            axis.legend(loc="upper right", fontsize="small")
+    axes[panels[-1]].set_xlabel("s")
+    return figure
+
+
+def _series(span: Span, clock: Clock, points: int) -> dict[str, tuple[list[float], list[float]]]:
+    """Return times and values by name; the terms of an objective share the panel ``objective``."""
+    fps = float(clock.fps)
+    length = 10.0 if span.last is None else span.last - span.start
+    times = [span.start + length * k / max(points - 1, 1) for k in range(points)]
+    moments = [span.moment(t, round(t * fps), fps) for t in times]
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for path, value in span.scene.preset.varying().items():
+        found[path] = (times, [value.bounds.fit(value.schedule.at(moment)) for moment in moments])
+    journey = span.scene.preset.objective
+    if isinstance(journey, Journey):
+        weights = [journey.at(moment) for moment in moments]
+        for index, term in enumerate(journey.terms):
+            found[f"objective: {term}"] = (times, [objective.terms[index].weight for objective in weights])
+    return found
