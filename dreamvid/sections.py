@@ -36,14 +36,18 @@ Blend = Literal[
 ]
 
 LONGEST_SIDE = 16384
+_RATIO = re.compile(r"^\d{1,12}/[1-9]\d{0,11}$")
 _CLOCK = re.compile(r"^(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)$")
 
 
 def parse_time(value: object) -> Fraction:
-    """Return seconds from ``12.5``, ``1:05`` or ``1:02:03.5``."""
+    """Return seconds from ``12.5``, ``1:05``, ``1:02:03.5`` or ``25/2``."""
     if isinstance(value, Fraction):
         return value
-    match = _CLOCK.match(str(value).strip().removesuffix("s"))
+    text = str(value).strip().removesuffix("s")
+    if _RATIO.match(text):
+        return Fraction(text)
+    match = _CLOCK.match(text)
     if match is None:
         raise ValueError("must be seconds (12.5) or a clock time (1:05)")
     hours, minutes, seconds = match.groups()

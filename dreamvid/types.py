@@ -87,11 +87,25 @@ class Level(NamedTuple):
     """How strong added detail is: its mean color, each band of frequencies, finest first, and all its color.
 
     A band has two strengths: the RMS of what is common to its channels, and the mean spread of what is not.
+    ``push`` is how far the dream was taken that it was measured on: steps times step size.
     """
 
     mean: tuple[float, ...]
     bands: tuple[tuple[float, float], ...]
     color: float
+    push: float = 1.0
+
+    def pushed(self, push: float) -> Level:
+        """Return what it would be of a dream that is taken further, or less far: strength grows with distance."""
+        if push == self.push or not push > 0 or not self.push > 0:
+            return self
+        factor = push / self.push
+        return Level(
+            tuple(factor * value for value in self.mean),
+            tuple((factor * gray, factor * color) for gray, color in self.bands),
+            factor * self.color,
+            push,
+        )
 
 
 @dataclass(frozen=True, slots=True)

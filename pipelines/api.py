@@ -10,8 +10,9 @@ import numpy as np
 
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.finish import Finish, dream_size
+from dreamvid.pipelines.finish import make_finish
 from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.masks import open_masks
 from dreamvid.preset import Preset
 from dreamvid.types import Size
 
@@ -73,21 +74,21 @@ def dream(
     Raises
     ------
     SettingsError
-        Where the array is no such picture, or both a dreamer and an objective are given.
+        Where the array is no such picture, both a dreamer and an objective are given, or it should be masked by
+        motion.
     """
     if image.ndim != _CHANNELS or image.shape[2] != _CHANNELS or 0 in image.shape:
         raise SettingsError(f"a picture has the shape [height, width, 3], not {list(image.shape)}")
     if dreamer is not None and objective is not None:
         raise SettingsError("a dreamer has its objective already; give one of the two")
     settings, goal = _settle(preset, objective)
-    dreamer = dreamer or load_dreamer(settings, objective=goal)
     rgb = _to_float(image)
-    finish = Finish(
-        strength=settings.look.strength,
-        dream_size=dream_size(Size(*rgb.shape[:2]), settings.output.dream_width),
-    )
+    finish = make_finish(settings, Size(*rgb.shape[:2]))
+    masks = open_masks(settings, rate=None, notify=lambda _: None)
+    dreamer = dreamer or load_dreamer(settings, objective=goal)
     prepared = finish.prepare(rgb)
-    result = finish.apply(rgb, prepared, dreamer.dream(prepared))
+    mask = None if masks is None else masks.of_still(rgb)
+    result = finish.apply(rgb, prepared, dreamer.dream(prepared), mask)
     if image.dtype == np.uint8:
         return np.round(np.clip(result, 0.0, 1.0) * 255.0).astype(image.dtype)
     return result.astype(image.dtype)

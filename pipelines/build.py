@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dreamvid import objective as objectives
 from dreamvid.errors import ObjectiveError, ReadError, SettingsError
 from dreamvid.pipelines.loop import IndependentFrames
+from dreamvid.pipelines.masks import mask_file
 from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
 
@@ -103,6 +104,7 @@ def build_stabilizer(preset: Preset) -> Stabilizer:
         steps=min(steps, preset.ascent.steps),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
         blend=0.75 * settings.steadiness if settings.blend is None else settings.blend,
+        push=preset.ascent.steps * preset.ascent.step_size,
     )
 
 
@@ -158,4 +160,7 @@ def _files(preset: Preset, objective: Objective) -> dict[str, Path]:
         files["weights"] = preset.model.weights
     if Path(preset.model.name).is_file():
         files["model"] = Path(preset.model.name)
+    mask = mask_file(preset.mask)
+    if mask is not None:
+        files["mask"] = mask
     return files

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dreamvid import objective as objectives
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
 from dreamvid.pipelines.build import read_guides
-from dreamvid.pipelines.looks import Clock, check_schedules, spans
+from dreamvid.pipelines.scenes import Clock, check_schedules, spans
 from dreamvid.preset_file import load_preset
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
-from dreamvid.objective import Objective, parse
+from dreamvid.pipelines.masks import mask_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KEY = "dreamvid"
 _BLOCK = 1 << 20
+_GUIDE = re.compile(r"(guide:)([^@,]+)(@)")
 
 
 def fingerprint(path: Path) -> str:
@@ -39,15 +40,25 @@ def fingerprint(path: Path) -> str:
 
 def portable_settings(preset: Preset) -> dict[str, Any]:
     """Return the preset as plain JSON values, with base names in place of paths."""
-    data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
-    if preset.objective != "auto":
-        data["objective"] = str(_portable_objective(parse(preset.objective)))
-    model = data["model"]
-    if "weights" in model:
-        model["weights"] = Path(model["weights"]).name
-    if Path(model["name"]).suffix:
-        model["name"] = Path(model["name"]).name
+    data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True, exclude={"inputs"})
+    changes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
+    data |= changes  # a scene says only what differs
+    mask = mask_file(preset.mask)
+    if mask is not None:
+        data["mask"]["source"] = mask.name
+    for part in (data, *data.get("scenes", ())):
+        _make_portable(part)
     return data
+
+
+def _make_portable(part: dict[str, Any]) -> None:
+    if part.get("objective") is not None:
+        part["objective"] = _portable_objective(part["objective"])
+    model = part.get("model") or {}
+    if model.get("weights") is not None:
+        model["weights"] = Path(model["weights"]).name
+    if Path(model.get("name", "")).suffix:
+        model["name"] = Path(model["name"]).name
 
 
 def settings_json(
@@ -71,10 +82,15 @@ def settings_json(
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _portable_objective(objective: Objective) -> Objective:
-    return Objective(
-        tuple(replace(t, guide=Path(t.guide).name) if t.kind == "guide" else t for t in objective.terms)
-    )
+def _portable_objective(value: Any) -> Any:
+    """Return an objective's text, or the mapping of one that changes over time, with guides by their base names."""
+    if isinstance(value, str):
+        return _GUIDE.sub(lambda match: match[1] + Path(match[2].strip()).name + match[3], value)
+    if isinstance(value, dict):
+        return {_portable_objective(key): _portable_objective(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_portable_objective(inner) for inner in value]
+    return value
 
 
 def _printable(name: str) -> str:

@@ -1,4 +1,4 @@
-"""From a raw dream to the frame that is written: strength, and detail upscaled onto the full-size source."""
+"""From a raw dream to the frame that is written: size, kept color, blend mode, strength and mask, in this order."""
 
 from __future__ import annotations
 
@@ -7,45 +7,82 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dreamvid.blending import blend
 from dreamvid.errors import SettingsError
+from dreamvid.kept_color import keep_color
 from dreamvid.preset import LONGEST_SIDE
 from dreamvid.resample import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from dreamvid.types import RGB
+    from dreamvid.preset import Preset
+    from dreamvid.sections import Blend, KeepColor
+    from dreamvid.types import RGB, Mask
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
     """How a raw dream becomes the written frame.
 
-    ``strength`` in [0, 1] scales the dreamed detail. ``dream_size`` is the size at which frames are dreamed; the
-    detail is then upscaled onto the full-size source. None dreams at the source's own size.
+    ``strength`` in [0, 1] is how much of what the dream changes is written. ``dream_size`` is the size at which
+    frames are dreamed; the detail is then upscaled onto the full-size source. None dreams at the source's own size.
+    ``blend`` is the blend mode (`dreamvid.blending`), ``keep_color`` what of the source's colors stays
+    (`dreamvid.kept_color`).
     """
 
     strength: float = 1.0
     dream_size: Size | None = None
+    blend: Blend = "normal"
+    keep_color: KeepColor = "off"
 
     def prepare(self, rgb: RGB) -> RGB:
         """Return the picture that is dreamed."""
         return rgb if self.dream_size is None else resize(rgb, self.dream_size)
 
-    def apply(self, source: RGB, prepared: RGB, dreamed: RGB) -> RGB:
-        """Return the frame to write: ``source + strength * detail``, clipped to [0, 1].
+    def apply(self, source: RGB, prepared: RGB, dreamed: RGB, mask: Mask | None = None) -> RGB:
+        """Return the frame to write: ``source + strength * mask * (laid - source)``, clipped to [0, 1].
 
-        ``source`` is full size; ``prepared`` and ``dreamed`` have the dreamed size. Strength 0 gives the source
-        back bit for bit.
+        ``laid`` is the dream at full size, ``source + resize(dreamed - prepared)``, in kept colors and laid over the
+        source in the blend mode.
+
+        Parameters
+        ----------
+        source
+            ``[H, W, 3]`` float32 in [0, 1], full size; it is not changed.
+        prepared, dreamed
+            What was dreamed, and its dream; both of the dreamed size.
+        mask
+            ``[H, W]`` float32 in [0, 1], full size; None is 1 everywhere.
+
+        Strength 0 gives the source back bit for bit, and so does every pixel where the mask is 0.
         """
         if self.strength == 0.0:
             return source
-        if prepared is source and self.strength == 1.0:
-            return dreamed
-        detail = dreamed - prepared
-        height, width = source.shape[:2]
-        detail = resize(detail, Size(height, width))
-        result: RGB = np.clip(source + np.float32(self.strength) * detail, 0.0, 1.0)
-        return result
+        full = dreamed if prepared is source else self._full_size(source, prepared, dreamed)
+        laid = blend(source, keep_color(source, full, self.keep_color), self.blend)
+        if mask is None and self.strength == 1.0:
+            return laid
+        change = laid - source
+        change *= np.float32(self.strength) if mask is None else (mask * np.float32(self.strength))[..., None]
+        change += source
+        return np.clip(change, 0.0, 1.0, out=change)
+
+    def _full_size(self, source: RGB, prepared: RGB, dreamed: RGB) -> RGB:
+        detail = resize(dreamed - prepared, Size(*source.shape[:2]))
+        detail += source
+        return np.clip(detail, 0.0, 1.0, out=detail)
+
+
+def make_finish(preset: Preset, size: Size) -> Finish:
+    """Return how a preset's dreams are finished in frames of a size.
+
+    Raises
+    ------
+    SettingsError
+        As `dream_size` does.
+    """
+    look = preset.look
+    return Finish(look.strength, dream_size(size, preset.output.dream_width), look.blend, look.keep_color)
 
 
 def dream_size(size: Size, width: int | None) -> Size | None:

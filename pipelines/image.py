@@ -11,8 +11,10 @@ import numpy as np
 from dreamvid.errors import EngineError, SettingsError, WriteError
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.embed import KEY, settings_json
-from dreamvid.pipelines.finish import Finish, dream_size
+from dreamvid.pipelines.finish import dream_size, make_finish
+from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.outcome import Mute, Outcome
+from dreamvid.pipelines.scenes import stand_still
 from dreamvid.pipelines.targets import check_folder, check_target
 from dreamvid.preset import output_size
 from dreamvid.resample import cover
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from dreamvid.media.still import Still
     from dreamvid.pipelines.build import Built
     from dreamvid.pipelines.machine import Machine
+    from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.outcome import MayReplace, Tell
     from dreamvid.preset import Preset
 
@@ -52,6 +55,7 @@ def dream_images(
     from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     tell = tell or Mute()
+    recipe, preset = preset, stand_still(preset)
     sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
     targets = [_target(source, output, several=len(sources) > 1) for source in sources]
     for path in targets:
@@ -59,10 +63,20 @@ def dream_images(
             raise WriteError(f"{path}: two inputs would be written to this one file")
     for source, path, size in zip(sources, targets, sizes, strict=True):
         _check(path, source, size, preset=preset, overwrite=overwrite, may_make=path != output)
+    masks = open_masks(preset, rate=None, notify=tell.notice)
     tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     built = build_dreamer(preset, machine, notify=tell.notice)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
-        outcome = _dream_one(read_still(source), source, path, preset=preset, built=built, machine=machine)
+        outcome = _dream_one(
+            read_still(source),
+            source,
+            path,
+            preset=preset,
+            recipe=recipe,
+            built=built,
+            masks=masks,
+            machine=machine,
+        )
         tell.frame(index)
         yield outcome
 
@@ -93,7 +107,15 @@ def _check(
 
 
 def _dream_one(
-    still: Still, source: Path, path: Path, *, preset: Preset, built: Built, machine: Machine
+    still: Still,
+    source: Path,
+    path: Path,
+    *,
+    preset: Preset,
+    recipe: Preset,
+    built: Built,
+    masks: Masks | None,
+    machine: Machine,
 ) -> Outcome:
     from dreamvid.media.still import write_still  # noqa: PLC0415  imageio loads only when media is touched
 
@@ -104,7 +126,7 @@ def _dream_one(
     if size != own:
         rgb = cover(rgb, size)
         alpha = None if alpha is None else cover(alpha, size)
-    finish = Finish(strength=preset.look.strength, dream_size=dream_size(size, preset.output.dream_width))
+    finish = make_finish(preset, size)
     prepared = finish.prepare(rgb)
     dreamed = built.dreamer.dream(prepared)
     if not np.isfinite(dreamed).all():
@@ -112,8 +134,9 @@ def _dream_one(
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
     _make_folder(path.parent)
-    text = settings_json(preset, source=source, resolved=resolved, files=built.files)
-    result = replace(still, rgb=finish.apply(rgb, prepared, dreamed), alpha=alpha)
+    text = settings_json(recipe, source=source, resolved=resolved, files=built.files)
+    mask = None if masks is None else masks.of_still(rgb)
+    result = replace(still, rgb=finish.apply(rgb, prepared, dreamed, mask), alpha=alpha)
     write_still(path, result, metadata={KEY: text}, overwrite=True)
     gain = None
     if machine.measure:

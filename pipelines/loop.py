@@ -18,11 +18,14 @@ import numpy as np
 
 from dreamvid.errors import EngineError
 from dreamvid.pipelines.finish import Finish
-from dreamvid.types import RGB, Carry, Frame, Motion, Seed
+from dreamvid.pipelines.look import Look, OneLook
+from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from dreamvid.pipelines.look import Looks, Part
+    from dreamvid.pipelines.masks import Masks
     from dreamvid.types import Dreamer, FrameSource, FrameWriter, Stabilizer
 
 T = TypeVar("T")
@@ -80,12 +83,24 @@ class IndependentFrames:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A frame, what of it is dreamed, and how that moved on from the frame before."""
+class Prepared:
+    """A frame, what of it is dreamed, and how that moved on from the frame before.
+
+    ``parts`` are the scenes that it lies in, and ``motions`` what each of them sees, in the same order. ``begins``
+    says that it is a shot's first; ``mask``, of the frame's full size, where its dream shows.
+    """
 
     frame: Frame
     picture: RGB
-    motion: Motion | None = None
+    parts: tuple[Part, ...] = ()
+    motions: tuple[Motion | None, ...] = ()
+    begins: bool = False
+    mask: Mask | None = None
+
+    @property
+    def motion(self) -> Motion | None:
+        """What is known of its motion."""
+        return next((motion for motion in self.motions if motion is not None), None)
 
 
 class _StoppedError(Exception):
@@ -165,38 +180,47 @@ def dream_video(
     *,
     finish: Finish | None = None,
     detect_cuts: bool = False,
+    masks: Masks | None = None,
     on_frame: Callable[[Dreamed], None] | None = None,
 ) -> RunReport:
-    """Dream every frame of ``source`` into ``writer``.
+    """Dream every frame of ``source`` into ``writer``, all in one look; see :func:`dream_scenes`."""
+    looks = OneLook(Look(dreamer, stabilizer, finish or Finish()))
+    return dream_scenes(source, looks, writer, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame)
 
-    The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry`; with ``detect_cuts``, a
-    new shot gets none. ``on_frame`` is called in the calling thread after each dreamed frame.
+
+def dream_scenes(
+    source: FrameSource,
+    looks: Looks,
+    writer: FrameWriter,
+    *,
+    detect_cuts: bool = False,
+    masks: Masks | None = None,
+    on_frame: Callable[[Dreamed], None] | None = None,
+) -> RunReport:
+    """Dream every frame of ``source`` into ``writer``, each as ``looks`` say.
+
+    The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry` for each scene that it lies
+    in; with ``detect_cuts``, a new shot gets none. ``masks`` say where dreams show; None is everywhere. ``on_frame``
+    is called in the calling thread after each dreamed frame, with the newest scene's dream.
 
     Raises
     ------
     DreamvidError
         The first failure of any stage; the writer has then removed what it wrote.
     """
-    finish = finish or Finish()
     report = RunReport()
     started = time.perf_counter()
     with writer:
         stages = _Stages()
-        decoded: _Line[_Prepared] = _Line(stages.stop)
-        observed: _Line[_Prepared] = _Line(stages.stop)
-        dreamed: _Line[tuple[Frame, RGB, RGB]] = _Line(stages.stop)
-        stages.start("decode", lambda: _decode(source, finish, decoded, report))
-        stages.start("observe", lambda: _observe(decoded, observed, stabilizer, report, cuts=detect_cuts))
-        stages.start("encode", lambda: _encode(writer, finish, dreamed, report))
+        decoded: _Line[Prepared] = _Line(stages.stop)
+        observed: _Line[Prepared] = _Line(stages.stop)
+        dreamed: _Line[tuple[Prepared, tuple[RGB, ...]]] = _Line(stages.stop)
+        stages.start("decode", lambda: _decode(source, looks, decoded, report))
+        moving = _observe(decoded, report, cuts=detect_cuts)
+        stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
+        stages.start("encode", lambda: _encode(writer, dreamed, report))
         try:
-            _dream(
-                observed,
-                dreamed,
-                dreamer=dreamer,
-                stabilizer=stabilizer,
-                report=report,
-                on_frame=on_frame,
-            )
+            _dream(observed, dreamed, report=report, on_frame=on_frame)
         except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
             stages.fail(error)
         stages.join()
@@ -206,73 +230,99 @@ def dream_video(
     return report
 
 
-def _decode(source: FrameSource, finish: Finish, out: _Line[_Prepared], report: RunReport) -> None:
+def _decode(source: FrameSource, looks: Looks, out: _Line[Prepared], report: RunReport) -> None:
     before = time.perf_counter()
     for frame in source:
-        prepared = _Prepared(frame, finish.prepare(frame.rgb))
+        parts = looks.at(frame)
+        prepared = Prepared(frame, parts[0].look.finish.prepare(frame.rgb), parts)
         report.add("decode", time.perf_counter() - before)
         out.put(prepared)
         before = time.perf_counter()
     out.put(None)
 
 
-def _observe(
-    frames: _Line[_Prepared],
-    out: _Line[_Prepared],
-    stabilizer: Stabilizer,
-    report: RunReport,
-    *,
-    cuts: bool,
-) -> None:
+def _observe(frames: _Line[Prepared], report: RunReport, *, cuts: bool) -> Iterator[Prepared]:
     from dreamvid.flow.cuts import mark_cuts  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
-    last: RGB | None = None
+    last: Prepared | None = None
     for item, cut in mark_cuts(frames, lambda item: item.picture, detect=cuts):
         before = time.perf_counter()
-        motion = None if cut or last is None else stabilizer.observe(item.picture, last)
-        last = item.picture
+        motions = tuple(None if cut else _motion(part, item, last) for part in item.parts)
+        last = item
         report.add("observe", time.perf_counter() - before)
         report.shots += cut
-        out.put(replace(item, motion=motion))
+        yield replace(item, motions=motions, begins=cut)
+
+
+def _motion(part: Part, item: Prepared, last: Prepared | None) -> Motion | None:
+    """Return how a frame moved on from the last one, for a scene that has dreamed that one too."""
+    if last is None or part.scene not in {before.scene for before in last.parts}:
+        return None
+    return part.look.stabilizer.observe(item.picture, last.picture)
+
+
+def _pass_on(items: Iterable[Prepared], out: _Line[Prepared]) -> None:
+    for item in items:
+        out.put(item)
     out.put(None)
 
 
 def _dream(
-    frames: _Line[_Prepared],
-    out: _Line[tuple[Frame, RGB, RGB]],
+    frames: _Line[Prepared],
+    out: _Line[tuple[Prepared, tuple[RGB, ...]]],
     *,
-    dreamer: Dreamer,
-    stabilizer: Stabilizer,
     report: RunReport,
     on_frame: Callable[[Dreamed], None] | None,
 ) -> None:
-    carry: Carry | None = None
+    carries: dict[int, Carry] = {}
     for item in frames:
         before = time.perf_counter()
-        seed = stabilizer.seed(item.motion, carry)
-        raw = dreamer.dream(
-            item.picture,
-            detail=seed.detail,
-            steps=seed.steps,
-            effort=seed.effort,
-            frame_index=None if seed.detail is None else item.frame.index,
-        )
-        if not np.isfinite(raw).all():
-            raise EngineError(f"frame {item.frame.index} came out as no picture; try --precision float32")
-        carry = stabilizer.settle(item.picture, raw, seed, carry)
+        carries = {
+            part.scene: _settled(part.look, item, motion, carries.get(part.scene))
+            for part, motion in zip(item.parts, item.motions, strict=True)
+        }
         report.add("dream", time.perf_counter() - before)
         report.frames += 1
-        report.squares += float(np.mean(np.square(carry.dreamed - item.picture)))
-        out.put((item.frame, item.picture, carry.dreamed))
+        dreams = tuple(carry.dreamed for carry in carries.values())
+        report.squares += float(np.mean(np.square(dreams[-1] - item.picture)))
+        out.put((replace(item, motions=()), dreams))
         if on_frame is not None:
-            on_frame(Dreamed(item.frame.index, item.picture, carry.dreamed))
+            on_frame(Dreamed(item.frame.index, item.picture, dreams[-1]))
     out.put(None)
 
 
-def _encode(
-    writer: FrameWriter, finish: Finish, frames: _Line[tuple[Frame, RGB, RGB]], report: RunReport
-) -> None:
-    for frame, prepared, settled in frames:
+def _settled(look: Look, item: Prepared, motion: Motion | None, carry: Carry | None) -> Carry:
+    """Dream a frame in one scene, and hold it to that scene's last frame."""
+    seed = look.stabilizer.seed(motion, carry)
+    raw = look.dreamer.dream(
+        item.picture,
+        detail=seed.detail,
+        steps=seed.steps,
+        effort=seed.effort,
+        frame_index=None if seed.detail is None else item.frame.index,
+    )
+    if not np.isfinite(raw).all():
+        raise EngineError(f"frame {item.frame.index} came out as no picture; try --precision float32")
+    return look.stabilizer.settle(item.picture, raw, seed, carry)
+
+
+def _encode(writer: FrameWriter, frames: _Line[tuple[Prepared, tuple[RGB, ...]]], report: RunReport) -> None:
+    for item, dreams in frames:
         before = time.perf_counter()
-        writer.write(replace(frame, rgb=finish.apply(frame.rgb, prepared, settled)))
+        writer.write(replace(item.frame, rgb=_finished(item, dreams)))
         report.add("encode", time.perf_counter() - before)
+
+
+def _finished(item: Prepared, dreams: tuple[RGB, ...]) -> RGB:
+    """Return the frame to write: each scene's, by its share."""
+    source = item.frame.rgb
+    finished = [
+        part.look.finish.apply(source, item.picture, dream, item.mask)
+        for part, dream in zip(item.parts, dreams, strict=True)
+    ]
+    if len(finished) == 1:
+        return finished[0]
+    result = np.zeros_like(source)
+    for part, picture in zip(item.parts, finished, strict=True):
+        result += np.float32(part.share) * picture
+    return np.clip(result, 0.0, 1.0, out=result)

@@ -6,8 +6,8 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.journey import Journey
-from dreamvid.pipelines.looks import Clock, Span, spans
 from dreamvid.pipelines.measure_chart import check_suffix
+from dreamvid.pipelines.scenes import Clock, Span, spans
 
 if TYPE_CHECKING:
     from pathlib import Path

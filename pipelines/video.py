@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dreamvid.pipelines.build import build_dreamer, build_stabilizer
 from dreamvid.pipelines.embed import KEY, settings_json
-from dreamvid.pipelines.finish import Finish, dream_size
-from dreamvid.pipelines.loop import Dreamed, dream_video
+from dreamvid.pipelines.finish import dream_size
+from dreamvid.pipelines.loop import Dreamed, dream_scenes
+from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.outcome import Mute, Outcome
+from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.targets import check_target
 from dreamvid.preset import output_size
 
@@ -63,15 +64,14 @@ def dream_file(
         notify=tell.notice,
     )
     info = frames.info
+    masks = open_masks(preset, rate=media.video.rate, notify=tell.notice, keep_going=machine.keep_going)
     output = output or default_output(source, info=info, output=preset.output)
     folder = check_output(output, info=info, output=preset.output)
     replace_existing = check_target(output, source, overwrite, folder=folder)
     tell.start(info.frames, output.name)
-    built = build_dreamer(preset, machine, notify=tell.notice)
-    finish = Finish(
-        strength=preset.look.strength, dream_size=dream_size(info.size, preset.output.dream_width)
-    )
-    resolved = built.resolved(finish.dream_size or info.size)
+    dreamed_size = dream_size(info.size, preset.output.dream_width) or info.size
+    built = build_looks(preset, machine, Clock.of(info), info.size, notify=tell.notice)
+    resolved = built.resolved(dreamed_size)
     writer = open_writer(
         output,
         info=info,
@@ -90,18 +90,17 @@ def dream_file(
             first.append((done.source, done.dreamed))
         tell.frame(done.index)
 
-    report = dream_video(
+    report = dream_scenes(
         frames,
-        built.dreamer,
-        build_stabilizer(preset),
+        built.looks,
         writer,
-        finish=finish,
-        detect_cuts=preset.stability.cuts and preset.stability.steadiness > 0,
+        detect_cuts=preset.stability.cuts and (built.carries or (masks is not None and masks.follows_motion)),
+        masks=masks,
         on_frame=on_frame,
     )
     gain = None
     if first:
-        before, after = (built.dreamer.score(picture) for picture in first[0])
+        before, after = (built.first.dreamer.score(picture) for picture in first[0])
         gain = after / before if before > 0 else None
     return Outcome(
         source=source,

@@ -57,7 +57,7 @@ def show(
     changes = {} if duration is None else {"input.duration": duration}
     preset = load_preset(name).preset.override(changes)
     if plot is not None:
-        from dreamvid.pipelines.looks import Clock  # noqa: PLC0415  loads what pictures need
+        from dreamvid.pipelines.scenes import Clock  # noqa: PLC0415  loads what pictures need
         from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
 
         clock = Clock(preset.output.fps or Fraction(24), preset.input.duration or Fraction(10))

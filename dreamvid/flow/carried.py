@@ -54,6 +54,8 @@ class CarriedDetail:
         Share of the carried detail that is kept, 0 to 1; the rest makes room for new things.
     blend
         Share of the carried detail in the settled one, 0 to below 1: how little a frame may change.
+    push
+        Steps times step size of a full dream: where it changes from frame to frame, so does the level.
     """
 
     estimator: FlowEstimator
@@ -62,6 +64,7 @@ class CarriedDetail:
     steps: int
     decay: float
     blend: float
+    push: float = 1.0
 
     def observe(self, target: RGB, source: RGB) -> Motion:
         """Return the flow from ``target`` back to ``source``, and what of it was seen there."""
@@ -90,7 +93,8 @@ class CarriedDetail:
         """Blend with what was carried, and hold the level of the shot's first frame."""
         detail = dreamed - picture
         if carry is None or seed.detail is None or seed.kept is None:
-            return Carry(picture, dreamed, measure(detail))
-        level = carry.level or measure(carry.dreamed - carry.source)
+            return Carry(picture, dreamed, measure(detail)._replace(push=self.push))
+        level = carry.level or measure(carry.dreamed - carry.source)._replace(push=self.push)
+        level = level.pushed(self.push)
         detail = hold(detail + seed.kept[..., None] * (seed.detail - detail), level)
         return Carry(picture, np.clip(picture + detail, 0.0, 1.0), level)

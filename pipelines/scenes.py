@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.journey import Journey
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
-from dreamvid.pipelines.finish import Finish, make_finish
+from dreamvid.pipelines.finish import make_finish
+from dreamvid.pipelines.look import Look, Looks, OneLook, Part
 from dreamvid.schedule import Moment
 
 if TYPE_CHECKING:
@@ -19,45 +20,10 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.build import Built
     from dreamvid.pipelines.machine import Machine
     from dreamvid.preset import Preset, Scene
-    from dreamvid.types import Dreamer, Frame, Notify, Size, Stabilizer, VideoInfo
+    from dreamvid.types import Frame, Notify, Size, VideoInfo
 
 _MOST_CHECKED = 2000
 _SCHEDULED_ASCENT = ("ascent.steps", "ascent.step_size", "ascent.total_variation", "ascent.l2")
-
-
-class Look(NamedTuple):
-    """How a frame is dreamed, held to the one before and finished."""
-
-    dreamer: Dreamer
-    stabilizer: Stabilizer
-    finish: Finish
-
-
-class Part(NamedTuple):
-    """A scene that a frame lies in, and its share of the written frame; in a cross-fade there are several."""
-
-    scene: int
-    share: float
-    look: Look
-
-
-class Looks(Protocol):
-    """Tells the look of every frame; a pure function, so that a run may start anywhere."""
-
-    def at(self, frame: Frame) -> tuple[Part, ...]:
-        """Return the scenes that a frame lies in, the newest last; their shares add up to 1."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OneLook:
-    """The same look throughout."""
-
-    look: Look
-
-    def at(self, frame: Frame) -> tuple[Part, ...]:  # noqa: ARG002  part of the protocol
-        """Return it."""
-        return (Part(0, 1.0, self.look),)
 
 
 class Clock(NamedTuple):
@@ -158,9 +124,13 @@ class SceneLooks:
 
 @dataclass(frozen=True, slots=True)
 class BuiltLooks:
-    """Looks that are ready; what ``auto`` became for pictures of a size, and the files they were made from."""
+    """Looks that are ready; what ``auto`` became for pictures of a size, and the files they were made from.
+
+    ``carries`` says whether any scene carries detail from frame to frame.
+    """
 
     looks: Looks
+    carries: bool
     first: Built
     resolved: Callable[[Size], dict[str, object]]
     files: dict[str, Path] = field(default_factory=dict)
@@ -192,7 +162,12 @@ def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, n
     files: dict[str, Path] = {}
     for index, one in enumerate(built):
         files |= {(role if index == 0 else f"{role}.{index}"): path for role, path in one.files.items()}
-    return BuiltLooks(looks, built[0], resolved, files)
+    carries = any(_carries(span.scene.preset) for span in found)
+    return BuiltLooks(looks, carries, built[0], resolved, files)
+
+
+def _carries(preset: Preset) -> bool:
+    return preset.stability.steadiness > 0 or "stability.steadiness" in preset.varying()
 
 
 def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]:
