@@ -32,6 +32,8 @@ _DARK, _STEEP = 216.0 / 24389.0, 24389.0 / 27.0
 _BINS = 1024
 _BLUR = 0.01
 """Blur of histograms before they are matched, as a share of the range."""
+_MARGIN = 0.05
+"""How far histograms reach beyond black and white, so that what is clipped counts as spread around them."""
 _EVERYWHERE = 0.05
 """Share of evenly spread values that is mixed into them."""
 _CODES = 65535
@@ -132,12 +134,12 @@ def _matched(source: NDArray[np.float32], dreamed: NDArray[np.float32]) -> NDArr
     """Return one channel, ``[H, W]``, of the dream with the source's distribution.
 
     Histogram matching (Gonzalez & Woods, "Digital Image Processing", 3.3.2): each value goes where the source has as
-    many values below it. Departure: histograms are blurred and never empty, so that the mapping is smooth, hardly
-    amplifies noise, and changes from frame to frame no more than the pictures do.
+    many values below it. Departure: histograms are blurred, beyond black and white too, and nowhere empty, so that
+    the mapping is smooth, hardly amplifies noise, and changes from frame to frame about as much as the pictures do.
     """
-    edges = np.linspace(0.0, 1.0, _BINS + 1)
+    edges = np.linspace(-_MARGIN, 1.0 + _MARGIN, _BINS + 1)
     levels = np.interp(_cumulative(dreamed), _cumulative(source), edges)
-    table = np.interp(np.linspace(0.0, 1.0, _CODES + 1), edges, levels).astype(np.float32)
+    table = np.clip(np.interp(np.linspace(0.0, 1.0, _CODES + 1), edges, levels), 0.0, 1.0).astype(np.float32)
     codes = dreamed * np.float32(_CODES)
     codes += np.float32(0.5)
     return table[codes.astype(np.uint16)]
@@ -145,8 +147,8 @@ def _matched(source: NDArray[np.float32], dreamed: NDArray[np.float32]) -> NDArr
 
 def _cumulative(channel: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return ``[_BINS + 1]``: the share of values below each edge of the bins, strictly rising from 0 to 1."""
-    counts = cv2.calcHist([channel], [0], None, [_BINS], [0.0, 1.0 + 1e-6]).astype(np.float64)
-    sigma = _BLUR * _BINS
-    smooth = cv2.GaussianBlur(counts, (0, 0), sigmaX=1e-3, sigmaY=sigma, borderType=cv2.BORDER_REFLECT)
-    share = smooth.ravel() * ((1.0 - _EVERYWHERE) / channel.size) + _EVERYWHERE / _BINS
+    counts = cv2.calcHist([channel], [0], None, [_BINS], [-_MARGIN, 1.0 + _MARGIN])
+    sigma = _BLUR * _BINS / (1.0 + 2.0 * _MARGIN)
+    smooth = cv2.GaussianBlur(counts.astype(np.float64), (1, 0), sigmaX=sigma, sigmaY=sigma)
+    share = smooth.ravel() * ((1.0 - _EVERYWHERE) / smooth.sum()) + _EVERYWHERE / _BINS
     return np.concatenate([[0.0], np.cumsum(share)])

@@ -63,8 +63,8 @@ def feathered(mask: Mask, width: float) -> Mask:
 
     Returns
     -------
-    ``[H, W]`` float32. In a mask of 0 and 1, nearly, at the distance d = x ``width`` from the nearest 0: ``2 x^2`` up to the
-    middle, ``1 - 2 (1 - x)^2`` beyond. Grays that change more slowly than that stay as they are.
+    ``[H, W]`` float32. In a mask of 0 and 1, nearly, at a distance of x ``width`` from the nearest 0: ``2 x^2`` up to
+    the middle, ``1 - 2 (1 - x)^2`` beyond. Grays that change more slowly than that stay as they are.
 
     This is the mask eroded by the parabola ``d^2 / width^2`` and dilated by ``2 d^2 / width^2`` (Lasry & Lions 1986,
     "A remark on regularization in Hilbert spaces"), which has no kinks, and which, unlike distances to a threshold,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pytest
 
 from dreamvid.blending import blend
 from dreamvid.sections import Blend
-from dreamvid.types import RGB
+
+if TYPE_CHECKING:
+    from dreamvid.types import RGB
 
 MODES: tuple[Blend, ...] = get_args(Blend)
 
