@@ -117,7 +117,9 @@ def motion_mask(flow: Flow, seconds: float, size: Size) -> Mask:
     height, width = flow.shape[:2]
     side = max(height, width)
     own = flow - np.median(_rim(flow), axis=0).astype(np.float32)
-    speed = cv2.magnitude(np.ascontiguousarray(own[..., 0]), np.ascontiguousarray(own[..., 1])) / side
+    speed = np.sqrt(np.square(own).sum(axis=-1)) / np.float32(
+        side
+    )  # cv2.magnitude differs in the last bit at times
     scale = min(1.0, _LONGEST / side)
     speed = resize(speed, Size(max(1, round(height * scale)), max(1, round(width * scale))))
     speed = cv2.GaussianBlur(speed, (0, 0), max(0.5, _SPREAD * max(speed.shape)))

@@ -74,10 +74,12 @@ class Masks:
             held = []
         yield from map(self._with_nothing, held)
 
-    def of_still(self, rgb: RGB) -> Mask | None:
+    def of_still(self, rgb: RGB) -> Mask:
         """Return a still's mask, of its size."""
         item = Prepared(Frame(0, Fraction(0), rgb), rgb, begins=True)
-        return next(self.over([item])).mask
+        mask = next(self.over([item])).mask
+        assert mask is not None
+        return mask
 
     def _with_nothing(self, item: Prepared) -> Prepared:
         size = Size(*item.frame.rgb.shape[:2])
