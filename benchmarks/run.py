@@ -17,12 +17,15 @@ import ascent
 import memory
 import network
 import pipeline
+import schedules
 import startup
 import steadiness
 from figures import machine, table
 from tutorial import save_random_inception
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from figures import Figure
 
 PARTS = {
@@ -32,6 +35,7 @@ PARTS = {
     "d": "start-up",
     "e": "network",
     "f": "steadiness",
+    "g": "schedules",
 }
 
 
@@ -53,17 +57,17 @@ def main() -> None:
 
 
 def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figure]:
-    if part == "a":
-        return ascent.measure(folder, rounds=options.rounds, steps=options.steps)
-    if part == "b":
-        return pipeline.measure(folder, rounds=options.rounds, frames=options.frames)
-    if part == "c":
-        return memory.measure(networks=_networks(folder))
-    if part == "e":
-        return network.measure(folder, rounds=options.rounds)
-    if part == "f":
-        return steadiness.measure(options.clips, frames=options.clip_frames) if options.clips else []
-    return startup.measure(folder, rounds=options.rounds)
+    rounds, frames = options.rounds, options.frames
+    parts: dict[str, Callable[[], list[Figure]]] = {
+        "a": lambda: ascent.measure(folder, rounds=rounds, steps=options.steps),
+        "b": lambda: pipeline.measure(folder, rounds=rounds, frames=frames),
+        "c": lambda: memory.measure(networks=_networks(folder)),
+        "d": lambda: startup.measure(folder, rounds=rounds),
+        "e": lambda: network.measure(folder, rounds=rounds),
+        "f": lambda: steadiness.measure(options.clips, frames=options.clip_frames) if options.clips else [],
+        "g": lambda: schedules.measure(folder, rounds=rounds, frames=frames),
+    }
+    return parts[part]()
 
 
 def _networks(folder: Path) -> dict[str, Path | None]:

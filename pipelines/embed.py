@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
-from dreamvid.pipelines.masks import mask_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,15 +42,17 @@ def portable_settings(preset: Preset) -> dict[str, Any]:
     data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True, exclude={"inputs"})
     changes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
     data |= changes  # a scene says only what differs
-    mask = mask_file(preset.mask)
-    if mask is not None:
-        data["mask"]["source"] = mask.name
+    return make_portable(data)
+
+
+def make_portable(data: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with base names in place of all paths; embedded ones are never trusted to have them."""
     for part in (data, *data.get("scenes", ())):
-        _make_portable(part)
+        _make_part_portable(part)
     return data
 
 
-def _make_portable(part: dict[str, Any]) -> None:
+def _make_part_portable(part: dict[str, Any]) -> None:
     if part.get("objective") is not None:
         part["objective"] = _portable_objective(part["objective"])
     model = part.get("model") or {}
@@ -59,6 +60,9 @@ def _make_portable(part: dict[str, Any]) -> None:
         model["weights"] = Path(model["weights"]).name
     if Path(model.get("name", "")).suffix:
         model["name"] = Path(model["name"]).name
+    mask = part.get("mask") or {}
+    if mask.get("source") is not None:
+        mask["source"] = Path(mask["source"]).name
 
 
 def settings_json(

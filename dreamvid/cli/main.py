@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.cli import demo, doctor, image, measure, models, presets, render, video
+from dreamvid.cli import demo, doctor, image, measure, models, presets, render, replay, video
 from dreamvid.cli.explain import explain
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ app = typer.Typer(
 app.command("video")(video.video)
 app.command("image")(image.image)
 app.command("render")(render.render)
+app.command("replay")(replay.replay)
 app.add_typer(presets.app, name="presets")
 app.command("demo")(demo.demo)
 app.command("measure")(measure.measure)

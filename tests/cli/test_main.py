@@ -170,6 +170,7 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
         "video",
         "image",
         "render",
+        "replay",
         "demo",
         "measure",
         "doctor",

@@ -1,0 +1,51 @@
+"""``dreamvid replay``: a dream once more, from the settings in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dreamvid.cli.options import Common, dreaming_command
+from dreamvid.cli.session import session
+
+
+@dreaming_command(video=True)
+def replay(
+    dreamed: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", readable=False, help="A video, animation, folder or still that dreamvid made."
+        ),
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            readable=False,
+            help="What it was made from; looked for beside it and here, by name and fingerprint, where not given.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="Output; <name>.again beside the dream."),
+    ] = None,
+    *,
+    changes: dict[str, object],
+    common: Common,
+) -> None:
+    """Dream it again, from the settings that are embedded in it; options overrule them."""
+    with session(common) as tell:
+        from dreamvid.pipelines.replay import replay  # noqa: PLC0415  loads OpenCV and PyAV
+
+        result = replay(
+            dreamed,
+            source,
+            output,
+            changes,
+            common.machine(),
+            overwrite=tell.may_replace,
+            tell=tell.progress,
+        )
+        tell.finished(result)

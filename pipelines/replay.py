@@ -1,0 +1,202 @@
+"""A dream once more, from the settings that are embedded in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid._version import __version__
+from dreamvid.errors import ReadError, SettingsError
+from dreamvid.pipelines.embed import KEY, fingerprint, make_portable
+from dreamvid.pipelines.image import dream_images
+from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.video import dream_file
+from dreamvid.preset import Preset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dreamvid.pipelines.machine import Machine
+    from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
+
+_LONGEST = 1 << 20
+_PICTURES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_MOST_SEARCHED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file's base name and the fingerprint of its content."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a dreamed file says of how it was made; all names are base names."""
+
+    version: str
+    settings: dict[str, Any]
+    precision: str | None
+    source: Made
+    files: dict[str, Made]
+
+
+def replay(
+    dreamed: Path,
+    source: Path | None,
+    output: Path | None,
+    changes: dict[str, object],
+    machine: Machine,
+    *,
+    overwrite: MayReplace,
+    tell: Tell | None = None,
+) -> Outcome:
+    """Render a dream again.
+
+    Parameters
+    ----------
+    dreamed
+        A video, animation, folder or still that dreamvid made.
+    source
+        What it was made from; None looks for it beside ``dreamed`` and here, by name and fingerprint. Guide images,
+        masks and weights are looked for there as well.
+    output
+        None is ``<name>.again<suffix>`` beside ``dreamed``.
+    changes
+        Settings to overrule, by dotted path.
+
+    Raises
+    ------
+    DreamvidError
+        In one line: no settings, a source or a file that is missing or has changed.
+    """
+    tell = tell or Mute()
+    recipe = read_recipe(dreamed)
+    if recipe.version != __version__:
+        tell.notice(
+            f"{dreamed.name} was made by dreamvid {recipe.version}, this is {__version__}: it may differ"
+        )
+    folders = list(dict.fromkeys([*([source.parent] if source else []), dreamed.parent, Path()]))
+    found = _given_source(source, recipe, tell) if source else _find(recipe.source, folders, "its source")
+    files = {role: _find(file, folders, role) for role, file in recipe.files.items()}
+    preset = _settings(recipe, files, changes)
+    output = output or dreamed.with_name(f"{dreamed.stem}.again{dreamed.suffix}")
+    if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
+        (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
+        return outcome
+    return dream_file(found, output, preset, machine, overwrite=overwrite, tell=tell)
+
+
+def read_recipe(dreamed: Path) -> Recipe:
+    """Return what a file says of how it was made.
+
+    Raises
+    ------
+    ReadError
+        Where it cannot be read, says nothing, or not what dreamvid writes.
+    """
+    text = _embedded(dreamed)
+    if text is None:
+        raise ReadError(
+            f"{dreamed}: holds no settings of dreamvid's; was it made by it, and not re-encoded since?"
+        )
+    try:
+        if len(text) > _LONGEST:
+            raise ValueError  # noqa: TRY301  it is no recipe, as below
+        value = json.loads(text)
+        settings = make_portable(dict(value["settings"]))
+        resolved = value["resolved"]
+        precision = resolved.get("precision")
+        return Recipe(
+            str(value["version"]),
+            settings,
+            None if precision is None else str(precision),
+            _made(value["source"]),
+            {str(role): _made(file) for role, file in value["files"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ReadError(f"{dreamed}: its settings are damaged") from None
+
+
+def _made(value: dict[str, Any]) -> Made:
+    name = Path(str(value["name"])).name
+    if not name:
+        raise ValueError("a file without a name")
+    return Made(name, str(value["fingerprint"]))
+
+
+def _embedded(path: Path) -> str | None:
+    from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.still import read_embedded  # noqa: PLC0415  imageio the same
+
+    if not path.is_dir() and path.suffix.lower() in _PICTURES:
+        return read_embedded(path)
+    metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
+    return metadata.get(KEY)
+
+
+def _given_source(source: Path, recipe: Recipe, tell: Tell) -> Path:
+    if not source.exists():
+        raise ReadError(f"{source}: there is no such file")
+    if fingerprint(source) != recipe.source.fingerprint:
+        tell.notice(
+            f"{source.name} is not what the dream was made from ({recipe.source.name}): it will differ"
+        )
+    return source
+
+
+def _find(file: Made, folders: list[Path], what: str) -> Path:
+    """Return the file of this name and content, or of this content under another name."""
+    changed: Path | None = None
+    for folder in folders:
+        path = folder / file.name
+        if path.exists():
+            if fingerprint(path) == file.fingerprint:
+                return path
+            changed = changed or path
+    if changed is not None:
+        raise ReadError(f"{changed}: has changed since the dream was made; it is {what}")
+    for path in _others(folders, Path(file.name).suffix):
+        if fingerprint(path) == file.fingerprint:
+            return path
+    advice = "name it after the dream" if what == "its source" else "put it there"
+    raise ReadError(f"{file.name}: {what} is neither beside the dream nor here; {advice}")
+
+
+def _others(folders: list[Path], suffix: str) -> Iterator[Path]:
+    """Yield files of the same kind, under other names."""
+    for folder in folders:
+        files = sorted(path for path in folder.iterdir() if path.suffix == suffix and path.is_file())
+        yield from files[:_MOST_SEARCHED]
+
+
+def _settings(recipe: Recipe, files: dict[str, Path], changes: dict[str, object]) -> Preset:
+    """Return the preset of a recipe, its files where they were found, its precision as it was chosen then."""
+    names = {recipe.files[role].name: str(path) for role, path in files.items()}
+    try:
+        preset = Preset.build(_placed(recipe.settings, names))
+    except SettingsError as error:
+        raise ReadError(f"its settings do not fit this version: {error}") from None
+    if preset.run.precision == "auto" and recipe.precision is not None:
+        preset = preset.override({"run.precision": recipe.precision})
+    return preset.override(changes)
+
+
+def _placed(value: Any, names: dict[str, str]) -> Any:
+    """Return settings with base names replaced by where those files are."""
+    if isinstance(value, dict):
+        return {_placed(key, names): _placed(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_placed(inner, names) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if "guide:" in value:
+        for name, path in names.items():
+            value = value.replace(f"guide:{name}@", f"guide:{path}@")
+        return value
+    return names.get(value, value)
