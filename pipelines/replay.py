@@ -66,7 +66,7 @@ def replay(
         What it was made from; None looks for it beside ``dreamed`` and here, by name and fingerprint. Guide images,
         masks and weights are looked for there as well.
     output
-        None is ``<name>.again<suffix>`` beside ``dreamed``.
+        None is ``<name>.again<suffix>`` beside ``dreamed``, for a folder ``<name>-again``.
     changes
         Settings to overrule, by dotted path.
 
@@ -85,7 +85,8 @@ def replay(
     found = _given_source(source, recipe, tell) if source else _find(recipe.source, folders, "its source")
     files = {role: _find(file, folders, role) for role, file in recipe.files.items()}
     preset = _settings(recipe, files, changes)
-    output = output or dreamed.with_name(f"{dreamed.stem}.again{dreamed.suffix}")
+    again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
+    output = output or dreamed.with_name(again)
     if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
         (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
         return outcome
