@@ -1,7 +1,7 @@
 """YAML that strangers wrote: plain values only, bounded, each with its line and column.
 
-YAML 1.2 (`1:05` and `no` are texts, not numbers). Tags, several documents, doubled keys, deep nesting and aliases
-that multiply are refused before anything is made of them.
+YAML 1.2, whatever a directive says (`1:05` and `no` are texts, not numbers). Tags, merge keys, several documents,
+doubled keys, deep nesting and aliases that multiply are refused before anything is made of them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
+from dreamvid.easing import quoted
 from dreamvid.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 Path = tuple[str, ...]
 """Keys from the top down; the places of a list are counted from 0."""
@@ -28,9 +32,11 @@ _DEEPEST = 24
 _MOST = 20_000
 _LONGEST_SCALAR = 16_384
 _LONGEST_NUMBER = 64
+_TOO_DEEP = f"is nested more than {_DEEPEST} deep"
 _PLAIN = "tag:yaml.org,2002:"
-_NUMBER = re.compile(r"[-+]?(\d[\d_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)")
+_NUMBER = re.compile(r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)")
 _WORDS = {"true": True, "false": False}
+_KINDS = {"null", "bool", "int", "float", "str", "timestamp", "value", "merge", "seq", "map"}
 
 
 class Place(NamedTuple):
@@ -76,23 +82,59 @@ def read_yaml(text: str) -> Document:
     """
     if len(text) > LONGEST:
         raise YamlTextError(f"is longer than {LONGEST} characters", Place(1, 1))
-    _refuse_brackets(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _BoundedComposer
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
-        message = " ".join(str(error.problem or error.context or "cannot be read").split())
-        raise YamlTextError(f"is no YAML: {message[:200]}", place) from None
-    except RecursionError:
-        raise YamlTextError(f"is nested more than {_DEEPEST} deep", Place(1, 1)) from None
+        raise YamlTextError(*_explained(error)) from None
+    except ReaderError as error:
+        before = text[: error.position]
+        place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
+        raise YamlTextError(
+            f"holds the character U+{ord(text[error.position]):04X}, which no text has", place
+        ) from None
     except (YAMLError, ValueError, LookupError) as error:
-        message = " ".join(str(error).split())[:200] or type(error).__name__
-        raise YamlTextError(f"is no YAML: {message}", Place(1, 1)) from None
+        raise YamlTextError(f"is no YAML: {quoted(error)}", Place(1, 1)) from None
     if root is None:
         return Document(None, {})
     reader = _Reader()
     return Document(reader.value(root, ()), reader.places)
+
+
+def _explained(error: MarkedYAMLError) -> tuple[str, Place]:
+    """Return what is wrong, in one line, and where."""
+    mark = error.problem_mark or error.context_mark
+    place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
+    problem = " ".join(str(error.problem or error.context or "cannot be read").split())
+    if "another document" in problem:
+        return "holds a second document; a preset is one", place
+    if r"'\t'" in problem:
+        return "is no YAML: lines are indented with spaces, not with tabs", place
+    problem = "".join(letter for letter in problem if letter.isprintable())
+    return f"is no YAML: {problem[:200]}", place
+
+
+class _BoundedComposer(Composer):
+    """Makes nodes of a text, and stops at once where they are too many or too deep."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self.warn_double_anchors = False  # YAML 1.2 allows them
+        self._nodes = 0
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Return the next node with all that is in it."""
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > _MOST or self._depth > _DEEPEST:
+            mark = self.parser.peek_event().start_mark
+            limit = f"holds more than {_MOST} values" if self._nodes > _MOST else _TOO_DEEP
+            raise YamlTextError(limit, Place(mark.line + 1, mark.column + 1))
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 @dataclass(slots=True)
@@ -108,20 +150,19 @@ class _Reader:
         self.count += 1
         if self.count > _MOST:
             raise YamlTextError(f"holds more than {_MOST} values (aliases count where they are used)", place)
-        if len(path) > _DEEPEST:
-            raise YamlTextError(f"is nested more than {_DEEPEST} deep", place)
+        if len(path) >= _DEEPEST:
+            raise YamlTextError(_TOO_DEEP, place)  # an alias within what it stands for
+        _refuse_tag(node)
         if isinstance(node, ScalarNode):
             return _scalar(node)
         if isinstance(node, SequenceNode):
-            _refuse_tag(node, "seq")
             return [self.value(item, (*path, str(index))) for index, item in enumerate(node.value)]
-        _refuse_tag(node, "map")
         assert isinstance(node, MappingNode)
         result: dict[object, object] = {}
         for key_node, value_node in node.value:
             key = _key(key_node)
             if key in result:
-                raise YamlTextError(f"'{key}' stands twice", _place(key_node))
+                raise YamlTextError(f"{quoted(key)} stands twice", _place(key_node))
             inner = (*path, str(key))
             self.places[inner] = _place(key_node)
             result[key] = self.value(value_node, inner)
@@ -129,31 +170,31 @@ class _Reader:
 
 
 def _key(node: Node) -> str | int | float:
+    _refuse_tag(node)
     key = _scalar(node) if isinstance(node, ScalarNode) else None
     if isinstance(key, bool) or not isinstance(key, str | int | float):
         raise YamlTextError("a key must be a text or a number", _place(node))
+    if key == "<<" and str(node.tag) == f"{_PLAIN}merge":
+        raise YamlTextError("merge keys (<<) are not read; a preset may extend another", _place(node))
     return key
 
 
 def _scalar(node: ScalarNode) -> str | int | float | bool | None:
-    text, tag = str(node.value), str(node.tag)
+    text, kind = str(node.value), str(node.tag).removeprefix(_PLAIN)
     if len(text) > _LONGEST_SCALAR:
         raise YamlTextError(f"holds a text of more than {_LONGEST_SCALAR} characters", _place(node))
-    kind = tag.removeprefix(_PLAIN)
-    if kind in {"str", "timestamp", "value", "merge"}:
-        return text
     if kind == "null":
         return None
-    if kind == "bool" and text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    if kind in {"int", "float"} and len(text) <= _LONGEST_NUMBER:
+    if kind == "bool":
+        return _WORDS.get(text.lower(), text)
+    if kind in {"int", "float"} and len(text) > _LONGEST_NUMBER:
+        raise YamlTextError(f"holds a number of more than {_LONGEST_NUMBER} digits", _place(node))
+    if kind in {"int", "float"}:
         try:
             return _integer(text) if kind == "int" else _float(text)
         except ValueError:
             return text
-    if kind in {"int", "float"}:
-        raise YamlTextError(f"holds a number of more than {_LONGEST_NUMBER} digits", _place(node))
-    raise YamlTextError(f"tag '{_short(tag)}' is not allowed", _place(node))
+    return text
 
 
 def _integer(text: str) -> int:
@@ -171,25 +212,13 @@ def _float(text: str) -> float:
     return float("nan") if word == ".nan" else float(text.replace("_", ""))
 
 
-def _refuse_tag(node: Node, kind: str) -> None:
-    if str(node.tag) != _PLAIN + kind:
-        raise YamlTextError(f"tag '{_short(str(node.tag))}' is not allowed", _place(node))
-
-
-def _refuse_brackets(text: str) -> None:
-    """Refuse brackets that nest so deep that the parser would take seconds to give up."""
-    depth = 0
-    for position, letter in enumerate(text):
-        depth += (letter in "[{") - (letter in "]}")
-        if depth > 8 * _DEEPEST:
-            line = text.count("\n", 0, position)
-            raise YamlTextError(f"is nested more than {_DEEPEST} deep", Place(line + 1, 1))
+def _refuse_tag(node: Node) -> None:
+    """Refuse what says what kind of value it is; the text form does."""
+    if node.ctag.handle is not None or str(node.tag).removeprefix(_PLAIN) not in _KINDS:
+        name = f"{node.ctag.handle or ''}{node.ctag.suffix}"
+        raise YamlTextError(f"tag {quoted(name)} is not allowed", _place(node))
 
 
 def _place(node: Node) -> Place:
     mark = node.start_mark
     return Place(1, 1) if mark is None else Place(int(mark.line) + 1, int(mark.column) + 1)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}..."  # noqa: PLR2004  what fits a line
