@@ -13,29 +13,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, core_schema
 
-from dreamvid.errors import ObjectiveError, ScheduleError, did_you_mean
+from dreamvid.easing import number, quoted
+from dreamvid.errors import ObjectiveError, ScheduleError, SettingsError, did_you_mean
 from dreamvid.objective import Objective, Term, parse
-from dreamvid.schedule import (
-    Moment,
-    Schedule,
-    Timeline,
-    When,
-    is_schedule,
-    parse_schedule,
-    parse_timeline,
-    parse_when,
+from dreamvid.schedule import Moment, Schedule, Timeline, When, is_schedule, parse_schedule, parse_when
+from dreamvid.varying import (
+    EXPRESSION_SCHEMA,
+    START,
+    TIME_PATTERN,
+    TIME_SCHEMA,
+    custom_error,
+    keyframes_schema,
+    mistake,
+    read_keyframes,
 )
-from dreamvid.varying import SCHEDULE_SCHEMAS, START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
+LONGEST_OBJECTIVE = 4096
+"""Characters of an objective's text."""
 _CYCLE_KEYS = ("cycle", "every", "fade")
 _MOST = 64
+_MOST_STOPS = 1000
+_SHORTEST = 1e-6
+"""Frames that a turn lasts at least."""
 
 
 class Shares(Protocol):
@@ -103,9 +110,10 @@ class Cycle:
     def shares(self, moment: Moment) -> tuple[float, ...]:
         """Return 1 for whose turn it is, less what has gone over to the next."""
         every = self.every.seconds(moment.fps, moment.duration)
-        if every <= 0:
+        frames = every * moment.fps
+        if frames < _SHORTEST:
             raise ScheduleError("objective cycle: every must be more than 0")
-        turns = moment.f / (every * moment.fps)  # frames, lest sums of seconds fall short of a turn
+        turns = moment.f / frames  # lest sums of seconds fall short of a turn
         turn = int(turns + 1e-9)
         fade = min(self.fade.seconds(moment.fps, moment.duration) / every, 1.0)
         gone = 0.0 if fade == 0 else min(max((turns - turn - (1.0 - fade)) / fade, 0.0), 1.0)
@@ -116,11 +124,14 @@ class Cycle:
 
 
 class Journey(str):  # noqa: SLOT000  it holds what it was made from
-    """An objective's text at its start, that remembers how it goes on."""
+    """An objective's text at its start, that remembers how it goes on.
+
+    Equal to its text, and to a journey that goes on alike.
+    """
 
     terms: tuple[Term, ...]
     """All that ever count, each with weight 1."""
-    _factors: tuple[tuple[float, ...], ...]
+    _stops: tuple[tuple[tuple[int, float], ...], ...]
     _shares: Shares
     _source: dict[Any, Any]
 
@@ -132,21 +143,42 @@ class Journey(str):  # noqa: SLOT000  it holds what it was made from
         ------
         ScheduleError, ObjectiveError
             In one line.
+        pydantic.ValidationError
+            With the key of each keyframe, weight or stop that is wrong.
         """
-        stops, shares = _read(source)
-        terms: list[Term] = []
-        for stop in stops:
-            terms += [unit for term in stop.terms if (unit := replace(term, weight=1.0)) not in terms]
-        if len(terms) > _MOST:
-            raise ObjectiveError(f"objective has {len(terms)} terms over time; at most {_MOST} are possible")
-        factors = tuple(
-            tuple(sum(t.weight for t in stop.terms if replace(t, weight=1.0) == term) for stop in stops)
-            for term in terms
-        )
-        start = _at(tuple(terms), factors, shares, START)
+        found: list[InitErrorDetails] = []
+        read = _read(source, found)
+        if read is None:
+            raise ValidationError.from_exception_data("objective", found)
+        objectives, shares = read
+        places: dict[Term, int] = {}
+        stops = []
+        for objective in objectives:
+            stop = [(replace(term, weight=1.0), term.weight) for term in objective.terms]
+            stops.append(tuple((places.setdefault(term, len(places)), weight) for term, weight in stop))
+            if len(places) > _MOST:
+                raise ObjectiveError(f"objective has more than {_MOST} terms over time")
+        start = _at(tuple(places), tuple(stops), shares, START)
         self = cls(str(start))
-        self.terms, self._factors, self._shares, self._source = tuple(terms), factors, shares, dict(source)
+        self.terms, self._stops, self._shares, self._source = (
+            tuple(places),
+            tuple(stops),
+            shares,
+            dict(source),
+        )
         return self
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Journey):
+            mine, theirs = ((j.terms, j._stops, j._shares) for j in (self, other))  # noqa: SLF001  of its own kind
+            return mine == theirs
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return super().__hash__()
 
     @property
     def needs_duration(self) -> bool:
@@ -155,7 +187,7 @@ class Journey(str):  # noqa: SLOT000  it holds what it was made from
 
     def at(self, moment: Moment) -> Objective:
         """Return the objective of a moment: always the same terms, by their weights then."""
-        return _at(self.terms, self._factors, self._shares, moment)
+        return _at(self.terms, self._stops, self._shares, moment)
 
     def plain(self) -> dict[Any, Any]:
         """Return the form that it was made from."""
@@ -169,76 +201,126 @@ class ObjectiveField:
         """Check texts by parsing them, mappings by making a journey of them."""
 
         def check(value: Any, constant: Callable[[Any], Any]) -> Any:
+            if isinstance(value, Journey):
+                return value
             try:
-                if isinstance(value, Journey):
-                    return value
                 if isinstance(value, Mapping):
                     return Journey.of(value)
                 text = constant(value)
-                if text not in {None, "auto"}:
+                if text is not None and text != "auto":
                     parse(text)
-            except (ScheduleError, ObjectiveError) as error:
-                raise PydanticCustomError("objective", "{message}", {"message": str(error)}) from None
+            except SettingsError as error:
+                raise custom_error(error) from None
             return text
 
         serialize = core_schema.plain_serializer_function_ser_schema(
-            lambda value: value.plain() if isinstance(value, Journey) else str(value)
+            lambda value: value.plain() if isinstance(value, Journey) else value
         )
         return core_schema.no_info_wrap_validator_function(check, handler(source), serialization=serialize)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the text's schema, or that of the mappings."""
-        text = handler(schema["schema"])
-        weight = {"anyOf": [{"type": "number"}, *SCHEDULE_SCHEMAS]}
-        return {
-            "anyOf": [
-                {key: text.pop(key) for key in list(text)},
-                {
-                    "type": "object",
-                    "properties": {"cycle": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
-                    "additionalProperties": {"anyOf": [{"type": "string"}, weight]},
-                    "description": "Weights by term, objectives by time, or a cycle: see the guide.",
-                },
-            ]
-        }
+        return {"anyOf": [handler(schema["schema"]), *_SCHEMAS]}
 
 
-def _read(source: Mapping[Any, Any]) -> tuple[list[Objective], Shares]:
+_STOP: dict[str, Any] = {"type": "string", "minLength": 1, "not": {"const": "auto"}}
+_SCHEMAS: list[dict[str, Any]] = [
+    {
+        "type": "object",
+        "properties": {
+            "cycle": {"type": "array", "items": _STOP, "minItems": 1, "maxItems": _MOST_STOPS},
+            "every": {**TIME_SCHEMA, "description": "How long each turn lasts; 1f where not given."},
+            "fade": {
+                **TIME_SCHEMA,
+                "description": "The end of each turn, in which the next one is faded in.",
+            },
+        },
+        "required": ["cycle"],
+        "additionalProperties": False,
+        "description": "One after the other, over and over.",
+        "examples": [{"cycle": ["mixed2", "mixed3"], "every": "4s", "fade": "1s"}],
+    },
+    {
+        **keyframes_schema(_STOP),
+        "description": "Keyframes: objectives by time, cross-faded from one to the next.",
+        "examples": [{"0s": "mixed1", "4s": "mixed4, mixed3#12", "end": "mixed2"}],
+    },
+    {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"not": {"anyOf": [{"enum": ["cycle", "ease", "auto"]}, {"pattern": TIME_PATTERN}]}},
+        "additionalProperties": {
+            "anyOf": [{"type": "number"}, EXPRESSION_SCHEMA, keyframes_schema({"type": "number"})]
+        },
+        "description": "Weights: a number or a schedule for each term.",
+        "examples": [{"mixed3": 1, "mixed4": {"0s": 0, "4s": 1}}],
+    },
+]
+
+
+def _read(
+    source: Mapping[Any, Any], found: list[InitErrorDetails]
+) -> tuple[Iterable[Objective], Shares] | None:
+    """Return the stops and their shares; None where there are mistakes, which go into ``found``."""
     if not source:
         raise ObjectiveError("objective is empty; name a layer, for example 'mixed4'")
     if "cycle" in source:
-        return _read_cycle(source)
-    if all(_is_when(key) or key == "ease" for key in source):
-        timeline = parse_timeline(source).map(_parse_stop)
-        return [key.value for key in timeline.keys], CrossFaded(timeline)
+        return _read_cycle(source, found)
+    if any(key == "ease" or _is_when(key) for key in source):
+        timeline = read_keyframes(source, _parse_stop, found)
+        return None if timeline is None else ([key.value for key in timeline.keys], CrossFaded(timeline))
+    if len(source) > _MOST:
+        raise ObjectiveError(f"objective has {len(source)} weights; at most {_MOST} are possible")
+    stops: list[Objective] = []
     weights: list[float | Schedule] = []
     for key, weight in source.items():
-        if is_schedule(weight):
-            weights.append(parse_schedule(weight))
-        elif isinstance(weight, int | float | str) and not isinstance(weight, bool):
-            weights.append(float(weight))
-        else:
-            raise ObjectiveError(f"objective '{key}': its weight must be a number or a schedule")
-    return [_parse_stop(key) for key in source], Mixed(tuple(weights))
+        try:
+            stops.append(_parse_stop(key))
+            weights.append(parse_schedule(weight) if is_schedule(weight) else _weight(weight))
+        except SettingsError as error:
+            found.append(mistake(error, key))
+    return None if found else (stops, Mixed(tuple(weights)))
 
 
-def _read_cycle(source: Mapping[Any, Any]) -> tuple[list[Objective], Shares]:
-    for key in source:
-        if key not in _CYCLE_KEYS:
-            raise ObjectiveError(f"objective cycle has no '{key}'{did_you_mean(str(key), _CYCLE_KEYS)}")
-    stops = source["cycle"]
-    if isinstance(stops, str) or not isinstance(stops, Sequence) or not stops:
+def _read_cycle(
+    source: Mapping[Any, Any], found: list[InitErrorDetails]
+) -> tuple[Iterable[Objective], Shares] | None:
+    names = source["cycle"]
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         raise ObjectiveError("objective cycle must be a list of objectives, such as [mixed3, mixed4]")
-    cycle = Cycle(len(stops), parse_when(source.get("every", "1f")), parse_when(source.get("fade", "0s")))
-    return [_parse_stop(stop) for stop in stops], cycle
+    if len(names) > _MOST_STOPS:
+        raise ObjectiveError(f"objective cycle has {len(names)} stops; at most {_MOST_STOPS} are possible")
+    stops: list[Objective] = []
+    times = {"every": When(1.0, "f"), "fade": When(0.0)}
+    for index, name in enumerate(names):
+        try:
+            stops.append(_parse_stop(name))
+        except SettingsError as error:
+            found.append(mistake(error, "cycle", index))
+    for key, value in source.items():
+        try:
+            if key in times:
+                times[key] = parse_when(value)
+            elif key != "cycle":
+                raise ObjectiveError(f"a cycle has no such setting{did_you_mean(str(key), _CYCLE_KEYS)}")
+        except SettingsError as error:
+            found.append(mistake(error, key))
+    return None if found else (stops, Cycle(len(stops), **times))
+
+
+def _weight(value: object) -> float:
+    return number(float(value) if isinstance(value, str) else value)
 
 
 def _parse_stop(text: object) -> Objective:
-    if not isinstance(text, str) or text == "auto":
+    if isinstance(text, str) and len(text) > LONGEST_OBJECTIVE:
+        raise ObjectiveError(f"objective {quoted(text)} has more than {LONGEST_OBJECTIVE} characters")
+    objective = parse(text) if isinstance(text, str) else None
+    if objective is None or any(term.kind == "layer" and term.layer == "auto" for term in objective.terms):
         raise ObjectiveError(
-            f"objective '{text}' must name layers, channels, classes or guides to change over time"
+            f"objective {quoted(text)} must name layers, channels, classes or guides to change over time"
         )
-    return parse(text)
+    return objective
 
 
 def _is_when(key: object) -> bool:
@@ -250,12 +332,11 @@ def _is_when(key: object) -> bool:
 
 
 def _at(
-    terms: tuple[Term, ...], factors: tuple[tuple[float, ...], ...], shares: Shares, moment: Moment
+    terms: tuple[Term, ...], stops: tuple[tuple[tuple[int, float], ...], ...], shares: Shares, moment: Moment
 ) -> Objective:
-    now = shares.shares(moment)
-    return Objective(
-        tuple(
-            replace(term, weight=sum(share * factor for share, factor in zip(now, own, strict=True)))
-            for term, own in zip(terms, factors, strict=True)
-        )
-    )
+    weights = [0.0] * len(terms)
+    for share, stop in zip(shares.shares(moment), stops, strict=True):
+        if share:
+            for index, weight in stop:
+                weights[index] += share * weight
+    return Objective(tuple(replace(term, weight=weight) for term, weight in zip(terms, weights, strict=True)))

@@ -6,11 +6,11 @@ from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import core_schema
 
 from dreamvid.easing import Easing, parse_easing
 from dreamvid.errors import ScheduleError
-from dreamvid.journey import ObjectiveField
+from dreamvid.journey import LONGEST_OBJECTIVE, ObjectiveField
 from dreamvid.schedule import When, parse_when
 from dreamvid.sections import (
     AscentSettings,
@@ -22,15 +22,16 @@ from dreamvid.sections import (
     StabilitySettings,
     unit,
 )
+from dreamvid.varying import EASING_SCHEMA, TIME_SCHEMA, custom_error
 
 
 class _Text:
-    """Makes a pydantic type of a value with a text form: how to read it, and what it is an example of."""
+    """Makes a pydantic type of a value with a text form: how to read it, and its JSON Schema."""
 
-    def __init__(self, parse: Any, kind: type, *examples: str) -> None:
+    def __init__(self, parse: Any, kind: type, schema: dict[str, Any]) -> None:
         self._parse = parse
         self._kind = kind
-        self._examples = examples
+        self._schema = schema
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Read the text form; the value itself is taken too."""
@@ -39,18 +40,18 @@ class _Text:
             try:
                 return value if isinstance(value, self._kind) else self._parse(value)
             except ScheduleError as error:
-                raise PydanticCustomError("schedule", "{message}", {"message": str(error)}) from None
+                raise custom_error(error) from None
 
         return core_schema.no_info_plain_validator_function(check)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        """Return a text or a number."""
-        return {"type": ["string", "number"], "examples": list(self._examples)}
+        """Return the schema of the text form."""
+        return dict(self._schema)
 
 
-TimeWithin = Annotated[When, _Text(parse_when, When, "4s", "1:05", "120f", "25%"), PlainSerializer(str)]
+TimeWithin = Annotated[When, _Text(parse_when, When, TIME_SCHEMA), PlainSerializer(str)]
 EasingName = Annotated[
-    Easing, _Text(parse_easing, Easing, "linear", "in-out"), PlainSerializer(lambda ease: ease.plain())
+    Easing, _Text(parse_easing, Easing, EASING_SCHEMA), PlainSerializer(lambda ease: ease.plain())
 ]
 
 
@@ -71,12 +72,15 @@ class SceneSettings(Section):
     )
     ease: EasingName = Field(Easing("in-out"), description="Easing of the cross-fade.")
     model: ModelSettings | None = Field(None, description="The network of this scene.")
-    objective: Annotated[str | None, ObjectiveField()] = Field(None, description="What this scene enhances.")
+    objective: Annotated[
+        Annotated[str, Field(min_length=1, max_length=LONGEST_OBJECTIVE)] | None, ObjectiveField()
+    ] = Field(None, description="What this scene enhances.")
     octaves: OctaveSettings | None = Field(None, description="The octaves of this scene.")
     ascent: AscentSettings | None = Field(None, description="The ascent of this scene.")
     look: LookSettings | None = Field(None, description="What this scene makes of its dream.")
     stability: StabilitySettings | None = Field(None, description="How this scene holds on to things.")
 
     def changes(self) -> dict[str, Any]:
-        """Return what the scene sets, nested as in a preset."""
-        return self.model_dump(exclude_unset=True, exclude={"start", "transition", "ease"})
+        """Return what the scene sets, nested as in a preset; a group of nothing changes nothing."""
+        changes = self.model_dump(exclude_unset=True, exclude={"start", "transition", "ease"})
+        return {name: value for name, value in changes.items() if value is not None}

@@ -9,21 +9,39 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from dreamvid.errors import ScheduleError
-from dreamvid.schedule import SIGNALS, Keyframes, Moment, Schedule, is_schedule, parse_schedule
+from dreamvid.easing import EASINGS, LINEAR, number, parse_easing
+from dreamvid.errors import ScheduleError, SettingsError
+from dreamvid.schedule import (
+    END,
+    SIGNALS,
+    Key,
+    Keyframes,
+    Moment,
+    Schedule,
+    Timeline,
+    When,
+    is_schedule,
+    parse_schedule,
+    parse_timeline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
+T = TypeVar("T")
+
 _WORD = re.compile(r"[\w.+-]*")
+_MOST_KEYS = 1001
+"""As many as a timeline may have, and ``ease``."""
 
 START = Moment(t=0.0, f=0, fps=24.0, duration=10.0, signals=dict.fromkeys(SIGNALS, 0.0))
 """Where a schedule's first value is taken: ten seconds of silence stand for what is not known yet."""
@@ -47,11 +65,26 @@ class Bounds:
         return self.low <= value <= self.high
 
 
-class VaryingFloat(float):
-    """The value at the start of a schedule."""
+class _Varying:
+    """A number that remembers its schedule: equal to its number, and to what has the same schedule."""
 
     schedule: Schedule
     bounds: Bounds
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, _Varying):
+            return (self.schedule, self.bounds) == (other.schedule, other.bounds)
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+
+class VaryingFloat(_Varying, float):
+    """The value at the start of a schedule."""
 
     @classmethod
     def of(cls, schedule: Schedule, bounds: Bounds) -> Self:
@@ -61,11 +94,8 @@ class VaryingFloat(float):
         return self
 
 
-class VaryingInt(int):
+class VaryingInt(_Varying, int):
     """The value at the start of a schedule of whole numbers."""
-
-    schedule: Schedule
-    bounds: Bounds
 
     @classmethod
     def of(cls, schedule: Schedule, bounds: Bounds) -> Self:
@@ -99,19 +129,15 @@ class Scheduled:
         bounds = _bounds(inner)
 
         def check(value: Any, constant: Callable[[Any], Any]) -> Any:
-            if isinstance(value, VaryingFloat | VaryingInt):
-                value = value.schedule.plain()
-            if not is_schedule(value):
+            if not isinstance(value, _Varying) and not is_schedule(value):
                 return constant(value)
             try:
-                schedule = parse_schedule(value)
-                if isinstance(schedule, Keyframes):
-                    _check_keyframes(schedule, constant)
+                schedule = _read(value, constant)
                 return (VaryingInt if bounds.whole else VaryingFloat).of(schedule, bounds)
             except ScheduleError as error:
                 if isinstance(value, str) and _WORD.fullmatch(value.strip()):
                     return constant(value)  # which says what number it must be
-                raise PydanticCustomError("schedule", "{message}", {"message": str(error)}) from None
+                raise custom_error(error) from None
 
         return core_schema.no_info_wrap_validator_function(
             check,
@@ -121,53 +147,129 @@ class Scheduled:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the number's schema, or a schedule's."""
-        number = handler(schema["schema"])
-        options = number.pop("anyOf", None) or [{k: number.pop(k) for k in list(number) if k != "title"}]
-        return {"anyOf": [*options, *SCHEDULE_SCHEMAS]}
+        constant = handler(schema["schema"])
+        return {"anyOf": [constant, keyframes_schema(constant), EXPRESSION_SCHEMA]}
 
 
-SCHEDULE_SCHEMAS: list[dict[str, Any]] = [
-    {
+TIME_PATTERN = r"^\s*([Ee][Nn][Dd]|((\d+:)?\d+:)?\d+(\.\d*)?([Ee][+-]?\d+)?\s*[SsFf%]?)\s*$"
+"""What :func:`dreamvid.schedule.parse_when` reads, as a regular expression of JSON Schema."""
+
+TIME_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": TIME_PATTERN}, {"type": "number", "minimum": 0}],
+    "examples": ["4s", "1:05", "120f", "25%"],
+}
+
+EASING_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": list(EASINGS)},
+        {"type": "string", "minLength": 2, "description": "Another spelling, or bezier(x1, y1, x2, y2)."},
+        {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+    ]
+}
+
+EXPRESSION_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "maxLength": 500,
+    "pattern": r"^[\sA-Za-z0-9_.+*/%<>=!(),-]+$",
+    "description": "An expression of t (s), f (frame), p (0..1), fps and duration.",
+    "examples": ["0.01 + 0.004*sin(t)"],
+}
+
+
+def keyframes_schema(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of keyframes whose values have a schema."""
+    eased = {
+        "type": "object",
+        "properties": {"value": value, "ease": EASING_SCHEMA},
+        "required": ["value"],
+        "additionalProperties": False,
+    }
+    return {
         "type": "object",
         "minProperties": 1,
+        "patternProperties": {TIME_PATTERN: {"anyOf": [value, eased]}},
+        "properties": {"ease": EASING_SCHEMA},
+        "additionalProperties": False,
         "description": "Keyframes: times (4s, 1:05, 120f, 25%, end) and values; ease is the easing between them.",
         "examples": [{"0s": 1.0, "4s": 1.6, "end": 1.0, "ease": "in-out"}],
-    },
-    {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 500,
-        "description": "An expression of t (s), f (frame), p (0..1), fps and duration.",
-        "examples": ["0.01 + 0.004*sin(t)"],
-    },
-]
+    }
 
 
-def _check_keyframes(schedule: Keyframes, constant: Callable[[Any], Any]) -> None:
-    """Hold every keyframe to the field's own bounds; errors name the keyframe."""
-    errors: list[InitErrorDetails] = []
-    for key in schedule.timeline.keys:
-        value = key.value
+def custom_error(error: SettingsError) -> PydanticCustomError:
+    """Return an error whose message pydantic keeps as it is."""
+    return PydanticCustomError("schedule", "{message}", {"message": str(error)})
+
+
+def mistake(error: SettingsError, *keys: object) -> InitErrorDetails:
+    """Return what is wrong with the value at some keys of a mapping."""
+    return InitErrorDetails(type=custom_error(error), loc=tuple(str(key) for key in keys), input=None)
+
+
+def read_keyframes(
+    source: Mapping[Any, Any], convert: Callable[[Any], T], found: list[InitErrorDetails]
+) -> Timeline[T] | None:
+    """Return the timeline of keyframes with their values converted.
+
+    What is wrong with single keyframes goes into ``found``, each by its key, and None is returned.
+
+    Raises
+    ------
+    ScheduleError
+        Where there are no keyframes, or too many.
+    """
+    if len(source) > _MOST_KEYS:
+        Timeline((Key(END, None),) * len(source))  # says how many are possible; reading them could take long
+    before, keys, ease = len(found), dict[When, Key[T]](), LINEAR
+    for name, raw in source.items():
         try:
-            constant(value)
+            if name == "ease":
+                ease = parse_easing(raw)
+                continue
+            (key,) = parse_timeline({name: raw}).keys
+            if key.when in keys:
+                raise ScheduleError(f"two keyframes are at {key.when}")
+            keys[key.when] = Key(key.when, convert(key.value), key.ease)
+        except SettingsError as error:
+            found.append(mistake(error, name))
         except ValidationError as error:
-            for each in error.errors(include_url=False):
-                kind = each["type"]
-                errors.append(
-                    InitErrorDetails(type=kind, loc=(str(key.when),), input=value, ctx=each.get("ctx", {}))
-                )
-    if errors:
-        raise ValidationError.from_exception_data("keyframes", errors)
+            found += [
+                InitErrorDetails(type=e["type"], loc=(str(name),), input=raw, ctx=e.get("ctx", {}))
+                for e in error.errors(include_url=False)
+            ]
+    return None if len(found) > before else Timeline(tuple(keys.values()), ease)
+
+
+def _read(value: Any, constant: Callable[[Any], Any]) -> Schedule:
+    """Return a schedule; its keyframes are held to the field's own bounds, errors name the keyframe."""
+
+    def within(raw: Any) -> float:
+        value = number(raw)
+        constant(value)
+        return value
+
+    if isinstance(value, _Varying):
+        value = value.schedule
+    if isinstance(value, Keyframes):
+        value = value.plain()
+    if not isinstance(value, Mapping):
+        return parse_schedule(value)
+    found: list[InitErrorDetails] = []
+    timeline = read_keyframes(value, within, found)
+    if timeline is None:
+        raise ValidationError.from_exception_data("keyframes", found)
+    return Keyframes(timeline)
 
 
 def _bounds(schema: Any) -> Bounds:
     while schema["type"] not in {"float", "int"}:
         schema = schema["schema"]
-    low = schema.get("ge", schema.get("gt", -math.inf))
-    high = schema.get("le", schema.get("lt", math.inf))
+    whole = schema["type"] == "int"
+    low, high = schema.get("ge", -math.inf), schema.get("le", math.inf)
+    if "gt" in schema:
+        low = schema["gt"] + 1 if whole else math.nextafter(schema["gt"], math.inf)
     if "lt" in schema:
-        high = math.nextafter(high, -math.inf)
-    return Bounds(low, high, whole=schema["type"] == "int")
+        high = schema["lt"] - 1 if whole else math.nextafter(schema["lt"], -math.inf)
+    return Bounds(low, high, whole=whole)
 
 
 def _plain(value: Any) -> Any:
