@@ -7,11 +7,10 @@ ends in ``.yaml`` or ``.yml`` is a file. Files that a preset names are looked fo
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from pydantic import ValidationError
@@ -22,14 +21,20 @@ from dreamvid.preset import Preset
 from dreamvid.scene import SceneSettings
 from dreamvid.yaml_text import LONGEST, Place, YamlTextError, read_yaml
 
+if TYPE_CHECKING:
+    from dreamvid.fields import Keys
+
 FOLDERS = "DREAMVID_PRESETS"
 """The environment variable that names further folders of presets, searched first."""
 _SUFFIXES = (".yaml", ".yml")
 _LONGEST_CHAIN = 16
-_GUIDE = re.compile(r"(guide:)([^@,]+)(@)")
+_MOST_EXTENDED = 30_000
+"""Values in all that a preset and its scenes extend, counted when they are read and each time that they are used."""
+_MOST_LINES = 100
+_LONGEST_KEY, _LONGEST_LINE = 80, 400
 _FILES = (("model", "name"), ("model", "weights"), ("mask", "source"))
-
-Keys = tuple[str, ...]
+_LOOK = Preset.model_fields.keys() & SceneSettings.model_fields.keys()
+"""What a scene takes of the preset that it extends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +44,11 @@ class PresetFile:
     name: str
     path: Path
     preset: Preset
+    _layer: _Layer = field(repr=False, compare=False)
 
-
-@dataclass(slots=True)
-class _Layer:
-    """Nested values, and for each path in them the file and place that it comes from."""
-
-    values: dict[str, Any]
-    places: dict[Keys, tuple[Path, Place]] = field(default_factory=dict)
+    def line(self, keys: Keys, message: str) -> str:
+        """Return a message with the file and place where a setting, or the nearest above it, is written."""
+        return str(_Mistake(*self._layer.where(keys), keys, message))
 
 
 def load_preset(ref: str | Path) -> PresetFile:
@@ -55,21 +57,26 @@ def load_preset(ref: str | Path) -> PresetFile:
     Raises
     ------
     PresetError
-        One line, with file, line and column, for each thing that is wrong; all at once.
+        One line, with file, line and column, for each thing that is wrong; all at once, by file and place.
     SettingsError
         Where there is no such preset, or the file cannot be read.
     """
     path = find_preset(ref)
-    layer = _read(path, ())
+    reading = _Reading()
+    layer = reading.read(path)
+    mistakes = reading.mistakes
     try:
         preset = Preset.model_validate(layer.values)
         preset.in_scenes()
     except ValidationError as error:
-        lines = [_line(layer, path, keys, message) for keys, message in fields.problems(error, Preset)]
-        raise PresetError(lines) from None
+        mistakes += [
+            _Mistake(*layer.where(keys), keys, text) for keys, text in fields.problems(error, Preset)
+        ]
     except SettingsError as error:
-        raise PresetError([_line(layer, path, (), str(error))]) from None
-    return PresetFile(path.stem, path, preset)
+        mistakes.append(_Mistake(path, Place(1, 1), (), str(error)))
+    if mistakes:
+        raise PresetError(_lines(mistakes, path))
+    return PresetFile(path.stem, path, preset, layer)
 
 
 def find_preset(ref: str | Path) -> Path:
@@ -83,14 +90,14 @@ def find_preset(ref: str | Path) -> Path:
     text = os.fspath(ref)
     if text.lower().endswith(_SUFFIXES):
         path = Path(text)
-        if not path.is_file():
-            raise SettingsError(f"{text}: there is no such preset file")
+        if not _is_file(path):
+            raise SettingsError(f"{_short(text)}: there is no such preset file")
         return path
     known = find_presets()
     if text not in known:
         near = did_you_mean(text, known)
         raise SettingsError(
-            f"{text}: there is no such preset{near}; 'dreamvid presets list' shows all, a file ends in .yaml"
+            f"{_short(text)}: there is no such preset{near}; 'dreamvid presets list' shows all, a file ends in .yaml"
         )
     return known[text]
 
@@ -99,9 +106,12 @@ def find_presets() -> dict[str, Path]:
     """Return all presets by name; of two with one name, that of the folder searched first."""
     found: dict[str, Path] = {}
     for folder in preset_folders():
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        try:
+            files = sorted(folder.iterdir())
+        except (OSError, ValueError):  # not there, or not ours to read
+            continue
         for file in files:
-            if file.suffix.lower() in _SUFFIXES and file.is_file():
+            if file.suffix.lower() in _SUFFIXES and _is_file(file):
                 found.setdefault(file.stem, file)
     return found
 
@@ -112,69 +122,166 @@ def preset_folders() -> list[Path]:
     return [*named, platformdirs.user_config_path("dreamvid") / "presets", Path(__file__).parent / "presets"]
 
 
-def _read(path: Path, chain: tuple[Path, ...]) -> _Layer:
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    path: Path
+    place: Place
+    keys: Keys
+    message: str
+
+    def __str__(self) -> str:
+        """Return one line: where in which file, what, and why."""
+        name = ".".join(_short(key) for key in self.keys)
+        is_named = not name or self.message.startswith((f"{name} ", f"{name}:"))
+        what = self.message if is_named else f"{name}: {self.message}"
+        return f"{self.path}:{self.place.line}:{self.place.column}: {_short(what, _LONGEST_LINE)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Nested values and where they are written; ``bases`` lie below it, or below its scenes, by their keys.
+
+    ``size`` counts the values, with those of the bases.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    places: Mapping[Keys, Place]
+    bases: Mapping[Keys, _Layer]
+    size: int
+
+    def where(self, keys: Keys) -> tuple[Path, Place]:
+        """Return the file and place of a path, or of the nearest above it that is written somewhere."""
+        found = (self._written(keys[:end]) for end in range(len(keys), 0, -1))
+        return next((where for where in found if where is not None), (self.path, Place(1, 1)))
+
+    def _written(self, keys: Keys) -> tuple[Path, Place] | None:
+        if keys in self.places:
+            return self.path, self.places[keys]
+        part = (
+            keys[:2] if keys[0] == "scenes" and ("scenes",) in self.places else ()
+        )  # scenes are replaced whole
+        base = self.bases.get(part)
+        return base._written(keys[len(part) :]) if base is not None and len(keys) > len(part) else None  # noqa: SLF001
+
+
+class _Reading:
+    """Reads a preset and all that it extends, each file once; keeps the mistakes that it meets."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[_Mistake] = []
+        self._layers: dict[Path, _Layer] = {}
+        self._extended = 0
+
+    def read(self, path: Path, chain: tuple[Path, ...] = ()) -> _Layer:
+        """Return the values of a file laid over what they extend; ``chain`` are the files that extend it.
+
+        Raises
+        ------
+        SettingsError
+            Where the file cannot be read.
+        """
+        own = path.resolve()
+        if own not in self._layers:
+            self._layers[own] = self._read(path, (*chain, own))
+        return self._layers[own]
+
+    def _read(self, path: Path, chain: tuple[Path, ...]) -> _Layer:
+        values, places = self._settings(path)
+        self._extended += len(places) if len(chain) > 1 else 0
+        bases: dict[Keys, _Layer] = {}
+        parts: list[tuple[Keys, dict[str, Any]]] = [((), values)]
+        if isinstance(values.get("scenes"), list):
+            parts += [
+                (("scenes", str(index)), scene)
+                for index, scene in enumerate(values["scenes"])
+                if isinstance(scene, dict)
+            ]
+        for keys, part in parts:
+            model = SceneSettings if keys else Preset
+            for scalar, written in fields.unfold(part, model).items():
+                places[*keys, *scalar] = places[*keys, *written]
+            if "extends" in part:
+                name = part.pop("extends")
+                try:
+                    bases[keys] = self._base(name, path.parent, chain)
+                except SettingsError as error:
+                    inner = (*keys, "extends")
+                    self.mistakes.append(_Mistake(path, places[inner], inner, str(error)))
+        for keys, part in parts[1:]:
+            if keys in bases:
+                look = {k: v for k, v in bases[keys].values.items() if k in _LOOK or _is_unknown(k)}
+                values["scenes"][int(keys[1])] = fields.merge(look, part, Preset)
+        if () in bases:
+            values = fields.merge(bases[()].values, values, Preset)
+        return _Layer(path, values, places, bases, len(places) + sum(base.size for base in bases.values()))
+
+    def _settings(self, path: Path) -> tuple[dict[str, Any], dict[Keys, Place]]:
+        """Return what a file holds and where; nothing where that is not settings."""
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(4 * LONGEST + 1)
+            document = read_yaml(_decoded(data))
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
+        except YamlTextError as error:
+            self.mistakes.append(_Mistake(path, error.place, (), str(error)))
+            return {}, {}
+        values, places = {} if document.value is None else document.value, dict(document.places)
+        if not isinstance(values, dict):
+            text = "must be settings such as 'octaves: 4', each with its name"
+            self.mistakes.append(_Mistake(path, document.place(()), (), text))
+            return {}, {}
+        for key in [key for key in values if not isinstance(key, str)]:
+            keys = (str(key),)
+            self.mistakes.append(_Mistake(path, document.place(keys), keys, "no such setting"))
+            del values[key]
+        return _beside(values, path.parent.absolute(), places, ()), places
+
+    def _base(self, name: object, folder: Path, chain: tuple[Path, ...]) -> _Layer:
+        """Return what a preset extends."""
+        if not isinstance(name, str):
+            raise SettingsError("must be the name of a preset, or a .yaml file")
+        beside = folder / name
+        path = beside if name.lower().endswith(_SUFFIXES) and _is_file(beside) else find_preset(name)
+        if path.resolve() in chain:
+            raise SettingsError(f"'{name}' extends this preset in its turn")
+        if len(chain) >= _LONGEST_CHAIN:
+            raise SettingsError(f"more than {_LONGEST_CHAIN} presets extend one another")
+        if self._extended <= _MOST_EXTENDED:
+            base = self.read(path, chain)
+            self._extended += base.size
+        if self._extended > _MOST_EXTENDED:
+            raise SettingsError(f"more than {_MOST_EXTENDED} values are extended in all")
+        return base
+
+
+def _lines(mistakes: list[_Mistake], path: Path) -> list[str]:
+    """Return a line for each mistake, those of the preset's own file first."""
+    ordered = sorted(mistakes, key=lambda each: (each.path != path, str(each.path), each.place))
+    lines = [str(each) for each in ordered[:_MOST_LINES]]
+    if len(ordered) > _MOST_LINES:
+        following = ordered[_MOST_LINES]
+        text = f"{len(ordered) - _MOST_LINES} more mistakes follow"
+        lines.append(str(_Mistake(following.path, following.place, (), text)))
+    return lines
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a file's first bytes."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise YamlTextError("is UTF-16; save it as UTF-8", Place(1, 1))
+    if len(data) > 4 * LONGEST:
+        raise YamlTextError(f"is longer than {LONGEST} characters", Place(1, 1))
     try:
-        with path.open("rb") as stream:
-            data = stream.read(4 * LONGEST + 1)
-        document = read_yaml(data.decode("utf-8-sig"))
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise PresetError([f"{path}:{line}:1: is no UTF-8 text"]) from None
-    except YamlTextError as error:
-        raise PresetError([f"{path}:{error.place.line}:{error.place.column}: {error}"]) from None
-    values = {} if document.value is None else document.value
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise PresetError([f"{path}:1:1: must be settings such as 'octaves: 4', each with its name"])
-    layer = _Layer(_beside(values, path.parent), {keys: (path, at) for keys, at in document.places.items()})
-    chain = (*chain, path.resolve())
-    scenes = layer.values.get("scenes")
-    if isinstance(scenes, list):
-        layer.values["scenes"] = [
-            _extended_scene(layer, scene, ("scenes", str(index)), path, chain)
-            for index, scene in enumerate(scenes)
-        ]
-    return _extended(layer, layer.values, (), path, chain)
+        line = data[: error.start].rpartition(b"\n")[2].decode("utf-8-sig", "replace")
+        place = Place(data[: error.start].count(b"\n") + 1, len(line) + 1)
+        raise YamlTextError("is no UTF-8 text", place) from None
 
 
-def _extended(
-    layer: _Layer, values: dict[str, Any], keys: Keys, path: Path, chain: tuple[Path, ...]
-) -> _Layer:
-    """Return the layer laid over the one that it extends, if any."""
-    if "extends" not in values:
-        return layer
-    name = values.pop("extends")
-    try:
-        base = _base(name, path.parent, chain)
-    except SettingsError as error:
-        raise PresetError([_line(layer, path, (*keys, "extends"), str(error))]) from None
-    below = _read(base, chain)
-    return _Layer(fields.merge(below.values, values, Preset), {**below.places, **layer.places})
-
-
-def _base(name: object, folder: Path, chain: tuple[Path, ...]) -> Path:
-    """Return the file that a preset extends."""
-    if not isinstance(name, str):
-        raise SettingsError("must be the name of a preset, or a .yaml file")
-    beside = folder / name
-    base = beside if name.lower().endswith(_SUFFIXES) and beside.is_file() else find_preset(name)
-    if base.resolve() in chain:
-        raise SettingsError(f"'{name}' extends this preset in its turn")
-    if len(chain) >= _LONGEST_CHAIN:
-        raise SettingsError(f"more than {_LONGEST_CHAIN} presets extend one another")
-    return base
-
-
-def _extended_scene(layer: _Layer, scene: Any, keys: Keys, path: Path, chain: tuple[Path, ...]) -> Any:
-    """Return a scene laid over the look of the preset that it extends, if any."""
-    if not isinstance(scene, dict) or "extends" not in scene:
-        return scene
-    whole = _extended(_Layer({}, layer.places), scene, keys, path, chain).values
-    return {key: value for key, value in whole.items() if key in SceneSettings.model_fields or key in scene}
-
-
-def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place], keys: Keys) -> dict[str, Any]:
     """Return the values with the files that they name taken from beside the preset, where they are there."""
     result = dict(values)
     for group, name in _FILES:
@@ -183,30 +290,31 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
             result[group] = {**inner, name: _file(inner[name], folder)}
         elif isinstance(inner, str):
             result[group] = _file(inner, folder)
+    objective = result.get("objective")
+    if isinstance(objective, dict):
+        for key in objective:  # a guide among the keys is renamed, and stays where it is
+            places[*keys, "objective", str(_guides(key, folder))] = places[*keys, "objective", str(key)]
     if "objective" in result:
-        result["objective"] = _guides(result["objective"], folder)
-    for name, convert in (("inputs", _input), ("scenes", _scene)):
-        if isinstance(result.get(name), list):
-            result[name] = [convert(one, folder) for one in result[name]]
+        result["objective"] = _guides(objective, folder)
+    if isinstance(result.get("inputs"), list):
+        result["inputs"] = [str(folder / one) if isinstance(one, str) else one for one in result["inputs"]]
+    if not keys and isinstance(result.get("scenes"), list):
+        result["scenes"] = [
+            _beside(scene, folder, places, ("scenes", str(index))) if isinstance(scene, dict) else scene
+            for index, scene in enumerate(result["scenes"])
+        ]
     return result
 
 
 def _file(text: Any, folder: Path) -> Any:
-    is_there = isinstance(text, str) and text and "\0" not in text and (folder / text).is_file()
-    return str(folder / text) if is_there else text
-
-
-def _input(pattern: Any, folder: Path) -> Any:
-    return str(folder / pattern) if isinstance(pattern, str) else pattern
-
-
-def _scene(scene: Any, folder: Path) -> Any:
-    return _beside(scene, folder) if isinstance(scene, dict) else scene
+    has_suffix = isinstance(text, str) and "." in text  # words such as luma are no files
+    return str(folder / text) if has_suffix and _is_file(folder / text) else text
 
 
 def _guides(value: Any, folder: Path) -> Any:
+    """Return an objective's text, or the mapping or list of one that changes over time, with its guides found."""
     if isinstance(value, str):
-        return _GUIDE.sub(lambda match: match[1] + _file(match[2].strip(), folder) + match[3], value)
+        return ",".join(_guide(term, folder) for term in value.split(","))
     if isinstance(value, list):
         return [_guides(item, folder) for item in value]
     if isinstance(value, Mapping):
@@ -214,12 +322,24 @@ def _guides(value: Any, folder: Path) -> Any:
     return value
 
 
-def _line(layer: _Layer, path: Path, keys: Keys, message: str) -> str:
-    """Return one line: where in which file, what, and why."""
-    known = keys
-    while known and known not in layer.places:
-        known = known[:-1]
-    file, place = layer.places.get(known, (path, Place(1, 1)))
-    name = ".".join(keys)
-    what = message if not name or message.startswith((f"{name} ", f"{name}:")) else f"{name}: {message}"
-    return f"{file}:{place.line}:{place.column}: {what}"
+def _guide(term: str, folder: Path) -> str:
+    name, _, layer = term.strip().removeprefix("guide:").rpartition("@")
+    is_guide = term.lstrip().startswith("guide:") and bool(name)
+    return f"guide:{_file(name.strip(), folder)}@{layer}" if is_guide else term
+
+
+def _is_unknown(key: str) -> bool:
+    return key not in Preset.model_fields and key not in SceneSettings.model_fields
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have, or a folder that is not ours to read
+        return False
+
+
+def _short(text: str, most: int = _LONGEST_KEY) -> str:
+    """Return the beginning of a text, in letters that can be printed."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}..."
