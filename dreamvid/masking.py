@@ -13,12 +13,11 @@ import numpy as np
 
 from dreamvid.kept_color import LUMA
 from dreamvid.resample import resize
-from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.types import RGB, Flow, Mask
+    from dreamvid.types import RGB, Mask, Size
 
 MASK_WORDS = ("off", "luma", "motion")
 """What a mask can be beside a file."""
@@ -36,14 +35,6 @@ _GRAIN = 0.004
 
 _SLOW, _FAST = 0.03, 0.12
 """Speeds up to which nothing, and from which on everything moves, in longer sides a second."""
-_TREMBLE = 0.0005
-"""Motion from one frame to the next that is never believed, as a share of the longer side: flow has noise."""
-_RIM = 0.12
-"""Width of the rim in which the camera's motion is found, as a share of each side."""
-_SPREAD = 0.012
-"""Blur of speeds, as a share of the longer side: things move as a whole, and flow knows their edges only roughly."""
-_LONGEST = 320
-"""Longest side, in px, at which motion is judged."""
 
 
 def levels(mask: Mask) -> Mask:
@@ -94,47 +85,12 @@ def luma_mask(rgb: RGB) -> Mask:
     return _smoothstep((cv2.GaussianBlur(luma, (0, 0), sigma) - _DIM) / (_BRIGHT - _DIM))
 
 
-def motion_mask(flow: Flow, seconds: float, size: Size) -> Mask:
-    """Return where things move on their own.
+def motion_mask(speed: NDArray[np.float32], size: Size) -> Mask:
+    """Return where things move: 0 up to 3 % of the longer side a second, 1 from 12 % on, smooth between.
 
-    Parameters
-    ----------
-    flow
-        ``[h, w, 2]`` px, between two frames, at any size.
-    seconds
-        Time between the two.
-    size
-        The mask's height and width.
-
-    Returns
-    -------
-    ``[size.height, size.width]``: 0 up to 3 % of the longer side a second, 1 from 12 % on, smooth between.
-
-    The camera's own motion is taken off first: the median of the flow along the picture's rim, so pans and shake do
-    not count; zooms and turns do, toward the border. Motion of less than 1/2000 of the longer side from one frame to
-    the next is noise. Speeds are blurred, as flow knows the edges of things only roughly.
+    ``speed`` is ``[h, w]``, in longer sides a second, smooth in space; the mask has the given size.
     """
-    height, width = flow.shape[:2]
-    side = max(height, width)
-    own = flow - np.median(_rim(flow), axis=0).astype(np.float32)
-    speed = np.sqrt(np.square(own).sum(axis=-1)) / np.float32(
-        side
-    )  # cv2.magnitude differs in the last bit at times
-    scale = min(1.0, _LONGEST / side)
-    speed = resize(speed, Size(max(1, round(height * scale)), max(1, round(width * scale))))
-    speed = cv2.GaussianBlur(speed, (0, 0), max(0.5, _SPREAD * max(speed.shape)))
-    slow, fast = (max(limit * seconds, _TREMBLE * limit / _SLOW) for limit in (_SLOW, _FAST))
-    return np.clip(resize(_smoothstep((speed - slow) / (fast - slow)), size), 0.0, 1.0)
-
-
-def _rim(flow: Flow) -> NDArray[np.float32]:
-    """Return ``[N, 2]``: the vectors within the rim."""
-    height, width = flow.shape[:2]
-    down, across = max(1, round(_RIM * height)), max(1, round(_RIM * width))
-    inside = np.zeros((height, width), np.bool_)
-    inside[down : height - down, across : width - across] = True
-    rim: NDArray[np.float32] = flow[~inside]
-    return rim
+    return np.clip(resize(_smoothstep((speed - _SLOW) / (_FAST - _SLOW)), size), 0.0, 1.0)
 
 
 def _eroded(mask: Mask, width: float) -> Mask:

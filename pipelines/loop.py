@@ -97,11 +97,6 @@ class Prepared:
     begins: bool = False
     mask: Mask | None = None
 
-    @property
-    def motion(self) -> Motion | None:
-        """What is known of its motion."""
-        return next((motion for motion in self.motions if motion is not None), None)
-
 
 class _StoppedError(Exception):
     """Another stage failed; this one has nothing more to do."""

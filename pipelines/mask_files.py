@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from dreamvid.media.source import open_source
 from dreamvid.media.still import read_still
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from dreamvid.pipelines.loop import Prepared
@@ -30,11 +31,11 @@ _SLACK = Fraction(1, 200)
 
 def open_shape(
     path: Path, start: Fraction, rate: Fraction | None, *, notify: Notify, keep_going: bool
-) -> Callable[[], Shape]:
-    """Return what begins a run of a file's masks; the file is opened, and its first frame decoded, at once.
+) -> Shape:
+    """Return a file's masks; the file is opened, and its first frame decoded, at once.
 
-    ``start`` is where the run begins within the file, in seconds; ``rate`` is that of a folder without
-    ``frames.json`` (24 where it is None).
+    ``start`` is where runs begin within the file, in seconds; ``rate`` is that of a folder without ``frames.json``
+    (24 where it is None).
 
     Raises
     ------
@@ -43,49 +44,47 @@ def open_shape(
     """
     if _is_still(path):
         still = read_still(path, notify=notify)
-        by_alpha = _transparent(still.alpha)
-        shape = _Fixed(_mask(still.rgb, still.alpha if by_alpha else None))
-        return lambda: shape
+        return _Fixed(_mask(still.rgb, still.alpha if _transparent(still.alpha) else None))
     fps = rate if path.is_dir() and read_frame_list(path) is None else None
     whole = open_source(path, notify=lambda _: None, fps=fps, keep_going=keep_going)
-    first = next(iter(whole))
-    by_alpha = _transparent(first.alpha)
-    if start and whole.info.duration is not None and start < whole.info.duration:
-        source = open_source(path, notify=notify, start=start, fps=fps, keep_going=keep_going)
-        return lambda: _Film(source, Fraction(0), by_alpha=by_alpha)
-    source = open_source(path, notify=notify, fps=fps, keep_going=keep_going)
-    return lambda: _Film(source, start, by_alpha=by_alpha)
+    by_alpha = _transparent(next(iter(whole)).alpha)
+    duration = whole.info.duration
+    begin = start if duration is not None and start < duration else Fraction(0)
+    source = open_source(path, notify=notify, start=begin, fps=fps, keep_going=keep_going)
+    return _Film(source, start - begin, by_alpha=by_alpha)
 
 
+@dataclass(frozen=True, slots=True)
 class _Fixed:
     """The same for every frame."""
 
-    def __init__(self, mask: Mask) -> None:
-        self._mask = mask
+    mask: Mask
 
-    def at(self, item: Prepared) -> Mask:  # noqa: ARG002  part of the protocol
-        return self._mask
+    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+        for item in items:
+            yield item, self.mask
 
 
+@dataclass(frozen=True, slots=True)
 class _Film:
     """A video's frames by time, decoded as time goes on; ``start`` is added to the times that are asked for."""
 
-    def __init__(self, source: FrameSource, start: Fraction, *, by_alpha: bool) -> None:
-        self._frames: Iterator[Frame] = iter(source)
-        self._start, self._by_alpha = start, by_alpha
-        self._shown = self._read(next(self._frames))
-        self._next = next(self._frames, None)
+    source: FrameSource
+    start: Fraction
+    by_alpha: bool
 
-    def at(self, item: Prepared) -> Mask:
-        due = None
-        while self._next is not None and self._next.pts <= item.frame.pts + self._start + _SLACK:
-            due, self._next = self._next, next(self._frames, None)
-        if due is not None:
-            self._shown = self._read(due)
-        return self._shown
-
-    def _read(self, frame: Frame) -> Mask:
-        return _mask(frame.rgb, frame.alpha if self._by_alpha else None)
+    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+        frames = iter(self.source)
+        due: Frame | None = next(frames)
+        after = next(frames, None)
+        mask: Mask | None = None
+        for item in items:
+            while after is not None and after.pts <= item.frame.pts + self.start + _SLACK:
+                due, after = after, next(frames, None)
+            if due is not None:
+                mask, due = _mask(due.rgb, due.alpha if self.by_alpha else None), None
+            assert mask is not None
+            yield item, mask
 
 
 def _is_still(path: Path) -> bool:

@@ -2,71 +2,113 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dreamvid.flow.stillness import stilled
+from dreamvid.flow.camera import own_motion
+from dreamvid.flow.estimate import make_estimator
 from dreamvid.masking import motion_mask
 from dreamvid.resample import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
+    from numpy.typing import NDArray
+
+    from dreamvid.flow.estimate import Method
     from dreamvid.pipelines.loop import Prepared
-    from dreamvid.types import RGB, Flow, FlowEstimator, Mask
+    from dreamvid.types import RGB, FlowEstimator, Mask
 
-REPEATS = 3
-"""Pictures that repeat the one before and keep its mask: animation on twos and raised frame rates must not blink."""
+REACH = 3
+"""Frames of the same shot on either side that a mask of motion depends on."""
 
-_GLANCE = 160
-"""Longest side, in px, at which a repeat is told."""
-_SAME = 1.5 / 255.0
+_LONGEST = 320
+"""Longest side, in px, at which motion is found: more would tell nothing more of a soft mask."""
+
+
+class _Step(NamedTuple):
+    """From the frame before to a frame: ``distance`` ``[h, w]`` in longer sides, None for a shot's first frame."""
+
+    distance: NDArray[np.float32] | None
+    seconds: float
 
 
 class Moving:
-    """What moves from frame to frame; the first frames of a shot are told by the first one that differs.
+    """What moves on its own, whatever the camera does (`dreamvid.flow.camera`).
 
-    A picture that repeats the one before keeps its mask, up to `REPEATS` times; after that, a frozen picture has no
-    motion and its mask is empty.
+    Speeds are averaged over up to `REACH` frames on either side within the shot, nearer ones counting more: so masks
+    do not flicker, pictures that repeat (animation on twos, raised frame rates) do no harm, and a shot's first frame
+    has its mask too. A picture that is frozen for longer has no motion, and its mask is empty; so is that of a shot
+    of one frame.
 
-    Parameters
-    ----------
-    estimator, longest
-        What finds the motion where the stabilizer has not, and the longest side, in px, at which it does.
+    Its flow is its own: the stabilizer's stands still wherever motion explains nothing, which beside a moving camera
+    would look like motion.
     """
 
-    def __init__(self, estimator: FlowEstimator, longest: int) -> None:
-        self._estimator, self._longest = estimator, longest
-        self._last: RGB | None = None
-        self._glance: RGB | None = None
-        self._mask: Mask | None = None
-        self._since: Fraction | None = None
-        self._repeats = 0
+    def __init__(self, method: Method) -> None:
+        self._estimator: FlowEstimator = make_estimator(method, "medium", _LONGEST)
 
-    def at(self, item: Prepared) -> Mask | None:
-        """Return the mask, ``[H, W]`` of the frame's size; None where the next frames will tell."""
-        last, self._last = self._last, item.picture
-        glance, self._glance = self._glance, _shrunk(item.picture, _GLANCE)
-        if last is None or glance is None or self._since is None or item.begins:
-            self._mask, self._since, self._repeats = None, item.frame.pts, 0
-            return None
-        if self._repeats < REPEATS and float(np.abs(self._glance - glance).max()) < _SAME:
-            self._repeats += 1
-            return self._mask
-        flow = self._flow(item.picture, last) if item.motion is None else item.motion.flow
-        seconds = float(item.frame.pts - self._since)
-        self._mask = motion_mask(flow, seconds, Size(*item.frame.rgb.shape[:2]))
-        self._since, self._repeats = item.frame.pts, 0
-        return self._mask
+    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+        """Yield each frame with its mask, of its size; `REACH` frames are held back."""
+        waiting: deque[Prepared] = deque()
+        steps: deque[_Step] = deque()  # to as many frames before the first that waits, and to all that wait
+        before: tuple[RGB, Fraction] | None = None
+        for item in items:
+            if item.begins:
+                yield from _rest(waiting, steps)
+                steps.clear()
+                before = None
+            small = _shrunk(item.picture)
+            steps.append(self._step(small, item.frame.pts, before))
+            waiting.append(item)
+            before = small, item.frame.pts
+            if len(waiting) > REACH:
+                yield _next(waiting, steps)
+                if len(steps) > 2 * REACH:
+                    steps.popleft()
+        yield from _rest(waiting, steps)
 
-    def _flow(self, target: RGB, source: RGB) -> Flow:
-        target, source = _shrunk(target, self._longest), _shrunk(source, self._longest)
-        return stilled(self._estimator.estimate(target, source), target, source)
+    def _step(self, small: RGB, pts: Fraction, before: tuple[RGB, Fraction] | None) -> _Step:
+        if before is None:
+            return _Step(None, 0.0)
+        flow = self._estimator.estimate(small, before[0])
+        distance = own_motion(flow, small, before[0]) / np.float32(max(small.shape))
+        return _Step(distance, float(pts - before[1]))
 
 
-def _shrunk(picture: RGB, longest: int) -> RGB:
+def _rest(waiting: deque[Prepared], steps: deque[_Step]) -> Iterator[tuple[Prepared, Mask]]:
+    while waiting:
+        yield _next(waiting, steps)
+
+
+def _next(waiting: deque[Prepared], steps: deque[_Step]) -> tuple[Prepared, Mask]:
+    due = len(steps) - len(waiting)
+    item = waiting.popleft()
+    return item, _mask(steps, due, item)
+
+
+def _mask(steps: Sequence[_Step], due: int, item: Prepared) -> Mask:
+    """Return the mask of a frame from the steps around the one to it, which is at ``due``."""
+    distance: NDArray[np.float32] | None = None
+    seconds = 0.0
+    for index in range(max(due - REACH + 1, 0), min(due + REACH + 1, len(steps))):
+        step = steps[index]
+        if step.distance is not None:
+            weight = REACH + 0.5 - abs(index - due - 0.5)
+            share = np.float32(weight) * step.distance
+            distance = share if distance is None else distance + share
+            seconds += weight * step.seconds
+    size = Size(*item.frame.rgb.shape[:2])
+    if distance is None or seconds <= 0.0:
+        return np.zeros(size, np.float32)
+    return motion_mask(distance / np.float32(seconds), size)
+
+
+def _shrunk(picture: RGB) -> RGB:
     height, width = picture.shape[:2]
-    scale = min(1.0, longest / max(height, width))
+    scale = min(1.0, _LONGEST / max(height, width))
     return resize(picture, Size(max(1, round(height * scale)), max(1, round(width * scale))))

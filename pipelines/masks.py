@@ -1,6 +1,6 @@
 """Where dreams show, frame by frame: by the picture's luma, by its motion, or by a file of the user's own.
 
-Masks are a pure function of the frames: one of motion of its shot's next or last few ones, all others of time and
+Masks are a pure function of the frames: those of motion of a few on either side, all others of a frame's time and
 picture alone. So a run can be cut anywhere.
 """
 
@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from dreamvid.errors import ReadError, SettingsError, did_you_mean
 from dreamvid.masking import MASK_WORDS, feathered, luma_mask
 from dreamvid.pipelines.loop import Prepared
@@ -21,17 +19,17 @@ from dreamvid.resample import cover
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from dreamvid.preset import MaskSettings, Preset
     from dreamvid.types import RGB, Mask, Notify
 
 
 class Shape(Protocol):
-    """A mask's shape over the frames of one run; asked in order."""
+    """A mask's shape over the frames of one run."""
 
-    def at(self, item: Prepared) -> Mask | None:
-        """Return the shape at a frame, ``[H, W]`` of any size; None where only the next frames will tell."""
+    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+        """Yield each frame with its shape, ``[H, W]`` of any size; a few frames may be held back."""
         ...
 
 
@@ -39,51 +37,30 @@ class Shape(Protocol):
 class Masks:
     """Masks for the frames of a run.
 
-    ``start_shape`` begins a run. ``feather`` is the width, in px of the frame, of the soft edge inside the mask;
-    ``invert`` turns the shape inside out before. ``follows_motion`` says that masks depend on where shots begin.
+    ``feather`` is the width, in px of the frame, of the soft edge inside the mask; ``invert`` turns the shape inside
+    out before. ``follows_motion`` says that masks depend on where shots begin.
     """
 
-    start_shape: Callable[[], Shape]
+    shape: Shape
     feather: float
     invert: bool
     follows_motion: bool = False
 
     def over(self, items: Iterable[Prepared]) -> Iterator[Prepared]:
-        """Yield the frames with their masks, of their full size.
-
-        Where only later frames tell a shape, frames are held back until then: they get the shape of the first one
-        that has one, and nothing where their shot ends before that.
-        """
-        shape = self.start_shape()
-        held: list[Prepared] = []
-        raw: Mask | None = None
+        """Yield the frames with their masks, of their full size; each call begins a run."""
+        last: Mask | None = None
         mask: Mask | None = None
-        for item in items:
-            last, raw = raw, shape.at(item)
-            if raw is None:
-                if item.begins:
-                    yield from map(self._with_nothing, held)
-                    held = []
-                held.append(item)
-                continue
+        for item, raw in self.shape.over(items):
             size = Size(*item.frame.rgb.shape[:2])
             if mask is None or raw is not last or mask.shape != size:
-                mask = self._shaped(raw, size)
-            for each in (*held, item):
-                yield replace(each, mask=mask)
-            held = []
-        yield from map(self._with_nothing, held)
+                mask, last = self._shaped(raw, size), raw
+            yield replace(item, mask=mask)
 
     def of_still(self, rgb: RGB) -> Mask:
         """Return a still's mask, of its size."""
         item = Prepared(Frame(0, Fraction(0), rgb), rgb, begins=True)
-        mask = next(self.over([item])).mask
-        assert mask is not None
-        return mask
-
-    def _with_nothing(self, item: Prepared) -> Prepared:
-        size = Size(*item.frame.rgb.shape[:2])
-        return replace(item, mask=self._shaped(np.zeros(size, np.float32), size))
+        _, raw = next(self.shape.over([item]))
+        return self._shaped(raw, Size(*rgb.shape[:2]))
 
     def _shaped(self, raw: Mask, size: Size) -> Mask:
         fitted = cover(raw, size)
@@ -126,13 +103,15 @@ def open_masks(
         case "off":
             return None
         case "luma":
-            return make(_Bright)
+            return make(_Bright())
         case "motion":
             if rate is None:
                 raise SettingsError(
                     "mask.source: motion needs a video; a still takes luma, or an image file as its mask"
                 )
-            return make(_moving(preset), follows_motion=True)
+            from dreamvid.pipelines.mask_motion import Moving  # noqa: PLC0415  only where motion is asked for
+
+            return make(Moving(preset.stability.method), follows_motion=True)
         case source:
             from dreamvid.pipelines.mask_files import open_shape  # noqa: PLC0415  which loads PyAV
 
@@ -144,17 +123,9 @@ def open_masks(
                 raise ReadError(f"mask.source: {error}{near}") from error
 
 
-def _moving(preset: Preset) -> Callable[[], Shape]:
-    from dreamvid.flow.estimate import make_estimator  # noqa: PLC0415  only where motion is asked for
-    from dreamvid.pipelines.mask_motion import Moving  # noqa: PLC0415  the same
-
-    settings = preset.stability
-    estimator = make_estimator(settings.method, settings.flow.preset, settings.flow.scale)
-    return partial(Moving, estimator, settings.flow.scale)
-
-
 class _Bright:
     """Where the picture is bright."""
 
-    def at(self, item: Prepared) -> Mask:
-        return luma_mask(item.frame.rgb)
+    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+        for item in items:
+            yield item, luma_mask(item.frame.rgb)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dreamvid.masking import feathered, levels, luma_mask, motion_mask
-from dreamvid.types import Flow, Mask, Size
+from dreamvid.types import Mask, Size
 
 SIZE = Size(90, 160)
 
@@ -16,10 +16,6 @@ def disc(radius: int = 40, *, around: float = 0.0) -> Mask:
     mask = np.full(SIZE, around, np.float32)
     cv2.circle(mask, (80, 45), radius, 1.0, -1)
     return mask
-
-
-def still_flow() -> Flow:
-    return np.zeros((*SIZE, 2), np.float32)
 
 
 @pytest.mark.parametrize("width", [0.0, 1.0])
@@ -94,34 +90,11 @@ def test_grain_does_not_show_in_a_luma_mask() -> None:
     assert luma_mask(np.clip(grain, 0.0, 1.0)).std() < 0.02
 
 
-def test_motion_masks_what_moves() -> None:
-    flow = still_flow()
-    flow[30:60, 60:100] = [3.0, 0.0]
-    mask = motion_mask(flow, 1 / 24, SIZE)
-    assert mask[45, 80] > 0.99
-    assert mask[5, 5] == mask[80, 150] == 0.0
-
-
-def test_the_camera_is_no_motion() -> None:
-    flow = still_flow() + np.array([9.0, -2.0], np.float32)
-    assert motion_mask(flow, 1 / 24, SIZE).max() == 0.0
-    flow[30:60, 60:100] = 0.0  # the camera follows it
-    mask = motion_mask(flow, 1 / 24, SIZE)
-    assert mask[45, 80] > 0.99
-    assert mask[5, 5] == 0.0
-
-
-def test_noise_and_slow_drift_are_no_motion() -> None:
-    flow = np.random.default_rng(0).normal(0.0, 0.1, (360, 640, 2)).astype(np.float32)
-    assert motion_mask(flow, 1 / 24, Size(360, 640)).max() < 0.01
-    assert motion_mask(flow, 1 / 120, Size(360, 640)).max() < 0.01
-
-
-def test_the_same_speed_is_the_same_mask_at_any_rate_and_size() -> None:
-    flow = still_flow()
-    flow[30:60, 60:100] = [0.5, 0.0]
-    slow = motion_mask(flow, 1 / 24, SIZE)
-    assert 0.1 < slow[45, 80] < 0.9
-    assert np.allclose(motion_mask(2 * flow, 1 / 12, SIZE), slow, atol=1e-5)
-    doubled = np.repeat(np.repeat(2 * flow, 2, axis=0), 2, axis=1)
-    assert np.abs(motion_mask(doubled, 1 / 24, SIZE) - slow).max() < 0.15
+def test_motion_masks_what_is_fast() -> None:
+    speed = np.zeros((45, 80), np.float32)
+    speed[:, 20:40], speed[:, 40:60], speed[:, 60:] = 0.03, 0.075, 0.3
+    mask = motion_mask(speed, SIZE)
+    assert mask.shape == SIZE
+    assert np.allclose(mask[45, [20, 60, 100, 140]], [0.0, 0.0, 0.5, 1.0], atol=1e-5)
+    assert mask.min() >= 0.0
+    assert mask.max() <= 1.0

@@ -30,13 +30,16 @@ _NOTHING = 1e-6
 """Squared difference of two frames that counts as none."""
 
 
-def stilled(flow: Flow, target: RGB, source: RGB) -> Flow:
-    """Return a backward flow ``[H, W, 2]`` that fades to zero where it explains ``target`` no better."""
+def stilled(flow: Flow, target: RGB, source: RGB, *, nothing: float = _NOTHING) -> Flow:
+    """Return a backward flow ``[H, W, 2]`` that fades to zero where it explains ``target`` no better.
+
+    ``nothing`` is the squared difference of two frames below which there is nothing to explain.
+    """
     now, before = _smooth_luma(target), _smooth_luma(source)
     radius = max(_GRAIN, _NEIGHBORS * max(now.shape))
     resting = _gathered(now - before, radius)
     moving = _gathered(now - warp_linear(before, flow), radius)
-    share = np.clip((resting - moving) / ((resting + _NOTHING) * _CLEAR), 0.0, 1.0)
+    share = np.clip((resting - moving) / ((resting + nothing) * _CLEAR), 0.0, 1.0)
     return np.asarray(flow * (share * share * (3.0 - 2.0 * share))[..., None], np.float32)
 
 
