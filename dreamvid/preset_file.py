@@ -7,7 +7,7 @@ ends in ``.yaml`` or ``.yml`` is a file. Files that a preset names are looked fo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +46,14 @@ class PresetFile:
     preset: Preset
     _layer: _Layer = field(repr=False, compare=False)
 
-    def line(self, keys: Keys, message: str) -> str:
-        """Return a message with the file and place where a setting, or the nearest above it, is written."""
-        return str(_Mistake(*self._layer.where(keys), keys, message))
+    def lines(self, mistakes: Iterable[tuple[Keys, str]]) -> list[str]:
+        """Return messages about settings with the file and place where each, or the nearest above, is written."""
+        found = dict.fromkeys(_Mistake(*self._layer.where(keys), keys, text) for keys, text in mistakes)
+        return _lines(found, self.path)
+
+    def sets(self, keys: Keys) -> bool:
+        """Return whether a setting is written, in this file or in one that it extends."""
+        return self._layer.written(keys) is not None
 
 
 def load_preset(ref: str | Path) -> PresetFile:
@@ -152,17 +157,18 @@ class _Layer:
 
     def where(self, keys: Keys) -> tuple[Path, Place]:
         """Return the file and place of a path, or of the nearest above it that is written somewhere."""
-        found = (self._written(keys[:end]) for end in range(len(keys), 0, -1))
+        found = (self.written(keys[:end]) for end in range(len(keys), 0, -1))
         return next((where for where in found if where is not None), (self.path, Place(1, 1)))
 
-    def _written(self, keys: Keys) -> tuple[Path, Place] | None:
+    def written(self, keys: Keys) -> tuple[Path, Place] | None:
+        """Return the file and place of a path, None where it is written nowhere."""
         if keys in self.places:
             return self.path, self.places[keys]
         part = (
             keys[:2] if keys[0] == "scenes" and ("scenes",) in self.places else ()
         )  # scenes are replaced whole
         base = self.bases.get(part)
-        return base._written(keys[len(part) :]) if base is not None and len(keys) > len(part) else None  # noqa: SLF001
+        return base.written(keys[len(part) :]) if base is not None and len(keys) > len(part) else None
 
 
 class _Reading:
@@ -256,7 +262,7 @@ class _Reading:
         return base
 
 
-def _lines(mistakes: list[_Mistake], path: Path) -> list[str]:
+def _lines(mistakes: Iterable[_Mistake], path: Path) -> list[str]:
     """Return a line for each mistake, those of the preset's own file first."""
     ordered = sorted(mistakes, key=lambda each: (each.path != path, str(each.path), each.place))
     lines = [str(each) for each in ordered[:_MOST_LINES]]
@@ -307,8 +313,8 @@ def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place], key
 
 
 def _file(text: Any, folder: Path) -> Any:
-    has_suffix = isinstance(text, str) and "." in text  # words such as luma are no files
-    return str(folder / text) if has_suffix and _is_file(folder / text) else text
+    is_name = isinstance(text, str) and ("." in text or "/" in text)  # words such as luma are no files
+    return str(folder / text) if is_name and is_there(folder / text) else text
 
 
 def _guides(value: Any, folder: Path) -> Any:
@@ -333,8 +339,13 @@ def _is_unknown(key: str) -> bool:
 
 
 def _is_file(path: Path) -> bool:
+    return is_there(path) and path.is_file()
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file or folder of this name, whatever the name."""
     try:
-        return path.is_file()
+        return path.exists()
     except (OSError, ValueError):  # a name that no file can have, or a folder that is not ours to read
         return False
 

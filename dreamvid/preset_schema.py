@@ -14,7 +14,7 @@ _EXTENDS = {
     "examples": ["classic", "mine.yaml"],
 }
 _NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
-_CLOCK: dict[str, Any] = {"type": "string", "pattern": r"^\s*((\d+:)?[0-5]?\d:)?\d+(\.\d+)?s?\s*$"}
+_CLOCK: dict[str, Any] = {"type": "string", "pattern": r"^\s*(((\d+:)?[0-5]?\d:)?\d+(\.\d+)?|\d+/\d+)s?\s*$"}
 _RATE: dict[str, Any] = {"type": "string", "pattern": r"^\s*(\d+(\.\d*)?|\.\d+|\d+/\d+)\s*$"}
 _RANGE: dict[str, Any] = {"type": "string", "pattern": f"^{_NUMBER},{_NUMBER}$"}
 _NULL: dict[str, Any] = {"type": "null"}

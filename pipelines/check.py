@@ -1,20 +1,30 @@
-"""Whether a preset would run: its text, its schedules, and its objectives against the networks that it names."""
+"""Whether a preset would run: its text, its schedules, its mask, and its objectives against the networks it names."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from dreamvid import objective as objectives
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
-from dreamvid.pipelines.build import read_guides
+from dreamvid.journey import Journey
+from dreamvid.objective import Objective
+from dreamvid.pipelines.build import best_objective, read_guides
+from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.scenes import Clock, check_schedules, spans
-from dreamvid.preset_file import load_preset
+from dreamvid.preset_file import is_there, load_preset
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from dreamvid.preset import Preset
+    from dreamvid.engine.models import Network
+    from dreamvid.fields import Keys
+    from dreamvid.pipelines.scenes import Span
+    from dreamvid.preset import ModelSettings, Preset
+    from dreamvid.preset_file import PresetFile
     from dreamvid.types import Notify
 
 _SECONDS = Fraction(10)
@@ -31,24 +41,42 @@ def check_preset(ref: str | Path, *, notify: Notify) -> Preset:
     ------
     PresetError
         One line for each mistake.
+    SettingsError
+        Where there is no such preset, or the file cannot be read.
     """
     file = load_preset(ref)
-    preset = file.preset
-    lines: list[str] = []
+    found = list(_mistakes(file.preset, notify))
+    if found:
+        raise PresetError(file.lines((_inherited(file, keys), message) for keys, message in found))
+    return file.preset
+
+
+def _mistakes(preset: Preset, notify: Notify) -> Iterator[tuple[Keys, str]]:
+    """Yield what is wrong, by its keys within the preset."""
+    mask = mask_file(preset.mask)
+    if mask is not None and not is_there(mask):
+        yield ("mask", "source"), f"there is no file '{mask}'"
+    clock = Clock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
+    scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]
     try:
-        found = spans(preset, Clock(preset.output.fps or _RATE, preset.input.duration or _length(preset)))
-        check_schedules(found, Clock(preset.output.fps or _RATE, None), notify=notify)
+        found = spans(preset, clock)
     except SettingsError as error:
-        raise PresetError([f"{file.path}: {error}"]) from None
-    for index, scene in enumerate(preset.in_scenes()):
-        try:
-            _check_objective(scene.preset)
-        except DreamvidError as error:
-            where = f"scenes.{index}: " if preset.scenes else ""
-            lines.append(f"{file.path}: {where}{error}")
-    if lines:
-        raise PresetError(lines)
-    return preset
+        yield _parted(error)
+    else:
+        for keys, span in zip(scenes, found, strict=True):
+            told: dict[str, None] = {}
+            yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, told))
+            for text in told:
+                notify(".".join((*keys, text)))
+    load = cache(_load)  # networks take a while
+    for keys, scene in zip(scenes, preset.in_scenes(), strict=True):
+        yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset, load))
+
+
+def _inherited(file: PresetFile, keys: Keys) -> Keys:
+    """Return the keys of a scene's setting; of the preset's own, where the scene has none."""
+    is_own = keys[:1] != ("scenes",) or file.sets(keys) or not file.sets(keys[2:])
+    return keys if is_own else keys[2:]
 
 
 def _length(preset: Preset) -> Fraction:
@@ -56,16 +84,74 @@ def _length(preset: Preset) -> Fraction:
     return _SECONDS + Fraction(last)
 
 
-def _check_objective(preset: Preset) -> None:
-    from dreamvid.engine.models import load_network
+def _parted(error: SettingsError) -> tuple[Keys, str]:
+    path, _, message = str(error).partition(": ")
+    return tuple(path.split(".")), message
+
+
+def _check_schedules(span: Span, clock: Clock, told: dict[str, None]) -> Iterator[tuple[Keys, str]]:
+    """Yield what is wrong with a scene's schedules, each taken for constant from then on; notices go to ``told``."""
+    preset = span.scene.preset
+    changing = {*preset.varying(), "objective"}
+    while True:
+        only = replace(span, scene=replace(span.scene, preset=preset))
+        try:
+            check_schedules([only], clock, notify=told.setdefault)
+            break
+        except SettingsError as error:
+            keys, message = _parted(error)
+            yield keys, message
+            path = ".".join(keys)
+            if path not in changing:
+                break
+            changing.remove(path)
+            preset = preset.override({path: _constant(preset, path)})
+
+
+def _constant(preset: Preset, path: str) -> object:
+    return str(preset.objective) if path == "objective" else float(preset.varying()[path])
+
+
+def _check_objective(
+    preset: Preset, load: Callable[[ModelSettings, bool], Network | DreamvidError]
+) -> Iterator[tuple[Keys, str]]:
+    """Yield what of an objective the network does not have."""
     from dreamvid.engine.objectives import BoundObjective
 
-    if preset.objective == "auto":
-        return
-    objective = objectives.parse(preset.objective)
-    network = load_network(
-        preset.model,
-        with_classes=any(term.kind == "class" for term in objective.terms),
-        seed_weights=preset.model.weights is None,
+    text = preset.objective
+    terms = (
+        text.terms if isinstance(text, Journey) else () if text == "auto" else objectives.parse(text).terms
     )
-    BoundObjective.bind(objective, network, read_guides(objective))
+    network = load(preset.model, any(term.kind == "class" for term in terms))
+    if isinstance(network, DreamvidError):
+        yield ("model", "weights" if preset.model.weights else "name"), str(network)
+        return
+    for term in terms or best_objective(network).terms:
+        single = Objective((term,))
+        try:
+            BoundObjective.bind(single, network, read_guides(single))
+        except DreamvidError as error:
+            yield _place(text, term.layer or term.label), str(error)
+
+
+def _load(settings: ModelSettings, with_classes: bool) -> Network | DreamvidError:  # noqa: FBT001  cached
+    """Return the network of these settings, or why there is none."""
+    from dreamvid.engine.models import load_network
+
+    try:
+        return load_network(settings, with_classes=with_classes, seed_weights=settings.weights is None)
+    except DreamvidError as error:
+        return error
+
+
+def _place(objective: str, name: str) -> Keys:
+    """Return the keys of the keyframe, weight or turn that names something."""
+    found: Any = objective.plain() if isinstance(objective, Journey) else {}
+    if "cycle" in found:
+        return next(
+            (("objective", "cycle", str(n)) for n, stop in enumerate(found["cycle"]) if name in stop),
+            ("objective",),
+        )
+    return next(
+        (("objective", str(key)) for key, value in found.items() if name in f"{key} {value}"), ("objective",)
+    )

@@ -7,13 +7,16 @@ import json
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dreamvid.cli.tables import show_table
-from dreamvid.errors import PresetError
+from dreamvid.errors import SettingsError
 from dreamvid.preset_file import load_preset
+
+if TYPE_CHECKING:
+    from dreamvid.preset import Preset
 
 app = typer.Typer(help="Look at presets, and check your own.", no_args_is_help=True)
 
@@ -30,7 +33,7 @@ def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON
         facts = ("?", "?", entry.problem)
         if entry.preset is not None:
             facts = (entry.preset.pipeline, speed_class(entry.preset), entry.preset.description)
-        rows.append((entry.name, *facts))
+        rows.append((_printable(entry.name), *(_printable(fact) for fact in facts)))
     header = ("name", "pipeline", "speed", "description")
     if as_json:
         typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
@@ -54,18 +57,19 @@ def show(
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Replace an existing chart.")] = False,
 ) -> None:
     """Print a preset with all that it extends and every default, as YAML."""
-    changes = {} if duration is None else {"input.duration": duration}
-    preset = load_preset(name).preset.override(changes)
-    if plot is not None:
-        from dreamvid.pipelines.scenes import Clock  # noqa: PLC0415  loads what pictures need
-        from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
-
-        clock = Clock(preset.output.fps or Fraction(24), preset.input.duration or Fraction(10))
-        write_schedules(plot, preset, clock, overwrite=yes)
-        typer.echo(str(plot))
+    preset = load_preset(name).preset
+    if plot is None:
+        if duration is not None:
+            raise SettingsError("--duration: is for the chart; name its file with --plot FILE")
+        typer.echo(_yaml(_written(preset)), nl=False)
         return
-    values: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
-    typer.echo(_yaml(values), nl=False)
+    from dreamvid.pipelines.scenes import Clock  # noqa: PLC0415  loads what pictures need
+    from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
+
+    changed = preset if duration is None else preset.override({"input.duration": duration})
+    clock = Clock(preset.output.fps or Fraction(24), changed.input.duration or Fraction(10))
+    write_schedules(plot, preset, clock, overwrite=yes)
+    typer.echo(str(plot))
 
 
 @app.command("check")
@@ -81,12 +85,11 @@ def check(
     for name in files:
         try:
             _check(name, text_only=text_only)
-        except PresetError as error:
+        except SettingsError as error:
             failed += 1
-            for line in error.lines:
-                sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"{error}\n")
         else:
-            typer.echo(f"{name}: good")
+            typer.echo(f"{_printable(name)}: good")
     if failed:
         raise typer.Exit(1)
 
@@ -105,7 +108,19 @@ def _check(name: str, *, text_only: bool) -> None:
         return
     from dreamvid.pipelines.check import check_preset  # noqa: PLC0415  loads TensorFlow
 
-    check_preset(name, notify=lambda text: typer.echo(f"note: {name}: {text}", err=True))
+    check_preset(name, notify=lambda text: typer.echo(f"note: {_printable(name)}: {text}", err=True))
+
+
+def _written(preset: Preset) -> dict[str, Any]:
+    """Return a preset's values, all of them; a scene says only what differs."""
+    values: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
+    scenes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
+    return {**values, **scenes}
+
+
+def _printable(text: str) -> str:
+    """Return a text without line ends and control characters, which file names may hold."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _yaml(values: dict[str, Any]) -> str:
