@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import make_reference
 from dreamvid.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,3 +49,7 @@ def test_links_in_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_reference_of_settings_is_current() -> None:
+    assert make_reference.PAGE.read_text(encoding="utf-8") == make_reference.page()
