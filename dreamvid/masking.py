@@ -33,7 +33,7 @@ _DIM, _BRIGHT = 0.35, 0.65
 _GRAIN = 0.004
 """Blur of the picture before its luma is judged, as a share of the longer side: it takes out grain and blocks."""
 
-_SLOW, _FAST = 0.03, 0.12
+_SLOW, _FAST = 0.015, 0.05
 """Speeds up to which nothing, and from which on everything moves, in longer sides a second."""
 
 
@@ -86,7 +86,7 @@ def luma_mask(rgb: RGB) -> Mask:
 
 
 def motion_mask(speed: NDArray[np.float32], size: Size) -> Mask:
-    """Return where things move: 0 up to 3 % of the longer side a second, 1 from 12 % on, smooth between.
+    """Return where things move: 0 up to 1.5 % of the longer side a second, 1 from 5 % on, smooth between.
 
     ``speed`` is ``[h, w]``, in longer sides a second, smooth in space; the mask has the given size.
     """

@@ -92,7 +92,7 @@ def test_grain_does_not_show_in_a_luma_mask() -> None:
 
 def test_motion_masks_what_is_fast() -> None:
     speed = np.zeros((45, 80), np.float32)
-    speed[:, 20:40], speed[:, 40:60], speed[:, 60:] = 0.03, 0.075, 0.3
+    speed[:, 20:40], speed[:, 40:60], speed[:, 60:] = 0.015, 0.0325, 0.1
     mask = motion_mask(speed, SIZE)
     assert mask.shape == SIZE
     assert np.allclose(mask[45, [20, 60, 100, 140]], [0.0, 0.0, 0.5, 1.0], atol=1e-5)

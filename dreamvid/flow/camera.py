@@ -1,8 +1,8 @@
 """What moves on its own, and what only because the camera does.
 
 The camera's motion is a shift, a turn and a zoom that fit the flow along the picture's rim, where subjects seldom
-are. A thing moves on its own where the flow differs from that and explains the picture better. In a bare wall or sky
-flow is a guess, so there the motion of what is around counts.
+are. A thing moves on its own where the flow differs from that and explains the picture better; a fifth of the
+camera's motion is allowed for parallax. In a bare wall or sky flow is a guess, so there the motion around counts.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _SAMPLES = 2000
 _ROUNDS = 8
 _LOOSE, _TIGHT = 0.02, 0.001
 """What counts as a misfit in the first and in the last round, as a share of the longer side."""
+_PARALLAX = np.float32(0.2)
+"""Share of the camera's motion by which still things nearer and farther may seem to move."""
 _FAINT = 0.008
 """Difference of two frames that grain, compression and flickering light make."""
 _BARE = 0.01
 """Gradient of luma, a pixel, at which texture is half: less of it is a bare wall."""
-_REACH, _ALONE = 0.02, 0.05
+_REACH, _ALONE = 0.02, 0.1
 """Radius in which motion is averaged over what has texture, as a share of the longer side, and how little texture
 there halves it."""
 _GUESSED, _TOLD = 0.05, 0.3
@@ -50,7 +52,8 @@ def own_motion(flow: Flow, target: RGB, source: RGB) -> NDArray[np.float32]:
     told = np.clip((texture - _GUESSED) / (_TOLD - _GUESSED), 0.0, 1.0) * _seen(camera)
     told = told.astype(np.float32)
     radius = _REACH * max(told.shape)
-    distance = cv2.GaussianBlur(np.sqrt(np.square(own).sum(axis=-1)) * told, (0, 0), radius)
+    distance = np.sqrt(np.square(own).sum(axis=-1)) - _PARALLAX * np.sqrt(np.square(camera).sum(axis=-1))
+    distance = cv2.GaussianBlur(np.maximum(distance, 0.0) * told, (0, 0), radius)
     return np.asarray(distance / (cv2.GaussianBlur(told, (0, 0), radius) + _ALONE), np.float32)
 
 
