@@ -53,8 +53,8 @@ class Shares(Protocol):
         """Whether the scene's duration must be known."""
         ...
 
-    def shares(self, moment: Moment) -> tuple[float, ...]:
-        """Return one factor for each stop."""
+    def shares(self, moment: Moment) -> Iterable[tuple[int, float]]:
+        """Return the factors of the stops that count, by their indexes; those of one stop add up."""
         ...
 
 
@@ -69,9 +69,9 @@ class Mixed:
         """Whether any weight needs it."""
         return any(not isinstance(weight, float) and weight.needs_duration for weight in self.weights)
 
-    def shares(self, moment: Moment) -> tuple[float, ...]:
+    def shares(self, moment: Moment) -> Iterable[tuple[int, float]]:
         """Return the weights of a moment."""
-        return tuple(w if isinstance(w, float) else w.at(moment) for w in self.weights)
+        return enumerate(w if isinstance(w, float) else w.at(moment) for w in self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,10 @@ class CrossFaded:
         """Whether any keyframe is a share of the scene, or its end."""
         return self.timeline.needs_duration
 
-    def shares(self, moment: Moment) -> tuple[float, ...]:
+    def shares(self, moment: Moment) -> Iterable[tuple[int, float]]:
         """Return the shares of the two keyframes that a moment lies between."""
         before, after, eased = self.timeline.position(moment)
-        shares = [0.0] * len(self.timeline.keys)
-        shares[before] += 1.0 - eased
-        shares[after] += eased
-        return tuple(shares)
+        return (before, 1.0 - eased), (after, eased)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ class Cycle:
         """Whether the turns are shares of the scene."""
         return self.every.needs_duration or self.fade.needs_duration
 
-    def shares(self, moment: Moment) -> tuple[float, ...]:
+    def shares(self, moment: Moment) -> Iterable[tuple[int, float]]:
         """Return 1 for whose turn it is, less what has gone over to the next."""
         every = self.every.seconds(moment.fps, moment.duration)
         frames = every * moment.fps
@@ -117,10 +114,7 @@ class Cycle:
         turn = int(turns + 1e-9)
         fade = min(self.fade.seconds(moment.fps, moment.duration) / every, 1.0)
         gone = 0.0 if fade == 0 else min(max((turns - turn - (1.0 - fade)) / fade, 0.0), 1.0)
-        shares = [0.0] * self.count
-        shares[turn % self.count] += 1.0 - gone
-        shares[(turn + 1) % self.count] += gone
-        return tuple(shares)
+        return (turn % self.count, 1.0 - gone), ((turn + 1) % self.count, gone)
 
 
 class Journey(str):  # noqa: SLOT000  it holds what it was made from
@@ -335,8 +329,7 @@ def _at(
     terms: tuple[Term, ...], stops: tuple[tuple[tuple[int, float], ...], ...], shares: Shares, moment: Moment
 ) -> Objective:
     weights = [0.0] * len(terms)
-    for share, stop in zip(shares.shares(moment), stops, strict=True):
-        if share:
-            for index, weight in stop:
-                weights[index] += share * weight
+    for place, share in shares.shares(moment):
+        for index, weight in stops[place]:
+            weights[index] += share * weight
     return Objective(tuple(replace(term, weight=weight) for term, weight in zip(terms, weights, strict=True)))

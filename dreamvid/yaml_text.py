@@ -35,6 +35,7 @@ _LONGEST_NUMBER = 64
 _TOO_DEEP = f"is nested more than {_DEEPEST} deep"
 _PLAIN = "tag:yaml.org,2002:"
 _NUMBER = re.compile(r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS = {"true": True, "false": False}
 _KINDS = {"null", "bool", "int", "float", "str", "timestamp", "value", "merge", "seq", "map"}
 
@@ -183,6 +184,8 @@ def _scalar(node: ScalarNode) -> str | int | float | bool | None:
     text, kind = str(node.value), str(node.tag).removeprefix(_PLAIN)
     if len(text) > _LONGEST_SCALAR:
         raise YamlTextError(f"holds a text of more than {_LONGEST_SCALAR} characters", _place(node))
+    if _SURROGATE.search(text):
+        raise YamlTextError("holds half a character, a surrogate", _place(node))
     if kind == "null":
         return None
     if kind == "bool":
