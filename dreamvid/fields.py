@@ -110,7 +110,7 @@ class _Part:
             keys = keys[: depth + is_item]  # without the kind of value, of several, that did not fit
             if _changes(each):
                 return keys, _stays(keys)
-        return keys, _in_words(each) or must_be(each, field, [])
+        return keys, _in_words(each) or _below(each, field) or must_be(each, field, [])
 
     def _unknown(self, keys: Keys) -> tuple[Keys, str]:
         *group, name = keys
@@ -189,3 +189,13 @@ def _in_words(each: ErrorDetails) -> str | None:
         things = "characters" if kind == "string_too_long" else "items"
         return f"must have at most {each['ctx']['max_length']} {things}, not {len(given)}"
     return None
+
+
+def _below(each: ErrorDetails, field: FieldInfo) -> str | None:
+    """Return what a number must be whose range has no last one; None for all others."""
+    bounds = {
+        name: getattr(mark, name) for mark in field.metadata for name in ("ge", "lt") if hasattr(mark, name)
+    }
+    if not isinstance(bounds.get("lt"), float):
+        return None
+    return f"must be a number from {bounds.get('ge', 0):g} to below {bounds['lt']:g}, not {quoted(each['input'])}"
