@@ -193,9 +193,8 @@ def _in_words(each: ErrorDetails) -> str | None:
 
 def _below(each: ErrorDetails, field: FieldInfo) -> str | None:
     """Return what a number must be whose range has no last one; None for all others."""
-    bounds = {
-        name: getattr(mark, name) for mark in field.metadata for name in ("ge", "lt") if hasattr(mark, name)
-    }
-    if not isinstance(bounds.get("lt"), float):
+    found = {name: [getattr(mark, name, None) for mark in field.metadata] for name in ("ge", "lt")}
+    low, below = (next((bound for bound in bounds if bound is not None), None) for bounds in found.values())
+    if not isinstance(below, float):
         return None
-    return f"must be a number from {bounds.get('ge', 0):g} to below {bounds['lt']:g}, not {quoted(each['input'])}"
+    return f"must be a number from {low or 0:g} to below {below:g}, not {quoted(each['input'])}"

@@ -74,9 +74,9 @@ def load_preset(ref: str | Path) -> PresetFile:
         preset = Preset.model_validate(layer.values)
         preset.in_scenes()
     except ValidationError as error:
-        mistakes += [
-            _Mistake(*layer.where(keys), keys, text) for keys, text in fields.problems(error, Preset)
-        ]
+        for keys, text in fields.problems(error, Preset):
+            written = keys or (text.partition(":")[0],)  # what is wrong as a whole begins with a name
+            mistakes.append(_Mistake(*layer.where(written), keys, text))
     except SettingsError as error:
         mistakes.append(_Mistake(path, Place(1, 1), (), str(error)))
     if mistakes:
