@@ -161,7 +161,8 @@ def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, n
 
     files: dict[str, Path] = {}
     for index, one in enumerate(built):
-        files |= {(role if index == 0 else f"{role}.{index}"): path for role, path in one.files.items()}
+        new = {role: path for role, path in one.files.items() if path not in files.values()}
+        files |= {(role if index == 0 else f"{role}.{index}"): path for role, path in new.items()}
     carries = any(_carries(span.scene.preset) for span in found)
     return BuiltLooks(looks, carries, built[0], resolved, files)
 

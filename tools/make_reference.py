@@ -93,7 +93,7 @@ def _default(value: dict[str, Any]) -> str:
 
 
 def _range(value: dict[str, Any], schema: dict[str, Any]) -> str:
-    unit = value.get("unit", "")
+    unit = str(value.get("unit", ""))
     for option in _options(value, schema):
         if option.get("type") == "boolean":
             return "`true`, `false`"

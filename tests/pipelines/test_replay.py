@@ -105,7 +105,7 @@ def test_a_changed_source_is_refused_and_a_given_one_is_remarked_on(clip: Path, 
 
 def test_settings_can_be_overruled(clip: Path, quick: Preset) -> None:
     dreamed = dream(clip, quick, "dream.mkv")
-    outcome = again(dreamed, **{"run.seed": 5, "output.width": 40})
+    outcome = again(dreamed, None, None, **{"run.seed": 5, "output.width": 40})
     assert outcome.size.width == 40
 
 
