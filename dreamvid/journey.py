@@ -9,6 +9,7 @@ All three are sums of the same terms throughout, of which only the weights chang
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 LONGEST_OBJECTIVE = 4096
 """Characters of an objective's text."""
+_ENDLESS = re.compile(r"\s{17}|\d{65}")
 _CYCLE_KEYS = ("cycle", "every", "fade")
 _MOST = 64
 _MOST_STOPS = 1000
@@ -202,7 +204,7 @@ class ObjectiveField:
                     return Journey.of(value)
                 text = constant(value)
                 if text is not None and text != "auto":
-                    parse(text)
+                    _parse(text)
             except SettingsError as error:
                 raise custom_error(error) from None
             return text
@@ -309,12 +311,19 @@ def _weight(value: object) -> float:
 def _parse_stop(text: object) -> Objective:
     if isinstance(text, str) and len(text) > LONGEST_OBJECTIVE:
         raise ObjectiveError(f"objective {quoted(text)} has more than {LONGEST_OBJECTIVE} characters")
-    objective = parse(text) if isinstance(text, str) else None
+    objective = _parse(text) if isinstance(text, str) else None
     if objective is None or any(term.kind == "layer" and term.layer == "auto" for term in objective.terms):
         raise ObjectiveError(
             f"objective {quoted(text)} must name layers, channels, classes or guides to change over time"
         )
     return objective
+
+
+def _parse(text: str) -> Objective:
+    """Return the objective of a text; blanks and digits without end would take as long to read."""
+    if _ENDLESS.search(text):
+        raise ObjectiveError(f"objective {quoted(text)} has more than 16 blanks or 64 digits in a row")
+    return parse(text)
 
 
 def _is_when(key: object) -> bool:

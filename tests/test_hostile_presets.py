@@ -95,6 +95,7 @@ stability:
 }
 
 SCALARS = [
+    *(f"'a{' ' * 4000}('", f"'a:{'1' * 4000}x'", f"'{'guide:' * 600}'", f"'{'a#1@' * 1000}'"),
     *(
         "__import__('os').system('touch pwned')",
         "().__class__.__bases__[0].__subclasses__()",

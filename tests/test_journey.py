@@ -283,3 +283,14 @@ def test_terms_beyond_all_bounds_are_refused_in_time() -> None:
     mistakes({f"m{n}": 1 for n in range(9000)})
     mistakes({"cycle": [f"m{n}" for n in range(9000)]})
     assert time.process_time() - begun < 1.5
+
+
+@pytest.mark.parametrize(
+    "filling", [" ", "\t", "1", " a", ": ", ":", "#1", "@", "guide:", "guide:@", "mean(", "(", ")", "a,"]
+)
+def test_no_text_takes_long_to_read(filling: str) -> None:
+    text = f"a#1:{filling * (4000 // len(filling))}("
+    begun = time.process_time()
+    for source in (text, {"0s": text, "4s": "mixed3"}, {"cycle": ["mixed3", text]}, {text: 1}):
+        mistakes(source)
+    assert time.process_time() - begun < 1.0
