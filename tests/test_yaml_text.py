@@ -198,7 +198,7 @@ def test_brackets_in_texts_and_comments_do_not_nest() -> None:
 def test_values_that_are_too_many_are_refused_in_time(text: str) -> None:
     begun = time.process_time()
     message, _ = refused(text)
-    assert time.process_time() - begun < 2.0
+    assert time.process_time() - begun < 4.0
     assert "more than 20000 values" in message
 
 
