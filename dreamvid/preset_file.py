@@ -123,7 +123,7 @@ def find_presets() -> dict[str, Path]:
 
 def preset_folders() -> list[Path]:
     """Return the folders that are searched for presets, first to last."""
-    named = [Path(part).expanduser() for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
+    named = [_at_home(Path(part)) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
     return [*named, platformdirs.user_config_path("dreamvid") / "presets", Path(__file__).parent / "presets"]
 
 
@@ -348,6 +348,13 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # a name that no file can have, or a folder that is not ours to read
         return False
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody's home
+        return path
 
 
 def _short(text: str, most: int = _LONGEST_KEY) -> str:

@@ -42,6 +42,8 @@ T = TypeVar("T")
 _WORD = re.compile(r"[\w.+-]*")
 _MOST_KEYS = 1001
 """As many as a timeline may have, and ``ease``."""
+_NEAR = 1e-6
+"""How near a schedule comes to an end that its field excludes, as a share of the range: float32 can tell."""
 
 START = Moment(t=0.0, f=0, fps=24.0, duration=10.0, signals=dict.fromkeys(SIGNALS, 0.0))
 """Where a schedule's first value is taken: ten seconds of silence stand for what is not known yet."""
@@ -264,11 +266,13 @@ def _bounds(schema: Any) -> Bounds:
     while schema["type"] not in {"float", "int"}:
         schema = schema["schema"]
     whole = schema["type"] == "int"
-    low, high = schema.get("ge", -math.inf), schema.get("le", math.inf)
+    low = schema.get("gt", schema.get("ge", -math.inf))
+    high = schema.get("lt", schema.get("le", math.inf))
+    least = 1 if whole else _NEAR * (high - low)
     if "gt" in schema:
-        low = schema["gt"] + 1 if whole else math.nextafter(schema["gt"], math.inf)
+        low = math.nextafter(low, math.inf) if math.isinf(least) else low + least
     if "lt" in schema:
-        high = schema["lt"] - 1 if whole else math.nextafter(schema["lt"], -math.inf)
+        high = math.nextafter(high, -math.inf) if math.isinf(least) else high - least
     return Bounds(low, high, whole=whole)
 
 

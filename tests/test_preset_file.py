@@ -555,6 +555,7 @@ def test_folders_that_cannot_be_searched_are_passed_over(
         str(loop),
         str(shelf.folder / "good" / "mine.yaml"),
         "/nowhere",
+        "~nobody-is-here/x",
         str(shelf.folder / "good"),
     ]
     monkeypatch.setenv(FOLDERS, os.pathsep.join(odd))
