@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -40,8 +41,6 @@ from dreamvid.varying import VaryingFloat, VaryingInt, at
 from dreamvid.yaml_text import YamlTextError, read_yaml
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dreamvid.schedule import Moment
 
 __all__ = [
@@ -67,6 +66,7 @@ __all__ = [
     "parse_assignments",
     "parse_rate",
     "parse_time",
+    "parse_value",
     "unknown_field",
 ]
 
@@ -211,18 +211,26 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
             raise SettingsError(f"--set {text}: must read PATH=VALUE, for example ascent.steps=20")
-        result[path.strip()] = _value(path.strip(), value.strip())
+        result[path.strip()] = parse_value(path.strip(), value.strip())
     return result
 
 
-def _value(path: str, text: str) -> object:
-    """Return the text, or the keyframes or list that it is in YAML's own short form."""
-    if not text.startswith(("{", "[")):
+def parse_value(path: str, text: str) -> object:
+    """Return the text for a field, or the keyframes or list that it is in YAML's own short form; names are texts.
+
+    Raises
+    ------
+    SettingsError
+        Where what begins with a bracket is no YAML.
+    """
+    field = field_paths().get(path)
+    is_name = field is not None and field.annotation in {str, Path | None} and path != "objective"
+    if is_name or not text.startswith(("{", "[")):
         return text
     try:
         return read_yaml(text).value
     except YamlTextError as error:
-        raise SettingsError(f"--set {path}: {error}") from None
+        raise SettingsError(f"{path}: {error}") from None
 
 
 def explain(error: ValidationError) -> str:

@@ -37,6 +37,7 @@ Blend = Literal[
 
 LONGEST_SIDE = 16384
 _RATIO = re.compile(r"^\d{1,12}/[1-9]\d{0,11}$")
+_RATE = re.compile(r"\d{1,12}(\.\d{0,12})?|\.\d{1,12}|\d{1,12}/0*[1-9]\d{0,11}")
 _CLOCK = re.compile(r"^(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)$")
 
 
@@ -62,10 +63,9 @@ def parse_rate(value: object) -> Fraction:
     if isinstance(value, Fraction):
         return value
     text = str(value).strip()
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError("must be a rate such as 24, 23.976 or 24000/1001") from None
+    if not _RATE.fullmatch(text):
+        raise ValueError("must be a rate such as 24, 23.976 or 24000/1001")
+    rate = Fraction(text)
     ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
     return ntsc if rate.denominator != 1 and abs(ntsc - rate) < Fraction(1, 1000) else rate
 

@@ -6,6 +6,7 @@ Conventions: pictures are float32, ``[H, W, 3]``, sRGB-encoded, in [0, 1]; times
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -94,6 +95,20 @@ class Level(NamedTuple):
     bands: tuple[tuple[float, float], ...]
     color: float
     push: float = 1.0
+
+    def towards(self, other: Level, share: float) -> Level:
+        """Return the level with its bands a share of the way to another's, as strong in all as before."""
+        own, theirs = (math.hypot(*(gray for gray, _ in level.bands)) for level in (self, other))
+        scale = own / theirs if theirs > 0 else 1.0
+
+        def between(a: float, b: float) -> float:
+            return a + share * (b * scale - a)
+
+        bands = zip(self.bands, other.bands, strict=True)
+        return self._replace(
+            bands=tuple((between(a[0], b[0]), between(a[1], b[1])) for a, b in bands),
+            color=between(self.color, other.color),
+        )
 
     def pushed(self, push: float) -> Level:
         """Return what it would be of a dream that is taken further, or less far: strength grows with distance."""

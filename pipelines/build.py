@@ -87,8 +87,11 @@ def build_dreamer(
     return Built(engine, resolved, _files(preset, objective))
 
 
-def build_stabilizer(preset: Preset) -> Stabilizer:
-    """Return what holds a preset's dreams steady; what was not given follows from its steadiness."""
+def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
+    """Return what holds a preset's dreams steady; what was not given follows from its steadiness.
+
+    ``turnover`` is the share of the detail that is exchanged, as the objective changes.
+    """
     from dreamvid.flow.carried import CarriedDetail  # noqa: PLC0415  OpenCV loads only when something is dreamed
     from dreamvid.flow.estimate import make_estimator  # noqa: PLC0415  the same
 
@@ -103,8 +106,9 @@ def build_stabilizer(preset: Preset) -> Stabilizer:
         full=math.ceil(_FIRST * preset.ascent.steps),
         steps=min(steps, preset.ascent.steps),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
-        blend=0.75 * settings.steadiness if settings.blend is None else settings.blend,
+        blend=0.625 * settings.steadiness if settings.blend is None else settings.blend,
         push=preset.ascent.steps * preset.ascent.step_size,
+        turnover=turnover,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.journey import Journey
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from dreamvid.types import Frame, Notify, Size, VideoInfo
 
 _MOST_CHECKED = 2000
+_MOST_TURNED = 0.5
 _SCHEDULED_ASCENT = ("ascent.steps", "ascent.step_size", "ascent.total_variation", "ascent.l2")
 
 
@@ -183,6 +186,7 @@ def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]
     def make(moment: Moment) -> Look:
         now = preset.at(moment)
         dreamer, stabilizer, finish = steady
+        turnover = 0.0 if journey is None else _turnover(journey, moment)
         if ascends or journey is not None:
             dreamer = built.dreamer.vary(
                 objective=None if journey is None else journey.at(moment),
@@ -190,11 +194,23 @@ def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]
             )
         return Look(
             dreamer,
-            build_stabilizer(now) if holds else stabilizer,
+            build_stabilizer(now, turnover=turnover) if holds or turnover else stabilizer,
             make_finish(now, size) if finishes else finish,
         )
 
     return (lambda _: steady) if preset.is_constant() else make
+
+
+def _turnover(journey: Journey, moment: Moment) -> float:
+    """Return the share of the detail that a change of the objective exchanges in a frame, 0 to :data:`_MOST_TURNED`.
+
+    Twice the share of the weights that has moved since the frame before, so that when all of it has, an eighth of
+    the old dream is left.
+    """
+    before = replace(moment, t=max(0.0, moment.t - 1.0 / moment.fps), f=max(0, moment.f - 1))
+    now, then = (np.array([term.weight for term in journey.at(m).terms]) for m in (moment, before))
+    now, then = (weights / max(float(np.abs(weights).sum()), 1e-9) for weights in (now, then))
+    return min(_MOST_TURNED, float(np.abs(now - then).sum()))
 
 
 def check_schedules(found: Sequence[Span], clock: Clock, *, notify: Notify) -> None:

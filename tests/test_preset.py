@@ -15,6 +15,7 @@ from dreamvid.preset import (
     parse_assignments,
     parse_rate,
     parse_time,
+    parse_value,
 )
 from dreamvid.types import Size
 
@@ -131,3 +132,11 @@ def test_a_side_that_follows_into_the_absurd_is_refused(settings: dict[str, int]
     thin = Size(4000, 10) if "width" in settings else Size(10, 4000)
     with pytest.raises(SettingsError, match=says):
         output_size(thin, OutputSettings(**settings))
+
+
+def test_schedules_are_read_from_flags_and_names_stay_names() -> None:
+    assert parse_value("look.strength", "{0s: 0, 2s: 1}") == {"0s": 0, "2s": 1}
+    assert parse_value("mask.source", "{a}.png") == "{a}.png"
+    assert parse_value("model.weights", "[1].h5") == "[1].h5"
+    with pytest.raises(SettingsError, match=r"look\.strength: .*YAML"):
+        parse_value("look.strength", "{0s: 0")

@@ -12,7 +12,7 @@ import typer
 
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.machine import Machine
-from dreamvid.preset import Preset, field_paths, parse_assignments
+from dreamvid.preset import Preset, field_paths, parse_assignments, parse_value
 
 FLAGS: dict[str, str] = {
     "--model": "model.name",
@@ -113,7 +113,9 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
 
         def command(**given: Any) -> None:
             overrides = {path: given.pop(name) for name, path in settings.items()}
-            overrides = {path: value for path, value in overrides.items() if value is not None}
+            overrides = {
+                path: parse_value(path, value) for path, value in overrides.items() if value is not None
+            }
             for switch, path in SWITCHES.items():
                 if given.pop(_parameter_name(switch), False):
                     overrides[path] = False

@@ -11,6 +11,7 @@ the strength that a full dream had (`dreamvid.flow.level`), so that shots neithe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,9 @@ class CarriedDetail:
         Share of the carried detail in the settled one, 0 to below 1: how little a frame may change.
     push
         Steps times step size of a full dream: where it changes from frame to frame, so does the level.
+    turnover
+        Share of the detail, 0 to 1, that is exchanged in this frame, because the objective changes: so much less is
+        carried, so much of a full dream is added, and the level moves as far.
     """
 
     estimator: FlowEstimator
@@ -65,6 +69,7 @@ class CarriedDetail:
     decay: float
     blend: float
     push: float = 1.0
+    turnover: float = 0.0
 
     def observe(self, target: RGB, source: RGB) -> Motion:
         """Return the flow from ``target`` back to ``source``, and what of it was seen there."""
@@ -81,13 +86,15 @@ class CarriedDetail:
         """Start from the carried detail; from nothing in a shot's first frame."""
         if motion is None or carry is None:
             return Seed(steps=self.full)
-        seen, full = motion.visible, self.full
-        moved = warp(carry.dreamed - carry.source, motion.flow) * (self.decay * seen)[..., None]
+        seen, full, kept = motion.visible, self.full, self.decay * (1.0 - self.turnover)
+        moved = warp(carry.dreamed - carry.source, motion.flow) * (kept * seen)[..., None]
         speed = float(np.sqrt(np.sum(np.square(motion.flow), axis=-1)).mean())
         calm = self.steps * float(np.clip(_STILL + _MOVING * (speed - _SLOW), _STILL, _MOST))
-        effort = full + seen * (min(calm, full) - full)
-        steps = max(self.steps, int(full * (1.0 - float(seen.mean()))), 1)
-        return Seed(np.asarray(moved, np.float32), steps, np.asarray(effort, np.float32), self.blend * seen)
+        lost = (1.0 - kept) * full  # what is let go of is dreamed anew
+        effort = full + seen * (min(max(calm, lost), full) - full)
+        steps = max(self.steps, int(full * (1.0 - float(seen.mean()))), math.ceil(lost / _MOST), 1)
+        blend = self.blend * (1.0 - self.turnover) * seen
+        return Seed(np.asarray(moved, np.float32), steps, np.asarray(effort, np.float32), blend)
 
     def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:
         """Blend with what was carried, and hold the level of the shot's first frame."""
@@ -96,5 +103,7 @@ class CarriedDetail:
             return Carry(picture, dreamed, measure(detail)._replace(push=self.push))
         level = carry.level or measure(carry.dreamed - carry.source)._replace(push=self.push)
         level = level.pushed(self.push)
+        if self.turnover:
+            level = level.towards(measure(detail), self.turnover)
         detail = hold(detail + seed.kept[..., None] * (seed.detail - detail), level)
         return Carry(picture, np.clip(picture + detail, 0.0, 1.0), level)

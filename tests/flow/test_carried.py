@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 
@@ -158,3 +159,35 @@ def test_black_and_white_frames_give_numbers() -> None:
         assert seed.detail is not None
         carry = STABILIZER.settle(target, np.clip(target + seed.detail, 0, 1), seed, carry)
         assert np.isfinite(carry.dreamed).all()
+
+
+def test_what_is_let_go_of_is_dreamed_anew() -> None:
+    source = texture(0)
+    for decay, turnover in ((0.5, 0.0), (1.0, 0.4), (0.5, 0.4)):
+        share = 1 - decay * (1 - turnover)
+        stabilizer = replace(STABILIZER, decay=decay, turnover=turnover)
+        carry = stabilizer.settle(source, np.clip(source + 0.1, 0, 1), stabilizer.seed(None, None), None)
+        seed = stabilizer.seed(stabilizer.observe(source, source), carry)
+        assert seed.effort is not None
+        assert seed.effort.min() >= share * stabilizer.full - 1e-3
+        assert seed.detail is not None
+        ratio = np.abs(seed.detail).mean() / np.abs(carry.dreamed - carry.source).mean()
+        assert ratio == pytest.approx(1 - share, rel=0.05)
+
+
+def test_the_level_follows_a_look_that_pushes_further_and_one_that_changes() -> None:
+    source = texture(0)
+    carry = first(source)
+    seed = STABILIZER.seed(STABILIZER.observe(source, source), carry)
+    further = replace(STABILIZER, push=1.1).settle(source, carry.dreamed, seed, carry)
+    assert carry.level is not None
+    assert further.level is not None
+    assert np.allclose(further.level.bands, 1.1 * np.array(carry.level.bands))
+    blurred = source + np.stack(
+        [cv2.GaussianBlur(c, (0, 0), 2) for c in np.moveaxis(texture(5) - 0.5, -1, 0)], -1
+    )
+    turned = replace(STABILIZER, turnover=0.5).settle(source, np.clip(blurred, 0, 1), seed, carry)
+    assert turned.level is not None
+    own, new = np.array(carry.level.bands)[:, 0], np.array(turned.level.bands)[:, 0]
+    assert new[0] / new[-1] < own[0] / own[-1]
+    assert np.linalg.norm(new) == pytest.approx(np.linalg.norm(own), rel=0.3)
