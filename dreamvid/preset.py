@@ -34,9 +34,8 @@ from dreamvid.sections import (
     Section,
     StabilitySettings,
     output_size,
-    parse_rate,
-    parse_time,
 )
+from dreamvid.units import parse_rate, parse_time
 from dreamvid.varying import VaryingFloat, VaryingInt, at
 from dreamvid.yaml_text import YamlTextError, read_yaml
 

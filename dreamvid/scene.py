@@ -17,11 +17,10 @@ from dreamvid.sections import (
     LookSettings,
     ModelSettings,
     OctaveSettings,
-    Seconds,
     Section,
     StabilitySettings,
-    unit,
 )
+from dreamvid.units import Seconds, unit
 from dreamvid.varying import EASING_SCHEMA, TIME_SCHEMA, custom_error
 
 

@@ -8,17 +8,16 @@ others and is the one that is raised.
 from __future__ import annotations
 
 import math
-import queue
-import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dreamvid.errors import EngineError
 from dreamvid.pipelines.finish import Finish
 from dreamvid.pipelines.look import Look, OneLook
+from dreamvid.pipelines.stages import Line, Stages
 from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Seed
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.pipelines.masks import Masks
     from dreamvid.types import Dreamer, FrameSource, FrameWriter, Stabilizer
-
-T = TypeVar("T")
-
-_QUEUE_FRAMES = 2
-_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,75 +92,6 @@ class Prepared:
     mask: Mask | None = None
 
 
-class _StoppedError(Exception):
-    """Another stage failed; this one has nothing more to do."""
-
-
-class _Line(Generic[T]):
-    """A bounded queue that lets go when the run is stopped."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._queue: queue.Queue[T | None] = queue.Queue(_QUEUE_FRAMES)
-        self._stop = stop
-
-    def put(self, item: T | None) -> None:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return
-        raise _StoppedError
-
-    def __iter__(self) -> Iterator[T]:
-        while not self._stop.is_set():
-            try:
-                item = self._queue.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if item is None:
-                return
-            yield item
-        raise _StoppedError
-
-
-class _Stages:
-    """Threads that share one stop signal; the first error wins."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self._errors: list[BaseException] = []
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
-
-    def start(self, name: str, work: Callable[[], None]) -> None:
-        """Run ``work`` in a thread of that name."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001  handed to the main thread, whatever it is
-                self.fail(error)
-
-        thread = threading.Thread(target=guarded, name=f"dreamvid-{name}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def fail(self, error: BaseException) -> None:
-        """Note an error and stop everything."""
-        with self._lock:
-            if not isinstance(error, _StoppedError):
-                self._errors.append(error)
-            self.stop.set()
-
-    def join(self) -> None:
-        """Wait for all threads, then raise the first error, if any."""
-        for thread in self._threads:
-            thread.join()
-        if self._errors:
-            raise self._errors[0]
-
-
 def dream_video(
     source: FrameSource,
     dreamer: Dreamer,
@@ -206,10 +131,10 @@ def dream_scenes(
     report = RunReport()
     started = time.perf_counter()
     with writer:
-        stages = _Stages()
-        decoded: _Line[Prepared] = _Line(stages.stop)
-        observed: _Line[Prepared] = _Line(stages.stop)
-        dreamed: _Line[tuple[Prepared, tuple[RGB, ...]]] = _Line(stages.stop)
+        stages = Stages()
+        decoded: Line[Prepared] = Line(stages.stop)
+        observed: Line[Prepared] = Line(stages.stop)
+        dreamed: Line[tuple[Prepared, tuple[RGB, ...]]] = Line(stages.stop)
         stages.start("decode", lambda: _decode(source, looks, decoded, report))
         moving = _observe(decoded, report, cuts=detect_cuts)
         stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
@@ -225,7 +150,7 @@ def dream_scenes(
     return report
 
 
-def _decode(source: FrameSource, looks: Looks, out: _Line[Prepared], report: RunReport) -> None:
+def _decode(source: FrameSource, looks: Looks, out: Line[Prepared], report: RunReport) -> None:
     before = time.perf_counter()
     for frame in source:
         parts = looks.at(frame)
@@ -236,7 +161,7 @@ def _decode(source: FrameSource, looks: Looks, out: _Line[Prepared], report: Run
     out.put(None)
 
 
-def _observe(frames: _Line[Prepared], report: RunReport, *, cuts: bool) -> Iterator[Prepared]:
+def _observe(frames: Line[Prepared], report: RunReport, *, cuts: bool) -> Iterator[Prepared]:
     from dreamvid.flow.cuts import mark_cuts  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
     last: Prepared | None = None
@@ -256,15 +181,15 @@ def _motion(part: Part, item: Prepared, last: Prepared | None) -> Motion | None:
     return part.look.stabilizer.observe(item.picture, last.picture)
 
 
-def _pass_on(items: Iterable[Prepared], out: _Line[Prepared]) -> None:
+def _pass_on(items: Iterable[Prepared], out: Line[Prepared]) -> None:
     for item in items:
         out.put(item)
     out.put(None)
 
 
 def _dream(
-    frames: _Line[Prepared],
-    out: _Line[tuple[Prepared, tuple[RGB, ...]]],
+    frames: Line[Prepared],
+    out: Line[tuple[Prepared, tuple[RGB, ...]]],
     *,
     report: RunReport,
     on_frame: Callable[[Dreamed], None] | None,
@@ -301,7 +226,7 @@ def _settled(look: Look, item: Prepared, motion: Motion | None, carry: Carry | N
     return look.stabilizer.settle(item.picture, raw, seed, carry)
 
 
-def _encode(writer: FrameWriter, frames: _Line[tuple[Prepared, tuple[RGB, ...]]], report: RunReport) -> None:
+def _encode(writer: FrameWriter, frames: Line[tuple[Prepared, tuple[RGB, ...]]], report: RunReport) -> None:
     for item, dreams in frames:
         before = time.perf_counter()
         writer.write(replace(item.frame, rgb=_finished(item, dreams)))
