@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WORD = re.compile(r"[\w.+-]*")
+_WORD = re.compile(r"[+-]?[\w.]*")
 _MOST_KEYS = 1001
 """As many as a timeline may have, and ``ease``."""
 _NEAR = 1e-6
