@@ -74,6 +74,10 @@ class MediaInfo:
     promised
         Seconds of video that the container's header announces, None where it announces none; ``video.duration``
         is what is really there, where that is known.
+    gap
+        Where the first of a few frames is missing from an even rate, in seconds from the first frame; None: nowhere.
+    packets
+        How many pictures the container holds, where each of them is to be seen; None where that is not known.
     decoder
         FFmpeg's decoder, where not its default one (VP8 and VP9 with alpha).
     """
@@ -90,6 +94,8 @@ class MediaInfo:
     orientation: Orientation = field(default_factory=Orientation)
     interlaced: bool = False
     promised: Fraction | None = None
+    gap: Fraction | None = None
+    packets: int | None = None
     decoder: str | None = None
     format_name: str = ""
 

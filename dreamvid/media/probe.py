@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Chapter", "ColorTags", "Kind", "MediaInfo", "StreamInfo", "StreamKind", "probe"]
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+_HIDING = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
+"""Codecs with pictures that are never seen."""
 _ALWAYS_BGRA = {"gif", "apng"}
 _FRAMES_SEARCHED = 300
 _OPAQUE = 255
@@ -129,6 +131,8 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
         orientation=orientation,
         interlaced=first.interlaced_frame,
         promised=promised,
+        gap=None if stream.codec_context.name in _ALWAYS_BGRA else found.gap,
+        packets=None if stream.codec_context.name in _HIDING else found.frames,
         decoder=decoder,
         format_name=container.format.name,
     )

@@ -17,6 +17,7 @@ from dreamvid.media.folder_source import read_folder
 from dreamvid.media.probe import probe
 from dreamvid.media.timing import cut, resample
 from dreamvid.media.webp_source import read_webp
+from dreamvid.media.wholeness import flaw
 from dreamvid.resample import cover
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -163,6 +164,10 @@ class _Source:
                 f"{shown(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
                 f"although {float(promised):.2f} s were announced"
             )
+        elif self.media.packets is not None and count < self.media.packets:
+            self.notify(
+                f"{shown(self.media.path)}: only {count} of {self.media.packets} frames could be decoded"
+            )
 
     def _fit(self, rgb: RGB, alpha: Alpha | None) -> tuple[RGB, Alpha | None]:
         if not self.info.has_alpha:
@@ -201,6 +206,10 @@ def _remark(media: MediaInfo, notify: Notify) -> None:
         notify(f"{name} is interlaced; it is deinterlaced")
     if media.format_name == "gif" and not _ends_properly(media.path):
         notify(f"{name} has no end mark; it may be cut off")
+    elif media.kind != "folder" and (what := flaw(media.path, media.format_name)) is not None:
+        notify(f"{name} is damaged ({what}); frames or sound may be missing")
+    elif media.gap is not None:
+        notify(f"{name} lacks frames, the first at {float(media.gap):.2f} s; those before them stay longer")
     others = [s for s in media.streams if s.kind == "video" and s.index != media.stream_index]
     shown_others = [s for s in others if not s.disposition & _COVER]
     if shown_others:

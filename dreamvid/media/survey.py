@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,8 @@ SMALL_FILE = 64 << 20
 """Bytes up to which a file without an index is read through once, to count its frames."""
 
 _TICKS_OF_ROUNDING = 1
+_FEW = 20
+"""One frame in so many, and one more, may be missing from an even rate for it to be one."""
 _SAME_RATE = Fraction(1, 10_000)  # 24 and 23.976 differ by ten times that
 
 
@@ -27,7 +30,8 @@ class Survey:
     """What a stream's packets say; None is unknown.
 
     ``frames`` and ``duration`` (seconds, to the end of the last frame) are those shown. ``rate`` is frames per
-    second by the times of the frames, within a relative ``rate_error`` that their rounding to ticks causes.
+    second by the times of the frames, within a relative ``rate_error`` that their rounding to ticks causes. ``gap``
+    (seconds from the first frame) is where the first of a few frames is missing from an even rate.
     """
 
     frames: int | None = None
@@ -35,6 +39,7 @@ class Survey:
     variable_rate: bool = False
     rate: Fraction | None = None
     rate_error: Fraction = Fraction(0)
+    gap: Fraction | None = None
 
 
 def survey(container: InputContainer, stream: VideoStream) -> Survey:
@@ -79,18 +84,38 @@ def _survey_of(frames: int, duration: Fraction | None, times: Sequence[int], tic
     if span <= 0:
         return Survey(frames, duration)
     rate = (len(times) - 1) / (span * tick)
-    return Survey(
-        frames, duration, not _evenly_spaced(times), rate, max(Fraction(_TICKS_OF_ROUNDING, span), _SAME_RATE)
-    )
+    error = max(Fraction(_TICKS_OF_ROUNDING, span), _SAME_RATE)
+    even = _evenly_spaced(times)
+    gap = None if even else _first_gap(times)
+    return Survey(frames, duration, not even, rate, error, None if gap is None else gap * tick)
 
 
 def _evenly_spaced(times: Sequence[int]) -> bool:
     """Return whether times follow a constant rate, but for their rounding to whole ticks."""
-    steps = len(times) - 1
-    if steps < 2:  # noqa: PLR2004  one step is always as long as itself
+    if len(times) < 3:  # noqa: PLR2004  one step is always as long as itself
         return True
-    span = times[-1] - times[0]
+    return _evenly_spaced_at(times, range(len(times)))
+
+
+def _first_gap(times: Sequence[int]) -> int | None:
+    """Return the ticks to the first of few frames that are missing from an even rate; None where it is none."""
+    steps = [late - early for early, late in itertools.pairwise(times)]
+    usual = sorted(steps)[len(steps) // 2]
+    counts = [round(step / usual) if usual > 0 else 0 for step in steps]
+    total = sum(counts)
+    if 0 in counts or not 0 < total - len(steps) <= 1 + len(steps) // _FEW:
+        return None
+    grid = list(itertools.accumulate(counts, initial=0))
+    if not _evenly_spaced_at(times, grid):
+        return None
+    first = next(index for index, count in enumerate(counts) if count > 1)
+    return times[first] + usual - times[0]
+
+
+def _evenly_spaced_at(times: Sequence[int], grid: Sequence[int]) -> bool:
+    """Return whether times lie on the given places of an even grid, but for their rounding to whole ticks."""
+    span, places = times[-1] - times[0], grid[-1]
     return all(
-        abs((time - times[0]) * steps - index * span) <= _TICKS_OF_ROUNDING * steps
-        for index, time in enumerate(times)
+        abs((time - times[0]) * places - place * span) <= _TICKS_OF_ROUNDING * places
+        for time, place in zip(times, grid, strict=True)
     )

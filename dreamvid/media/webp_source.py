@@ -42,7 +42,7 @@ def probe_webp(path: Path) -> MediaInfo:
         For a still WebP, or one that cannot be read at all.
     """
     head = _head(path)
-    if head[12:16] != b"VP8X" or not head[20] & _ANIMATED:
+    if len(head) == _HEADER_BYTES and (head[12:16] != b"VP8X" or not head[20] & _ANIMATED):
         raise ReadError(f"{shown(path)} is a still image; use `dreamvid image` for it")
     times: list[tuple[Fraction, Fraction]] = []
     try:

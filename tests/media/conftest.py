@@ -92,6 +92,17 @@ def make_clip(tmp_path: Path) -> MakeClip:
     return make
 
 
+@pytest.fixture(scope="session")
+def write_clip_to() -> MakeClip:
+    """Write a clip described by the fields of :class:`Clip` to a path, and return that."""
+
+    def write(path: Path, **settings: Any) -> Path:
+        write_clip(path, Clip(name=path.name, **settings))
+        return path
+
+    return write
+
+
 def write_clip(path: Path, clip: Clip) -> None:
     time_base = clip.time_base or 1 / clip.rate
     with (
