@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from dreamvid.media.moviepy_guard import undisturbed
 from dreamvid.preset import OutputSettings
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -77,31 +74,8 @@ class Comparison:
 
 def _side_by_side(pictures: tuple[NDArray[np.uint8], ...]) -> Any:
     """Return a moviepy clip that always shows the pictures as they are at that moment, in a row."""
-    with _undisturbed():
-        from moviepy import VideoClip, clips_array  # noqa: PLC0415  slow to import, and only this needs it
+    with undisturbed():
+        from moviepy import VideoClip, clips_array
 
     clips = [VideoClip(frame_function=lambda _, picture=picture: picture) for picture in pictures]
     return clips_array([clips], bg_color=(0, 0, 0))
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep moviepy from reading ``.env`` in the working folder, and from running the programs that it may name."""
-    programs = {"FFMPEG_BINARY": "auto-detect", "FFPLAY_BINARY": "auto-detect"}
-    before = {name: os.environ.get(name) for name in programs}
-    modules = cast("dict[str, Any]", sys.modules)
-    dotenv = modules.get("dotenv")
-    modules["dotenv"] = None  # Python's way to say that there is no such module; moviepy then does without
-    os.environ.update(programs)
-    try:
-        yield
-    finally:
-        if dotenv is None:
-            del modules["dotenv"]
-        else:
-            modules["dotenv"] = dotenv
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import av
 
 from dreamvid.errors import ReadError
-from dreamvid.media.container import FORMATS
+from dreamvid.media.container import FORMATS, SOUND_FORMATS
 from dreamvid.media.probe import video_stream
 from dreamvid.media.tracks import announced_delay
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from av.container import InputContainer
-
-_SOUND_FORMATS = "wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,wv,amr,au,tta,ape"
-"""FFmpeg's names of the demuxers that hold nothing but sound."""
 
 
 @contextlib.contextmanager
@@ -38,7 +35,7 @@ def open_companion_file(path: Path) -> Iterator[InputContainer]:
         av.open(
             file,
             "r",
-            container_options={"format_whitelist": f"{FORMATS},{_SOUND_FORMATS}"},
+            container_options={"format_whitelist": f"{FORMATS},{SOUND_FORMATS}"},
             metadata_errors="replace",
             io_open=_refuse,
         ) as container,

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from dreamvid.errors import ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from av.container import InputContainer
 
@@ -27,6 +27,9 @@ FORMATS = (
     "yuv4mpegpipe,wtv"
 )
 """FFmpeg's names of the demuxers that hold pictures themselves."""
+
+SOUND_FORMATS = "wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,wv,amr,au,tta,ape"
+"""FFmpeg's names of the demuxers that hold nothing but sound, and open no other file."""
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
 _HEAD = 4096
@@ -37,6 +40,7 @@ _VIDEO_MARKS = (
     b"\0\0\x01\xba",
     b"\x30\x26\xb2\x75",
 )  # Matroska to ASF
+_MOV_MARKS = {b"ftyp", b"mdat", b"wide", b"free"}
 _PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<smil", b"<asx", b"RTSPtext")
 
 
@@ -98,7 +102,25 @@ def open_input(path: str | Path) -> Iterator[InputContainer]:
     ReadError
         In one line, for everything that is no video container.
     """
-    found = check_file(path)
+    with _opened(check_file(path), FORMATS, _why_unreadable) as container:
+        yield container
+
+
+@contextmanager
+def open_sound(path: str | Path) -> Iterator[InputContainer]:
+    """Open a file of sound, or of video, for reading its sound; container and file are closed at the end.
+
+    Raises
+    ------
+    ReadError
+        In one line, for everything that is neither.
+    """
+    with _opened(check_file(path), f"{FORMATS},{SOUND_FORMATS}", _why_silent) as container:
+        yield container
+
+
+@contextmanager
+def _opened(found: Path, formats: str, why: Callable[[Path, bytes], str]) -> Iterator[InputContainer]:
     try:
         file = found.open("rb")
     except OSError as error:
@@ -108,14 +130,14 @@ def open_input(path: str | Path) -> Iterator[InputContainer]:
             container = av.open(
                 _Nameless(file),
                 "r",
-                container_options={"format_whitelist": FORMATS},
+                container_options={"format_whitelist": formats},
                 metadata_errors="replace",
                 buffer_size=1 << 18,
                 io_open=_refuse,
             )
         except (FFmpegError, OSError, ValueError) as error:
             file.seek(0)
-            raise ReadError(_why_unreadable(found, file.read(_HEAD))) from error
+            raise ReadError(why(found, file.read(_HEAD))) from error
         with container:
             yield container
 
@@ -137,13 +159,22 @@ def _why_unreadable(path: Path, head: bytes) -> str:
     name = shown(path)
     if any(mark.lower() in head[:512].lower() for mark in _PLAYLIST_MARKS):
         return f"{name} is a playlist or script, which dreamvid does not follow; give it the video itself"
-    if head[4:8] in {b"ftyp", b"mdat", b"wide", b"free"}:
+    if head[4:8] in _MOV_MARKS:
         return f"{name} is cut off or unfinished: its index (moov) is missing, so that nothing can be decoded"
     if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")):
         return f"{name} is a still image; use `dreamvid image` for it"
     if _is_text(head):
         return f"{name} is text, not a video"
     return f"{name} is not a video that dreamvid can read"
+
+
+def _why_silent(path: Path, head: bytes) -> str:
+    name = shown(path)
+    if any(mark.lower() in head[:512].lower() for mark in _PLAYLIST_MARKS):
+        return f"{name} is a playlist or script, which dreamvid does not follow; give it the music itself"
+    if head[4:8] in _MOV_MARKS:
+        return f"{name} is cut off or unfinished: its index (moov) is missing, so that nothing can be decoded"
+    return f"{name} is not a file of sound that dreamvid can read (WAV, FLAC, MP3, M4A, Ogg, or a video)"
 
 
 def looks_like_video(head: bytes) -> bool:
