@@ -12,7 +12,8 @@
     │   ├── ReadError          an input that is missing, empty, no video, or refused
     │   │   └── DamagedError   an input that decodes only in part
     │   └── WriteError         an output that exists, cannot be written or did not verify
-    └── EngineError            no usable device, or a dream that came out as no picture
+    └── EngineError            no usable device, or too little memory
+        └── BrokenDreamError   a dream that came out as no picture
 
 The message is one line for people: what is wrong, with which file or key, and what to do.
 """
@@ -71,7 +72,11 @@ class WriteError(MediaError):
 
 
 class EngineError(DreamvidError):
-    """No usable device, or a dream that came out as no picture."""
+    """No usable device, or too little memory."""
+
+
+class BrokenDreamError(EngineError):
+    """A dream that came out as no picture: numbers that are not finite."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -74,6 +74,7 @@ def build_dreamer(
         guides=guides,
         precision=chosen,
         xla=device.xla,
+        notify=notify,
     )
 
     def resolved(size: Size) -> dict[str, object]:

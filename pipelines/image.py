@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.errors import EngineError, SettingsError, WriteError
+from dreamvid.errors import BrokenDreamError, SettingsError, WriteError
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.embed import KEY, settings_json
 from dreamvid.pipelines.finish import dream_size, make_finish
@@ -130,7 +130,7 @@ def _dream_one(
     prepared = finish.prepare(rgb)
     dreamed = built.dreamer.dream(prepared)
     if not np.isfinite(dreamed).all():
-        raise EngineError(f"{source}: the dream came out as no picture; try --precision float32")
+        raise BrokenDreamError(f"{source}: the dream came out as no picture; try --precision float32")
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
     _make_folder(path.parent)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.errors import EngineError
 from dreamvid.pipelines.finish import Finish
 from dreamvid.pipelines.look import Look, OneLook
+from dreamvid.pipelines.rescue import Rescue
 from dreamvid.pipelines.stages import Line, Stages
 from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Seed
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.types import Dreamer, FrameSource, FrameWriter, Stabilizer
+    from dreamvid.types import Dreamer, FrameSource, FrameWriter, Notify, Stabilizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,13 @@ def dream_video(
     detect_cuts: bool = False,
     masks: Masks | None = None,
     on_frame: Callable[[Dreamed], None] | None = None,
+    notify: Notify = lambda _: None,
 ) -> RunReport:
     """Dream every frame of ``source`` into ``writer``, all in one look; see :func:`dream_scenes`."""
     looks = OneLook(Look(dreamer, stabilizer, finish or Finish()))
-    return dream_scenes(source, looks, writer, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame)
+    return dream_scenes(
+        source, looks, writer, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame, notify=notify
+    )
 
 
 def dream_scenes(
@@ -116,12 +119,14 @@ def dream_scenes(
     detect_cuts: bool = False,
     masks: Masks | None = None,
     on_frame: Callable[[Dreamed], None] | None = None,
+    notify: Notify = lambda _: None,
 ) -> RunReport:
     """Dream every frame of ``source`` into ``writer``, each as ``looks`` say.
 
     The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry` for each scene that it lies
     in; with ``detect_cuts``, a new shot gets none. ``masks`` say where dreams show; None is everywhere. ``on_frame``
-    is called in the calling thread after each dreamed frame, with the newest scene's dream.
+    is called in the calling thread after each dreamed frame, with the newest scene's dream. ``notify`` is told of
+    frames that came out as no picture (:mod:`dreamvid.pipelines.rescue`).
 
     Raises
     ------
@@ -140,7 +145,7 @@ def dream_scenes(
         stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
         stages.start("encode", lambda: _encode(writer, dreamed, report))
         try:
-            _dream(observed, dreamed, report=report, on_frame=on_frame)
+            _dream(observed, dreamed, report=report, on_frame=on_frame, notify=notify)
         except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
             stages.fail(error)
         stages.join()
@@ -193,37 +198,28 @@ def _dream(
     *,
     report: RunReport,
     on_frame: Callable[[Dreamed], None] | None,
+    notify: Notify,
 ) -> None:
     carries: dict[int, Carry] = {}
+    rescue = Rescue(notify)
     for item in frames:
         before = time.perf_counter()
-        carries = {
-            part.scene: _settled(part.look, item, motion, carries.get(part.scene))
+        settled = {
+            part.scene: rescue.settle(
+                part.look, item.frame, item.picture, motion=motion, carry=carries.get(part.scene)
+            )
             for part, motion in zip(item.parts, item.motions, strict=True)
         }
+        carries = {scene: made.carry for scene, made in settled.items() if made.carry is not None}
         report.add("dream", time.perf_counter() - before)
         report.frames += 1
-        dreams = tuple(carry.dreamed for carry in carries.values())
+        dreams = tuple(made.dreamed for made in settled.values())
         report.squares += float(np.mean(np.square(dreams[-1] - item.picture)))
         out.put((replace(item, motions=()), dreams))
         if on_frame is not None:
             on_frame(Dreamed(item.frame.index, item.picture, dreams[-1]))
+    rescue.finish()
     out.put(None)
-
-
-def _settled(look: Look, item: Prepared, motion: Motion | None, carry: Carry | None) -> Carry:
-    """Dream a frame in one scene, and hold it to that scene's last frame."""
-    seed = look.stabilizer.seed(motion, carry)
-    raw = look.dreamer.dream(
-        item.picture,
-        detail=seed.detail,
-        steps=seed.steps,
-        effort=seed.effort,
-        frame_index=None if seed.detail is None else item.frame.index,
-    )
-    if not np.isfinite(raw).all():
-        raise EngineError(f"frame {item.frame.index} came out as no picture; try --precision float32")
-    return look.stabilizer.settle(item.picture, raw, seed, carry)
 
 
 def _encode(writer: FrameWriter, frames: Line[tuple[Prepared, tuple[RGB, ...]]], report: RunReport) -> None:

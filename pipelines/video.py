@@ -97,6 +97,7 @@ def dream_file(
         detect_cuts=preset.stability.cuts and (built.carries or (masks is not None and masks.follows_motion)),
         masks=masks,
         on_frame=on_frame,
+        notify=tell.notice,
     )
     gain = None
     if first:

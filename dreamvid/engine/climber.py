@@ -42,6 +42,18 @@ class Climb(NamedTuple):
     grid: Any
 
 
+class Reached(NamedTuple):
+    """Where the steps of an octave led.
+
+    ``broken`` is the largest share of a step's gradient that was no finite number; ``alive`` whether any step had a
+    gradient at all.
+    """
+
+    picture: RGB
+    broken: float
+    alive: bool
+
+
 class Climber:
     """Compiled gradient ascent for one extractor and objective.
 
@@ -77,18 +89,13 @@ class Climber:
         weights: NDArray[np.float32],
         ascent: AscentSettings,
         pace: Effort | None = None,
-    ) -> tuple[RGB, float]:
-        """Take one step for each of ``shifts``, from ``start`` on; ``pace`` ``[H, W]`` stretches it pixel by pixel.
-
-        Returns
-        -------
-        The picture reached, and the largest share of a step's gradient that was no finite number.
-        """
+    ) -> Reached:
+        """Take one step for each of ``shifts``, from ``start`` on; ``pace`` ``[H, W]`` stretches it by pixel."""
         rates = np.array([ascent.step_size, ascent.total_variation, ascent.l2], np.float32)
         lengths = _EVEN if pace is None else pace[..., None]
         climb = Climb(start, source, lengths, shifts, weights, rates, Grid.of(plan).pack())
-        picture, broken = self._compiled(plan if self._xla else None)(climb)
-        return picture.numpy(), float(broken)
+        picture, broken, alive = self._compiled(plan if self._xla else None)(climb)
+        return Reached(picture.numpy(), float(broken), bool(alive))
 
     def score(self, plan: TilePlan, picture: RGB, weights: NDArray[np.float32]) -> float:
         """Return the objective of a picture."""
@@ -117,7 +124,7 @@ class Climber:
     def _steps(self, climb: Climb, grid: Grid) -> Any:
         step_size, total_variation, l2 = tf.unstack(climb.rates)
 
-        def step(index: Any, picture: Any, broken: Any) -> Any:
+        def step(index: Any, picture: Any, broken: Any, alive: Any) -> Any:
             raw = gradients.gradient(
                 picture,
                 climb.shifts[index],
@@ -129,15 +136,16 @@ class Climber:
             treated, missing = treat(raw, self._ascent)
             pull = treated - penalty(picture - climb.source, total_variation, l2)
             picture = tf.clip_by_value(picture + step_size * climb.pace * pull, 0.0, 1.0)
-            return index + 1, tf.ensure_shape(picture, climb.start.shape), tf.maximum(broken, missing)
+            picture = tf.ensure_shape(picture, climb.start.shape)
+            return index + 1, picture, tf.maximum(broken, missing), alive | tf.reduce_any(treated != 0.0)
 
-        _, picture, broken = tf.while_loop(
+        _, picture, broken, alive = tf.while_loop(
             lambda index, *_: index < tf.shape(climb.shifts)[0],
             step,
-            (tf.constant(0), climb.start, tf.constant(0.0)),
+            (tf.constant(0), climb.start, tf.constant(0.0), tf.constant(False)),
             parallel_iterations=1,
         )
-        return picture, broken
+        return picture, broken, alive
 
     def _trace_value(self, picture: Any, weights: Any, grid: Any) -> Any:
         return gradients.value(

@@ -19,8 +19,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from dreamvid.engine.climber import Climber
+from dreamvid.engine.layout import shifts, window_budget
 from dreamvid.engine.objectives import BoundObjective
-from dreamvid.errors import EngineError, SettingsError
+from dreamvid.engine.once import Once
+from dreamvid.engine.pictures import check_picture, clipped
+from dreamvid.engine.relief import Relief
+from dreamvid.errors import BrokenDreamError, EngineError, SettingsError
 from dreamvid.octaves import SMALLEST_SIDE, OctavePlan
 from dreamvid.resample import resize
 from dreamvid.tiles import BATCH_PIXELS, TilePlan
@@ -31,18 +35,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dreamvid.engine.climber import Reached
     from dreamvid.engine.models import Network
     from dreamvid.objective import Objective
     from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
-    from dreamvid.types import RGB, Effort
+    from dreamvid.types import RGB, Effort, Notify
 
-_MEMORY = 1.5e9
-"""Bytes of activations that a window may take; what ``auto`` tiles by."""
-_BYTES_PER_FEATURE = 4.0
-"""Bytes that a gradient takes for each feature of each layer: measured 2.1 (ResNet) to 4.8 (VGG) in float32."""
 _GPU_BATCH_PIXELS = 16 * BATCH_PIXELS
 _WORST = 0.5
 """Share of a gradient that may be no finite number before the dream is given up."""
+
+__all__ = ["DreamEngine", "shifts"]
 
 
 class DreamEngine:
@@ -66,6 +69,9 @@ class DreamEngine:
         ``float32``, ``bfloat16`` or ``float16``: what the network computes in. All else is float32.
     xla
         Whether TensorFlow's compiler XLA builds the function.
+    notify
+        Told where memory is short and windows become smaller, where a frame must be dreamed in float32, and, once,
+        where the objective has no gradient.
 
     Raises
     ------
@@ -84,6 +90,7 @@ class DreamEngine:
         guides: Mapping[str, RGB] | None = None,
         precision: str = "float32",
         xla: bool = False,
+        notify: Notify = lambda _: None,
     ) -> None:
         self.precision = precision
         self._octaves = octaves
@@ -92,10 +99,26 @@ class DreamEngine:
         self._objective = BoundObjective.bind(objective, network, guides or {}, precision=precision)
         self._extractor = network.extractor(self._objective.outputs, precision=precision)
         self._weights = self._objective.weights
-        self._budget = _budget(network, self._objective.outputs)
+        self._budget = window_budget(network, self._objective.outputs)
         self._xla = xla
+        self._once = Once(notify)
+        self._relief = Relief(self._finer, notify)
         self._climber = Climber(self._extractor, self._objective, ascent, xla=xla)
         self.plan_tiles = lru_cache(maxsize=256)(self._plan_tiles)
+
+        def exact() -> DreamEngine:
+            return DreamEngine(
+                network,
+                objective,
+                octaves=octaves,
+                ascent=ascent,
+                run=run,
+                guides=guides,
+                xla=xla,
+                notify=notify,
+            )
+
+        self._exact = lru_cache(maxsize=1)(exact)
 
     @property
     def traces(self) -> int:
@@ -112,6 +135,8 @@ class DreamEngine:
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
+
+        Where most of the gradient is no finite number in a lower precision, the picture is dreamed in float32.
 
         Parameters
         ----------
@@ -130,35 +155,56 @@ class DreamEngine:
         Raises
         ------
         EngineError
-            Where image or detail hold numbers that are not finite, or most of the gradient is not.
+            Where image or detail hold numbers that are not finite, or memory does not suffice.
+        BrokenDreamError
+            Where most of the gradient is no finite number in float32 either.
         """
-        _check(image, "picture")
+        check_picture(image, "picture")
         if detail is not None:
-            _check(detail, "carried detail", image.shape)
+            check_picture(detail, "carried detail", image.shape)
         if effort is not None and effort.shape != image.shape[:2]:
             raise EngineError(f"effort has shape {effort.shape}; {image.shape[:2]} is needed")
         steps = self._ascent.steps if steps is None else steps
+        try:
+            return self._dream(image, detail, steps, effort, frame_index)
+        except BrokenDreamError as error:
+            if self.precision == "float32":
+                raise
+            self._once.say(f"{error}; such pictures are dreamed in float32")
+            return self._in_float32()._dream(image, detail, steps, effort, frame_index)  # noqa: SLF001  its own kind
+
+    def _dream(
+        self, image: RGB, detail: RGB | None, steps: int, effort: Effort | None, frame_index: int | None
+    ) -> RGB:
+        """Run through all octaves; a BrokenDreamError where the gradient is no finite number."""
+        alive = not steps or not self._weights.any()
         pace = None if effort is None or not steps else np.asarray(effort / steps, np.float32)
         change: RGB | None = None
         for octave, size in enumerate(self._plan_octaves(Size(*image.shape[:2])).sizes):
             source = resize(image, size)
-            base = source if detail is None else _clip(source + resize(detail, size))
-            start = base if change is None else _clip(base + resize(change, size))
+            base = source if detail is None else clipped(source + resize(detail, size))
+            start = base if change is None else clipped(base + resize(change, size))
             dreamed = start
             if steps:
                 plan = self.plan_tiles(size)
                 moves = shifts(self._run.seed, octave, steps, plan.reach, frame_index=frame_index)
-                dreamed = self._climb(
+                reached = self._climb(
                     plan, start, source, moves, None if pace is None else resize(pace, size)
                 )
+                dreamed, alive = reached.picture, alive or reached.alive
             change = dreamed - base
-        return _clip(dreamed)
+        if not alive:
+            self._once.say(
+                "the objective has no gradient on this picture, so that nothing is dreamed: its channel or neuron "
+                "is silent here; try another"
+            )
+        return clipped(dreamed)
 
     def score(self, image: RGB) -> float:
         """Return the objective of a picture ``[H, W, 3]`` in [0, 1] at its full size, penalties left out."""
-        _check(image, "picture")
+        check_picture(image, "picture")
         plan = self._plan_tiles(Size(*image.shape[:2]), jitter=0)
-        return self._climber.score(plan, image, self._weights)
+        return self._relief.run(plan, lambda fitting: self._climber.score(fitting, image, self._weights))
 
     def plan_for(self, size: Size) -> list[dict[str, object]]:
         """Return the octaves of a picture of this size, coarsest first, and how each is tiled.
@@ -222,60 +268,40 @@ class DreamEngine:
             jitter=self._ascent.jitter if jitter is None else jitter,
         )
 
+    def _finer(self, plan: TilePlan, pixels: int) -> TilePlan:
+        """Return the plan of the same picture whose windows have at most so many pixels."""
+        extractor = self._extractor
+        return TilePlan.build(
+            plan.size,
+            stride=extractor.stride,
+            receptive_field=extractor.receptive_field,
+            margin=extractor.margin,
+            fixed_size=extractor.fixed_size,
+            budget=pixels,
+            jitter=max(plan.reach),
+        )
+
+    def _in_float32(self) -> DreamEngine:
+        """Return the same engine in float32, made when it is first needed."""
+        exact = self._exact()
+        other = object.__new__(DreamEngine)
+        other.__dict__.update(exact.__dict__, _weights=self._weights, _ascent=self._ascent)
+        return other
+
     def _climb(
         self, plan: TilePlan, start: RGB, source: RGB, moves: NDArray[np.int32], pace: Effort | None
-    ) -> RGB:
+    ) -> Reached:
         """Run all steps of one octave, each with its shift; pictures are ``[h, w, 3]``."""
-        dreamed, broken = self._climber.run(
-            plan, start, source, shifts=moves, weights=self._weights, ascent=self._ascent, pace=pace
-        )
-        if broken > _WORST:
-            advice = (
-                "the network's weights are damaged, or --input-range is not its own"
-                if self.precision == "float32"
-                else "use --precision float32"
+
+        def climb(fitting: TilePlan) -> Reached:
+            return self._climber.run(
+                fitting, start, source, shifts=moves, weights=self._weights, ascent=self._ascent, pace=pace
             )
-            raise EngineError(
-                f"{broken:.0%} of the gradient is no finite number in {self.precision}; {advice}"
-            )
-        return dreamed
 
-
-def shifts(
-    seed: int, octave: int, steps: int, reach: Size, frame_index: int | None = None
-) -> NDArray[np.int32]:
-    """Return the random shifts of an octave's steps, ``[steps, 2]`` int32 (y, x), each in 0..reach px.
-
-    A pure function of (seed, octave, step), and of the frame's index where one is given; more steps leave the
-    first ones as they were.
-    """
-    key = (octave, 0 if frame_index is None else frame_index + 1)
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
-    return generator.integers(0, np.array(reach), (steps, 2), dtype=np.int32, endpoint=True)
-
-
-def _budget(network: Network, outputs: tuple[str, ...]) -> int:
-    """Return how many pixels a window may have for its gradient to take about :data:`_MEMORY`."""
-    known = [layer.depth for layer in network.layers if layer.name in outputs]
-    deepest = max(known) if len(known) == len(outputs) else max(layer.depth for layer in network.layers)
-    features = sum(
-        info.channels / info.stride**2
-        for info in network.layers
-        if info.depth <= deepest and info.kind != "BatchNormalization"
-    )
-    return round(_MEMORY / (_BYTES_PER_FEATURE * max(features, 1.0)))
-
-
-def _check(image: RGB, what: str, shape: tuple[int, ...] | None = None) -> None:
-    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:  # noqa: PLR2004  height, width, RGB
-        raise EngineError(f"{what} has shape {image.shape}; RGB (height, width, 3) is needed")
-    if shape is not None and image.shape != shape:
-        raise EngineError(f"{what} has shape {image.shape}, the picture {shape}; they must be the same")
-    if image.dtype != np.float32:
-        raise EngineError(f"{what} is {image.dtype}; float32 in 0..1 is needed")
-    if not np.isfinite(image).all():
-        raise EngineError(f"{what} holds numbers that are not finite")
-
-
-def _clip(image: RGB) -> RGB:
-    return np.clip(image, 0.0, 1.0, out=np.empty_like(image))
+        reached = self._relief.run(plan, climb)
+        if reached.broken > _WORST:
+            what = f"{reached.broken:.0%} of the gradient is no finite number in {self.precision}"
+            if self.precision == "float32":
+                what += "; the network's weights are damaged, or --input-range is not its own"
+            raise BrokenDreamError(what)
+        return reached

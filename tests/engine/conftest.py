@@ -59,6 +59,18 @@ def endless_toy(tmp_path_factory: pytest.TempPathFactory) -> Network:
 
 
 @pytest.fixture(scope="session")
+def loud_toy(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """Return a small network whose features overflow in float16 only."""
+    return make_toy(tmp_path_factory.mktemp("toy") / "loud.keras", scale=600.0)
+
+
+@pytest.fixture(scope="session")
+def silent_toy(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """Return a small network whose features are all zero."""
+    return make_toy(tmp_path_factory.mktemp("toy") / "silent.keras", scale=0.0)
+
+
+@pytest.fixture(scope="session")
 def photo() -> RGB:
     """Return 192 x 256 px of clouds in color: noise of natural spectrum, from a fixed seed."""
     rng, size = np.random.default_rng(3), (192, 256)

@@ -16,7 +16,7 @@ from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from dreamvid.engine.models import Network
-    from dreamvid.types import RGB, Dreamer
+    from dreamvid.types import RGB, Dreamer, Notify
 
 
 def make_engine(
@@ -28,6 +28,7 @@ def make_engine(
     seed: int = 0,
     xla: bool = False,
     precision: str = "float32",
+    notify: Notify = lambda _: None,
     **ascent: Any,
 ) -> DreamEngine:
     return DreamEngine(
@@ -38,6 +39,7 @@ def make_engine(
         run=RunSettings(tile=tile, seed=seed),
         xla=xla,
         precision=precision,
+        notify=notify,
     )
 
 
@@ -197,6 +199,34 @@ def test_varying_what_is_compiled_in_is_refused(toy: Network) -> None:
         engine.vary(objective=layer("mid"))
     with pytest.raises(SettingsError, match=r"ascent\.smoothing"):
         engine.vary(ascent=AscentSettings(smoothing=3.0))
+
+
+def test_what_overflows_in_float16_is_dreamed_in_float32(loud_toy: Network, photo: RGB) -> None:
+    notes: list[str] = []
+    exact, short = (
+        make_engine(loud_toy, precision=precision, notify=notes.append)
+        for precision in ("float32", "float16")
+    )
+    expected = exact.dream(photo)
+    assert np.array_equal(short.dream(photo), expected)
+    assert np.array_equal(short.dream(photo[:100]), exact.dream(photo[:100]))
+    assert ["no finite number in float16; such pictures are dreamed in float32" in n for n in notes] == [True]
+
+
+def test_an_objective_without_gradient_is_told_once(silent_toy: Network, photo: RGB) -> None:
+    notes: list[str] = []
+    engine = make_engine(silent_toy, notify=notes.append)
+    assert np.array_equal(engine.dream(photo), photo)
+    engine.vary(ascent=AscentSettings(steps=2)).dream(photo[:50])
+    assert ["has no gradient" in note for note in notes] == [True]
+
+
+def test_what_dreams_is_not_called_silent(toy: Network, photo: RGB) -> None:
+    notes: list[str] = []
+    engine = make_engine(toy, "mid#3", notify=notes.append)
+    engine.dream(photo)
+    engine.dream(photo, steps=0)
+    assert not notes
 
 
 def test_a_network_that_overflows_is_an_error(endless_toy: Network, photo: RGB) -> None:

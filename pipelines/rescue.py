@@ -1,0 +1,111 @@
+"""Frames whose dream comes out as no picture: each is caught where it happens, and spoils none that follow.
+
+Such a frame shows what was carried to it, dreamed no further, or, where nothing was, its source. What it hands on is
+that, or nothing, in which case the next frame starts anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dreamvid.errors import BrokenDreamError
+
+if TYPE_CHECKING:
+    from dreamvid.pipelines.look import Look
+    from dreamvid.types import RGB, Carry, Frame, Motion, Notify, Seed
+
+_HOPELESS = 24
+"""Frames after which a run that has not dreamed a single one is given up."""
+_TOLD = 3
+"""Frames that are told of one by one."""
+
+
+class Settled(NamedTuple):
+    """A frame's dream in one scene, and what it hands on; None starts the next one anew."""
+
+    dreamed: RGB
+    carry: Carry | None
+
+
+@dataclass(slots=True)
+class Rescue:
+    """Dreams the frames of one run, and counts those that came out as no picture."""
+
+    notify: Notify
+    dreamed: int = 0
+    lost: int = 0
+
+    def settle(
+        self, look: Look, frame: Frame, picture: RGB, *, motion: Motion | None, carry: Carry | None
+    ) -> Settled:
+        """Dream a frame in one scene, and hold it to that scene's last frame.
+
+        Raises
+        ------
+        BrokenDreamError
+            Where not one of the run's first 24 frames has come out as a picture.
+        """
+        seed = _sound(look.stabilizer.seed(motion, carry), look)
+        try:
+            made = _settled(look, frame, picture, seed=seed, carry=carry)
+        except BrokenDreamError as error:
+            self.lost += 1
+            if not self.dreamed and self.lost >= _HOPELESS:
+                raise
+            return self._instead(error, frame, picture, seed=seed, carry=carry)
+        self.dreamed += 1
+        return Settled(made.dreamed, made)
+
+    def finish(self) -> None:
+        """Say how many frames were lost.
+
+        Raises
+        ------
+        BrokenDreamError
+            Where all of them were.
+        """
+        if self.lost and not self.dreamed:
+            raise BrokenDreamError(
+                "no frame came out as a picture; try --precision float32, or another model"
+            )
+        if self.lost > _TOLD:
+            self.notify(f"{self.lost} frames in all came out as no picture")
+
+    def _instead(
+        self, error: BrokenDreamError, frame: Frame, picture: RGB, *, seed: Seed, carry: Carry | None
+    ) -> Settled:
+        carried = carry is not None and seed.detail is not None
+        if self.lost <= _TOLD:
+            shown = "shows what was carried to it" if carried else "shows its source"
+            self.notify(f"frame {frame.index} at {float(frame.pts):.2f} s {shown}: {error}")
+        if carry is None or seed.detail is None:
+            return Settled(picture, None)
+        dreamed = np.clip(picture + seed.detail, 0.0, 1.0)
+        return Settled(dreamed, replace(carry, source=picture, dreamed=dreamed))
+
+
+def _sound(seed: Seed, look: Look) -> Seed:
+    """Return a seed, or that of a new shot where its detail holds what is no finite number."""
+    if seed.detail is None or np.isfinite(seed.detail).all():
+        return seed
+    return look.stabilizer.seed(None, None)
+
+
+def _settled(look: Look, frame: Frame, picture: RGB, *, seed: Seed, carry: Carry | None) -> Carry:
+    """Dream a frame and settle it; a BrokenDreamError for what is no picture."""
+    raw = look.dreamer.dream(
+        picture,
+        detail=seed.detail,
+        steps=seed.steps,
+        effort=seed.effort,
+        frame_index=None if seed.detail is None else frame.index,
+    )
+    if not np.isfinite(raw).all():
+        raise BrokenDreamError("its dream holds what is no finite number; try --precision float32")
+    settled = look.stabilizer.settle(picture, raw, seed, carry)
+    if not np.isfinite(settled.dreamed).all():
+        raise BrokenDreamError("its dream holds what is no finite number once it is settled")
+    return settled
