@@ -22,7 +22,9 @@ _FEWEST: Final = 2
 _CONTINUED: Final = 8
 
 
-def find_beats(onsets: NDArray[np.float32], loudness: NDArray[np.float32], hop: float) -> tuple[float, ...]:
+def find_beats(
+    onsets: NDArray[np.float32], rhythm: NDArray[np.float32], loudness: NDArray[np.float32], hop: float
+) -> tuple[float, ...]:
     """Return the times of the beats, in seconds; those of all clear onsets where nothing is steady.
 
     The tracker is that of D. Ellis, "Beat tracking by dynamic programming" (2007), as it is in librosa, with a tempo
@@ -31,34 +33,35 @@ def find_beats(onsets: NDArray[np.float32], loudness: NDArray[np.float32], hop: 
 
     Parameters
     ----------
-    onsets, loudness
-        ``[M]`` float32 in 0..1, every ``hop`` seconds.
+    onsets, rhythm, loudness
+        ``[M]`` float32 in 0..1, every ``hop`` seconds. The onsets tell the tempo; the rhythm, which is onsets of
+        which those of the bass count more, tells beats from what is between them.
     hop
         In seconds; about 0.01.
     """
     tempi = _tempi(onsets, hop)
     if tempi is None:
         return tuple(float(frame) * hop for frame in _clear_onsets(onsets, hop))
-    tracked = _tracked(onsets, tempi, hop)
+    tracked = _tracked(rhythm, tempi, hop)
     if len(tracked) < _FEWEST:
         return tuple(frame * hop for frame in tracked)
-    frames = _continued(tracked, onsets, round(_NEAR / hop))
+    frames = _continued(tracked, rhythm, round(_NEAR / hop))
     reach = round(30.0 / (float(tempi.max()) * hop))
     heard = [frame for frame in frames if loudness[max(0, frame - reach) : frame + reach].max() > _HEARD]
     return tuple(frame * hop for frame in heard)
 
 
-def _tracked(onsets: NDArray[np.float32], tempi: NDArray[np.float64], hop: float) -> list[int]:
+def _tracked(rhythm: NDArray[np.float32], tempi: NDArray[np.float64], hop: float) -> list[int]:
     """Return the indexes of the beats; each stretch of one tempo is tracked by itself."""
     from librosa.beat import beat_track
 
     quiet = round(_QUIET / hop)  # around a stretch, as the tracker is unsure at the very beginning and end
-    ends = [*(np.flatnonzero(np.abs(np.diff(np.log(tempi))) > _CHANGE) + 1), len(onsets)]
-    last = len(onsets) - round(_NEAR / hop)  # one at the very end belongs to what follows
+    ends = [*(np.flatnonzero(np.abs(np.diff(np.log(tempi))) > _CHANGE) + 1), len(rhythm)]
+    last = len(rhythm) - round(_NEAR / hop)  # one at the very end belongs to what follows
     frames: list[int] = []
     begin = 0
     for end in ends:
-        stretch, tempo = np.pad(onsets[begin:end], quiet), float(np.median(tempi[begin:end]))
+        stretch, tempo = np.pad(rhythm[begin:end], quiet), float(np.median(tempi[begin:end]))
         _, found = beat_track(onset_envelope=stretch, sr=1.0, hop_length=hop, bpm=tempo)
         near = frames[-1] + 30.0 / (tempo * hop) if frames else 0.0
         beats = [int(frame) - quiet + begin for frame in found]
@@ -122,8 +125,8 @@ def _clear_onsets(onsets: NDArray[np.float32], hop: float) -> NDArray[np.intp]:
     return np.maximum(found - 1, 0)
 
 
-def _continued(tracked: list[int], onsets: NDArray[np.float32], near: int) -> list[int]:
-    """Return the beats with some before the first and after the last, each at the clearest onset nearby."""
+def _continued(tracked: list[int], rhythm: NDArray[np.float32], near: int) -> list[int]:
+    """Return the beats with some before the first and after the last, each at the strongest moment nearby."""
     intervals = np.diff(tracked)
     frames = list(tracked)
     period = float(np.median(intervals[:_CONTINUED]))
@@ -131,18 +134,18 @@ def _continued(tracked: list[int], onsets: NDArray[np.float32], near: int) -> li
         frame = round(frames[0] - period)
         if frame < -near:
             break
-        frames.insert(0, _clearest(onsets, frame, near))
+        frames.insert(0, _clearest(rhythm, frame, near))
     period = float(np.median(intervals[-_CONTINUED:]))
     for _ in range(_CONTINUED):
         frame = round(frames[-1] + period)
-        if frame >= len(onsets) - near:
+        if frame >= len(rhythm) - near:
             break
-        frames.append(_clearest(onsets, frame, near))
+        frames.append(_clearest(rhythm, frame, near))
     return sorted(set(frames))
 
 
-def _clearest(onsets: NDArray[np.float32], frame: int, near: int) -> int:
+def _clearest(rhythm: NDArray[np.float32], frame: int, near: int) -> int:
     begin = max(0, frame - near)
-    around = onsets[begin : frame + near + 1]
+    around = rhythm[begin : frame + near + 1]
     best = begin + int(around.argmax())
-    return best if onsets[best] >= _CLEAR else max(0, frame)
+    return best if rhythm[best] >= _CLEAR else max(0, frame)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dreamvid.beats import find_beats
+from dreamvid.errors import DreamvidError
 from dreamvid.expression import SIGNALS
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _LOUDNESS_HALF: Final = 0.1
 _ONSET_HALF: Final = 0.05
 _BLOCK: Final = 2048
 _USUAL: Final = 1.5
+_KICK_BANDS: Final = 2
 _EDGE: Final = 4
 _LEAST_RISE: Final = 0.05
 _NOTHING: Final = 1e-4
@@ -110,7 +112,13 @@ def analyse(samples: NDArray[np.float32], rate: int) -> Signals:
         ``[N, C]`` float32 in [-1, 1]; channels are added by their energy, so that none cancels another.
     rate
         Samples a second, in Hz.
+
+    Raises
+    ------
+    DreamvidError
+        Where librosa's compiled functions can be kept nowhere.
     """
+    _load_librosa()
     hop = max(1, round(rate * _HOP))
     sound = _Sound(samples, rate, hop)
     rms = sound.rms()
@@ -123,9 +131,25 @@ def analyse(samples: NDArray[np.float32], rate: int) -> Signals:
     least = _FAINT * _full(np.sqrt(np.square(bands).sum(axis=0)))
     for name, band in zip(_BANDS, bands, strict=True):
         curves[name] = _released(band / max(_full(band), least), hop / rate / _LOUDNESS_HALF)
-    onsets = _onsets(sound.powers(_ONSET_WINDOW, _mel_weights))
+    powers = sound.powers(_ONSET_WINDOW, _mel_weights)
+    onsets = _onsets(powers)
+    rhythm = (
+        onsets + _onsets(powers[:_KICK_BANDS])
+    ) / 2  # a bass drum tells the beat from a hi-hat between beats
     curves["onset"] = _released(onsets, hop / rate / _ONSET_HALF)
-    return Signals(hop / rate, curves, find_beats(onsets, curves["rms"], hop / rate))
+    return Signals(hop / rate, curves, find_beats(onsets, rhythm, curves["rms"], hop / rate))
+
+
+def _load_librosa() -> None:
+    """Load librosa now, so that numba, which compiles for it, is explained where it has no folder to write to."""
+    try:
+        import librosa.beat
+        import librosa.onset  # noqa: F401
+    except RuntimeError as error:
+        raise DreamvidError(
+            "the analysis of music keeps compiled functions, and has no place for them; set the environment "
+            "variable NUMBA_CACHE_DIR to a folder that can be written"
+        ) from error
 
 
 class _Sound:
@@ -203,7 +227,9 @@ def _onsets(powers: NDArray[np.float32]) -> NDArray[np.float32]:
     from librosa.onset import onset_strength
 
     loudest = _full(powers.max(axis=0))
-    levels = np.log1p(_CONTRAST * powers / loudest)
+    if loudest <= 0.0:
+        return np.zeros(powers.shape[1], np.float32)
+    levels = np.log1p(_CONTRAST * powers / np.float32(loudest))
     flux = onset_strength(S=np.pad(levels, ((0, 0), (1, 0))), lag=1, max_size=3, center=False)[1:]
     risen = np.maximum(flux - np.median(flux) * _USUAL, 0.0)
     settled = risen[_EDGE:] if risen[_EDGE:].any() else risen  # the sound's own beginning is no measure

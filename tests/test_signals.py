@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -186,6 +187,42 @@ def test_sound_longer_than_a_block_has_no_seams() -> None:
     assert signals.curves["rms"][inside].min() > 0.98
     assert signals.curves["mid"][inside].min() > 0.99
     assert signals.curves["onset"][inside].max() < 0.2
+
+
+def test_where_numba_cannot_keep_what_it_compiles_one_line_says_so() -> None:
+    script = (
+        "import numpy as np\nfrom dreamvid.errors import DreamvidError\nfrom dreamvid.signals import analyse\n"
+        "try: analyse(np.ones((9, 1), np.float32), 8000)\nexcept DreamvidError as error: print(error)"
+    )
+    nowhere = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=nowhere
+    )
+    assert "NUMBA_CACHE_DIR" in done.stdout
+
+
+def drums(beats: NDArray[np.float64], seconds: float, hat: float) -> Sound:
+    """A bass drum on each beat, a hi-hat between beats, a snare on every other beat, and a chord."""
+    random = np.random.default_rng(8)
+    time = np.arange(round(0.3 * RATE)) / RATE
+    kick = np.sin(2 * np.pi * (48 * time + 6 * (1 - np.exp(-time * 40)))) * np.exp(-time * 12)
+    hiss = hat * np.diff(random.standard_normal(len(time) + 1)) * np.exp(-time * 12)
+    snare = 0.5 * random.standard_normal(len(time)) * np.exp(-time * 20)
+    whole = np.arange(round(seconds * RATE)) / RATE
+    sound = np.sum([0.05 * np.sin(2 * np.pi * hertz * whole) for hertz in (220, 262, 330)], axis=0)
+    between = beats + np.diff(beats).mean() / 2
+    for hits, what in ((beats, kick), (between, hiss), (beats[1::2], snare)):
+        for hit in hits[hits < seconds - 0.31]:
+            sound[round(hit * RATE) :][: len(what)] += what
+    return np.array(sound / np.abs(sound).max(), np.float32)[:, None]
+
+
+@pytest.mark.parametrize("tempo", [87, 100, 124, 140])
+def test_the_beat_is_the_bass_drum_not_the_hi_hat(tempo: int) -> None:
+    beats = np.arange(0.3, 30.0, 60 / tempo)
+    found = np.array(analyse(drums(beats, 30.0, hat=0.4), RATE).beats)
+    assert np.diff(found).mean() == pytest.approx(60 / tempo, rel=0.02)
+    assert np.mean([np.abs(found - beat).min() < 0.03 for beat in beats]) > 0.9
 
 
 def test_importing_it_loads_no_librosa() -> None:

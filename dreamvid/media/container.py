@@ -147,8 +147,15 @@ class _Nameless:
 
     def __init__(self, file: Any) -> None:
         self.read = file.read
-        self.seek = file.seek
         self.tell = file.tell
+        self._seek = file.seek
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Seek like the file; a place that cannot be is -1, as PyAV would print an exception."""
+        try:
+            return int(self._seek(offset, whence))
+        except (OSError, ValueError):
+            return -1
 
 
 def _refuse(*_: Any) -> NoReturn:

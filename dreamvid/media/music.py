@@ -155,7 +155,8 @@ def _sound_stream(container: InputContainer, path: Path) -> AudioStream:
         raise ReadError(f"{shown(path)} holds no sound")
     best = container.streams.best("audio")
     for stream in container.streams.audio:
-        if best is not None and stream.index == best.index:
+        known: Any = stream.codec_context  # None where the codec is not known
+        if best is not None and stream.index == best.index and known is not None:
             return stream
     raise ReadError(f"{shown(path)}: its sound is in a format that cannot be decoded here")
 
@@ -199,14 +200,17 @@ def _gathered(blocks: Iterator[NDArray[np.float32]], path: Path) -> NDArray[np.f
 def _blocks(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[NDArray[np.float32]]:
     """Decode a stream into blocks ``[n, C]``, passing over what little cannot be decoded."""
     rate, resampler, kind = stream.codec_context.sample_rate, None, None
-    for frame in _frames(container, stream, path):
-        found = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
-        if resampler is None or found != kind:  # formats may change within a track
-            yield from _arrays(resampler, None)
-            layout = _LAYOUTS.get(frame.layout.nb_channels, "stereo")
-            resampler, kind = AudioResampler("flt", layout, rate), found
-        yield from _arrays(resampler, frame)
-    yield from _arrays(resampler, None)
+    try:
+        for frame in _frames(container, stream, path):
+            found = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
+            if resampler is None or found != kind:  # formats may change within a track
+                yield from _arrays(resampler, None)
+                layout = _LAYOUTS.get(frame.layout.nb_channels, "stereo")
+                resampler, kind = AudioResampler("flt", layout, rate), found
+            yield from _arrays(resampler, frame)
+        yield from _arrays(resampler, None)
+    except (av.FFmpegError, ValueError) as error:
+        raise DamagedError(f"{shown(path)}: its sound has a form that cannot be converted") from error
 
 
 def _arrays(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
@@ -229,7 +233,12 @@ def _frames(container: InputContainer, stream: AudioStream, path: Path) -> Itera
     while True:
         try:
             packet: Any = next(demuxed, None)
-        except (av.FFmpegError, OSError, ValueError):
+        except (
+            av.FFmpegError,
+            OSError,
+            ValueError,
+            IndexError,
+        ):  # the last for streams that appear on the way
             damaged += 1
             packet = None  # what follows cannot be found
         if packet is None:

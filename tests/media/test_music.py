@@ -187,6 +187,26 @@ def test_a_damaged_track_is_refused_and_a_scratch_is_borne(tmp_path: Path) -> No
         read_track(path)
 
 
+def test_damage_anywhere_is_one_line_or_music(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    whole = [
+        encode(tmp_path / "a.wav", tone(0.3), "pcm_s24le", "wav").read_bytes(),
+        encode(tmp_path / "a.mp3", tone(0.3), "libmp3lame", "mp3").read_bytes(),
+        encode(tmp_path / "a.m4a", tone(0.3), "aac", "ipod").read_bytes(),
+    ]
+    for index in range(150):
+        data = np.frombuffer(whole[index % 3], np.uint8).copy()
+        data[random.integers(0, 200, 3)] = random.integers(0, 256, 3)
+        (tmp_path / "b").write_bytes(data[: random.integers(1, len(data))].tobytes())
+        try:
+            samples = read_track(tmp_path / "b").samples
+        except ReadError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+        else:
+            assert samples.shape[1] in {1, 2}
+            assert np.abs(samples).max() <= 1.0
+
+
 def test_a_track_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dreamvid.media.music._MOST_SAMPLES", RATE)
     path = encode(tmp_path / "a.wav", tone(3.0), "pcm_s16le", "wav")
