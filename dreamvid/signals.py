@@ -56,6 +56,7 @@ _KICK_BANDS: Final = 2
 _EDGE: Final = 4
 _LEAST_RISE: Final = 0.05
 _NOTHING: Final = 1e-4
+_EXACTLY: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,7 @@ class Signals:
     hop
         Seconds between the values of the curves, 0.01 but for rounding to whole samples.
     curves
-        All signals but ``beat``, by name: ``[M]`` float32 in 0..1, at the times ``hop * index``.
+        All signals but ``beat``, by name: ``[M]`` float32 in 0..1, each from ``hop * index`` to the next.
     beats
         Times of the beats, in seconds, growing.
     """
@@ -87,8 +88,10 @@ class Signals:
             Seconds, such as the duration of a frame: the highest values in ``[t, t + span)`` count, so that no beat
             falls between two frames.
         """
-        values = {name: self._highest(curve, t, span) for name, curve in self.curves.items()}
-        return {name: self._beat(t, span) if name == "beat" else values[name] for name in SIGNALS}
+        return {
+            name: self._beat(t, span) if name == "beat" else self._highest(self.curves[name], t, span)
+            for name in SIGNALS
+        }
 
     def _beat(self, t: float, span: float) -> float:
         last = bisect_right(self.beats, t)
@@ -97,10 +100,9 @@ class Signals:
         return 0.5 ** ((t - self.beats[last - 1]) / _BEAT_HALF) if last else 0.0
 
     def _highest(self, curve: NDArray[np.float32], t: float, span: float) -> float:
-        first, last = t / self.hop, (t + max(span, 0.0)) / self.hop
-        inside = curve[max(0, math.ceil(first)) : max(0, math.ceil(last))]
-        ends = (_between(curve, first), _between(curve, last))
-        return max(*ends, float(inside.max(initial=0.0)))
+        first = math.floor(t / self.hop + _EXACTLY)
+        last = max(math.ceil((t + span) / self.hop - _EXACTLY), first + 1)
+        return float(curve[max(first, 0) : max(last, 0)].max(initial=0.0))
 
 
 def analyse(samples: NDArray[np.float32], rate: int) -> Signals:
@@ -133,9 +135,8 @@ def analyse(samples: NDArray[np.float32], rate: int) -> Signals:
         curves[name] = _released(band / max(_full(band), least), hop / rate / _LOUDNESS_HALF)
     powers = sound.powers(_ONSET_WINDOW, _mel_weights)
     onsets = _onsets(powers)
-    rhythm = (
-        onsets + _onsets(powers[:_KICK_BANDS])
-    ) / 2  # a bass drum tells the beat from a hi-hat between beats
+    kicks = _onsets(powers[:_KICK_BANDS])  # which tell the beat from a hi-hat between beats
+    rhythm = (onsets + kicks) / np.float32(2)
     curves["onset"] = _released(onsets, hop / rate / _ONSET_HALF)
     return Signals(hop / rate, curves, find_beats(onsets, rhythm, curves["rms"], hop / rate))
 
@@ -250,10 +251,3 @@ def _released(curve: NDArray[np.float32], steps: float) -> NDArray[np.float32]:
     highest = np.maximum.accumulate(np.log2(np.clip(curve, tiny, 1.0)).astype(np.float64) + fall)
     result = np.exp2(highest - fall)
     return np.where(result > _NOTHING, result, 0.0).astype(np.float32)
-
-
-def _between(curve: NDArray[np.float32], position: float) -> float:
-    """Return a curve's value at an index and a fraction; 0 outside."""
-    index = math.floor(position)
-    left, right = (float(curve[i]) if 0 <= i < len(curve) else 0.0 for i in (index, index + 1))
-    return left + (right - left) * (position - index)
