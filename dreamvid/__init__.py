@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ObjectiveError,
         ReadError,
         SettingsError,
+        WorkError,
         WriteError,
     )
     from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
@@ -48,6 +49,7 @@ __all__ = [
     "Preset",
     "ReadError",
     "SettingsError",
+    "WorkError",
     "WriteError",
     "__version__",
     "channel",
@@ -65,7 +67,7 @@ __all__ = [
 _HOMES = {
     "dreamvid.errors": (
         "DamagedError DreamvidError EngineError MediaError ModelError "
-        "ObjectiveError ReadError SettingsError WriteError"
+        "ObjectiveError ReadError SettingsError WorkError WriteError"
     ),
     "dreamvid.objective": "Objective channel class_logit guide layer neuron parse",
     "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer",

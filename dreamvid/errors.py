@@ -12,6 +12,7 @@
     │   ├── ReadError          an input that is missing, empty, no video, or refused
     │   │   └── DamagedError   an input that decodes only in part
     │   └── WriteError         an output that exists, cannot be written or did not verify
+    ├── WorkError              unfinished work that does not fit, is damaged, or that another run works on
     └── EngineError            no usable device, or too little memory
         └── BrokenDreamError   a dream that came out as no picture
 
@@ -69,6 +70,10 @@ class DamagedError(ReadError):
 
 class WriteError(MediaError):
     """An output that exists, cannot be written, or did not verify."""
+
+
+class WorkError(DreamvidError):
+    """Unfinished work that does not fit what is asked for, is damaged, or that another run works on."""
 
 
 class EngineError(DreamvidError):

@@ -174,6 +174,14 @@ class FrameSource(Protocol):
         ...
 
 
+class LateSource(FrameSource, Protocol):
+    """A source that can begin later."""
+
+    def from_frame(self, index: int) -> FrameSource:
+        """Return a source of the same frames, from the one of this index on; indices and times are the same."""
+        ...
+
+
 class FrameWriter(Protocol):
     """Takes frames in order; the file appears under its name only when all went well."""
 

@@ -13,10 +13,12 @@ from dreamvid.pipelines.targets import check_target
 from dreamvid.pipelines.video import dream_file
 from dreamvid.preset import OutputSettings
 from dreamvid.types import Frame, Size, VideoInfo
+from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
     from dreamvid.preset import Preset
@@ -27,7 +29,13 @@ SECONDS = Fraction(4)
 
 
 def run_demo(
-    folder: Path, preset: Preset, machine: Machine, *, overwrite: MayReplace, tell: Tell
+    folder: Path,
+    preset: Preset,
+    machine: Machine,
+    *,
+    overwrite: MayReplace,
+    keeping: Keeping | None = None,
+    tell: Tell,
 ) -> tuple[Path, Outcome]:
     """Make ``dreamvid-demo.mp4`` and dream it into ``dreamvid-demo.dream.mp4``.
 
@@ -45,13 +53,22 @@ def run_demo(
     except OSError as error:
         raise WriteError(f"{folder}: {error.strerror}") from None
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
-    replace_clip = check_target(clip, dreamed, overwrite)
+    begun = work_folder(dreamed).is_dir()  # by a run whose clip, the same, may be there too
+    replace_clip = check_target(clip, dreamed, (lambda _: True) if begun else overwrite)
     replace_dream = check_target(dreamed, clip, overwrite)
     make_clip(clip, overwrite=replace_clip)
     try:
-        return clip, dream_file(clip, dreamed, preset, machine, overwrite=lambda _: replace_dream, tell=tell)
+        return clip, dream_file(
+            clip,
+            dreamed,
+            preset,
+            machine,
+            overwrite=lambda _: replace_dream,
+            keeping=keeping,
+            tell=tell,
+        )
     except BaseException:
-        if not replace_clip:
+        if not replace_clip and not work_folder(dreamed).is_dir():
             clip.unlink(missing_ok=True)  # so that the same command can start anew
         raise
 

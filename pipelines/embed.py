@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dreamvid.preset import Preset
 
 KEY = "dreamvid"
+_PICTURES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _BLOCK = 1 << 20
 _GUIDE = re.compile(r"(guide:)([^@,]+)(@)")
 
@@ -84,6 +85,23 @@ def settings_json(
         },
     }
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def read_settings(path: Path) -> str | None:
+    """Return the text that is embedded in a finished file or folder; None where there is none.
+
+    Raises
+    ------
+    ReadError
+        Where it cannot be read.
+    """
+    from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.still import read_embedded  # noqa: PLC0415  imageio the same
+
+    if not path.is_dir() and path.suffix.lower() in _PICTURES:
+        return read_embedded(path)
+    metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
+    return metadata.get(KEY)
 
 
 def _portable_objective(value: Any) -> Any:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dreamvid.pipelines.finish import Finish
 from dreamvid.pipelines.look import Look, OneLook
+from dreamvid.pipelines.position import Position
 from dreamvid.pipelines.rescue import Rescue
 from dreamvid.pipelines.stages import Line, Stages
 from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Seed
+
+LEAD_IN = 16
+"""Frames before the first one dreamed that cuts, motion and masks are to be found from; they look back on up to 8."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +53,11 @@ class RunReport:
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     squares: float = 0.0
+
+    @classmethod
+    def at(cls, position: Position) -> RunReport:
+        """Return the report of a run so far; stages are this run's own."""
+        return cls(position.frames, position.shots, position.seconds, squares=position.squares)
 
     @property
     def dream_rms(self) -> float:
@@ -106,52 +115,70 @@ def dream_video(
 ) -> RunReport:
     """Dream every frame of ``source`` into ``writer``, all in one look; see :func:`dream_scenes`."""
     looks = OneLook(Look(dreamer, stabilizer, finish or Finish()))
-    return dream_scenes(
-        source, looks, writer, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame, notify=notify
-    )
+
+    def take(frame: Frame, position: Position) -> None:  # noqa: ARG001  nothing is kept
+        writer.write(frame)
+
+    with writer:
+        report = dream_scenes(
+            source, looks, take, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame, notify=notify
+        )
+        closing = time.perf_counter()
+    report.add("close", time.perf_counter() - closing)
+    return report
 
 
 def dream_scenes(
     source: FrameSource,
     looks: Looks,
-    writer: FrameWriter,
+    take: Callable[[Frame, Position], None],
     *,
+    begin: Position | None = None,
+    asked: Callable[[], bool] = lambda: False,
     detect_cuts: bool = False,
     masks: Masks | None = None,
     on_frame: Callable[[Dreamed], None] | None = None,
     notify: Notify = lambda _: None,
 ) -> RunReport:
-    """Dream every frame of ``source`` into ``writer``, each as ``looks`` say.
+    """Dream every frame of ``source`` as ``looks`` say, and hand each to ``take`` with the position after it.
 
     The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry` for each scene that it lies
     in; with ``detect_cuts``, a new shot gets none. ``masks`` say where dreams show; None is everywhere. ``on_frame``
-    is called in the calling thread after each dreamed frame, with the newest scene's dream. ``notify`` is told of
-    frames that came out as no picture (:mod:`dreamvid.pipelines.rescue`).
+    is called in the calling thread after each dreamed frame, with the newest scene's dream; ``take`` in one of its
+    own. ``notify`` is told of frames that came out as no picture (:mod:`dreamvid.pipelines.rescue`).
+
+    A run may go on where another one stood: ``begin`` is a position that ``take`` was handed, and ``source`` then has
+    to begin :data:`LEAD_IN` frames before that, or at the start; those are looked at, but not dreamed. It ends
+    early, without an error, after the frame at which ``asked`` is true.
 
     Raises
     ------
     DreamvidError
-        The first failure of any stage; the writer has then removed what it wrote.
+        The first failure of any stage.
     """
-    report = RunReport()
-    started = time.perf_counter()
-    with writer:
-        stages = Stages()
-        decoded: Line[Prepared] = Line(stages.stop)
-        observed: Line[Prepared] = Line(stages.stop)
-        dreamed: Line[tuple[Prepared, tuple[RGB, ...]]] = Line(stages.stop)
-        stages.start("decode", lambda: _decode(source, looks, decoded, report))
-        moving = _observe(decoded, report, cuts=detect_cuts)
-        stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
-        stages.start("encode", lambda: _encode(writer, dreamed, report))
-        try:
-            _dream(observed, dreamed, report=report, on_frame=on_frame, notify=notify)
-        except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
-            stages.fail(error)
-        stages.join()
-        closing = time.perf_counter()
-    report.add("close", time.perf_counter() - closing)
-    report.seconds = time.perf_counter() - started
+    begin = begin or Position()
+    report = RunReport.at(begin)
+    stages = Stages()
+    decoded: Line[Prepared] = Line(stages.stop)
+    observed: Line[Prepared] = Line(stages.stop)
+    dreamed: Line[_Done] = Line(stages.stop)
+    stages.start("decode", lambda: _decode(source, looks, decoded, report))
+    moving = _observe(decoded, report, cuts=detect_cuts)
+    stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
+    stages.start("encode", lambda: _encode(take, dreamed, report))
+    try:
+        for done in _dreams(observed, begin, report, notify):
+            dreamed.put(done)
+            if on_frame is not None:
+                on_frame(Dreamed(done.item.frame.index, done.item.picture, done.dreams[-1]))
+            if asked():
+                break
+        dreamed.put(None)
+        stages.wait("encode")
+        stages.stop.set()
+    except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
+        stages.fail(error)
+    stages.join()
     return report
 
 
@@ -175,7 +202,6 @@ def _observe(frames: Line[Prepared], report: RunReport, *, cuts: bool) -> Iterat
         motions = tuple(None if cut else _motion(part, item, last) for part in item.parts)
         last = item
         report.add("observe", time.perf_counter() - before)
-        report.shots += cut
         yield replace(item, motions=motions, begins=cut)
 
 
@@ -192,17 +218,24 @@ def _pass_on(items: Iterable[Prepared], out: Line[Prepared]) -> None:
     out.put(None)
 
 
-def _dream(
-    frames: Line[Prepared],
-    out: Line[tuple[Prepared, tuple[RGB, ...]]],
-    *,
-    report: RunReport,
-    on_frame: Callable[[Dreamed], None] | None,
-    notify: Notify,
-) -> None:
-    carries: dict[int, Carry] = {}
-    rescue = Rescue(notify)
+class _Done(NamedTuple):
+    """A dreamed frame, with its dream in each scene that it lies in, and where the run stands after it."""
+
+    item: Prepared
+    dreams: tuple[RGB, ...]
+    position: Position
+
+
+def _dreams(
+    frames: Iterable[Prepared], begin: Position, report: RunReport, notify: Notify
+) -> Iterator[_Done]:
+    """Dream the frames from a position on, one after the other."""
+    carries = dict(begin.carries)
+    rescue = Rescue(notify, begin.dreamed, begin.lost)
+    started = time.perf_counter()
     for item in frames:
+        if item.frame.index < begin.frames:
+            continue
         before = time.perf_counter()
         settled = {
             part.scene: rescue.settle(
@@ -212,20 +245,21 @@ def _dream(
         }
         carries = {scene: made.carry for scene, made in settled.items() if made.carry is not None}
         report.add("dream", time.perf_counter() - before)
-        report.frames += 1
         dreams = tuple(made.dreamed for made in settled.values())
+        report.frames += 1
+        report.shots += item.begins
         report.squares += float(np.mean(np.square(dreams[-1] - item.picture)))
-        out.put((replace(item, motions=()), dreams))
-        if on_frame is not None:
-            on_frame(Dreamed(item.frame.index, item.picture, dreams[-1]))
+        report.seconds = begin.seconds + time.perf_counter() - started
+        sums = (report.frames, report.shots, report.squares, report.seconds)
+        position = Position(*sums, rescue.dreamed, rescue.lost, carries)
+        yield _Done(replace(item, motions=()), dreams, position)
     rescue.finish()
-    out.put(None)
 
 
-def _encode(writer: FrameWriter, frames: Line[tuple[Prepared, tuple[RGB, ...]]], report: RunReport) -> None:
-    for item, dreams in frames:
+def _encode(take: Callable[[Frame, Position], None], frames: Line[_Done], report: RunReport) -> None:
+    for item, dreams, position in frames:
         before = time.perf_counter()
-        writer.write(replace(item.frame, rgb=_finished(item, dreams)))
+        take(replace(item.frame, rgb=_finished(item, dreams)), position)
         report.add("encode", time.perf_counter() - before)
 
 

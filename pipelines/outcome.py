@@ -17,12 +17,24 @@ MayReplace = Callable[[Path], bool]
 class Tell(Protocol):
     """Told how a run goes; every method may do nothing."""
 
-    def start(self, frames: int | None, label: str) -> None:
-        """Dreaming begins."""
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
+        """Dreaming begins, at frame ``resumed_at``."""
         ...
 
     def frame(self, index: int) -> None:
         """One frame is dreamed."""
+        ...
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Chunk ``number`` (from 1) is kept, and ``frames`` frames in all: so many are safe."""
+        ...
+
+    def encode(self, frames: int, label: str) -> None:
+        """All frames are dreamed; the output is made of them."""
+        ...
+
+    def encoded(self, index: int) -> None:
+        """One frame is encoded."""
         ...
 
     def notice(self, text: str) -> None:
@@ -33,10 +45,19 @@ class Tell(Protocol):
 class Mute:
     """Tells nobody anything."""
 
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Do nothing."""
 
     def frame(self, index: int) -> None:
+        """Do nothing."""
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Do nothing."""
+
+    def encode(self, frames: int, label: str) -> None:
+        """Do nothing."""
+
+    def encoded(self, index: int) -> None:
         """Do nothing."""
 
     def notice(self, text: str) -> None:
@@ -47,8 +68,10 @@ class Mute:
 class Outcome:
     """One finished output.
 
+    ``seconds`` are those of all runs that it took, ``resumed_at`` the frame at which the last one went on.
     ``stages`` are seconds by stage (they overlap); ``dream_rms`` is the RMS of dreamed minus source in [0, 1],
-    ``objective_gain`` the ratio of the objective's score after and before, on the first frame.
+    ``objective_gain`` the ratio of the objective's score after and before, on the first frame that this run
+    dreamed.
     """
 
     source: Path
@@ -60,6 +83,7 @@ class Outcome:
     stages: dict[str, float] = field(default_factory=dict)
     dream_rms: float = 0.0
     objective_gain: float | None = None
+    resumed_at: int = 0
 
     def line(self) -> str:
         """Return the closing line: frames, time, fps, size, path."""
@@ -89,6 +113,7 @@ class Outcome:
         return {
             **self.summary(),
             "source": self.source.name,
+            "resumed_at": self.resumed_at,
             "stages": stages,
             "dream_rms": round(self.dream_rms, 5),
             "objective_gain": self.objective_gain,

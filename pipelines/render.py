@@ -15,6 +15,7 @@ from dreamvid.pipelines.video import dream_file
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
     from dreamvid.preset import Preset
@@ -83,18 +84,25 @@ def plan_jobs(
 
 
 def render(
-    jobs: Sequence[Job], machine: Machine, *, overwrite: MayReplace, tell: Tell | None = None
+    jobs: Sequence[Job],
+    machine: Machine,
+    *,
+    overwrite: MayReplace,
+    keeping: Keeping | None = None,
+    tell: Tell | None = None,
 ) -> Iterator[Result]:
     """Render one job after the other; one that fails is reported and the rest goes on."""
     tell = tell or Mute()
     for job in jobs:
         try:
-            yield Result(job, outcome=_render(job, machine, overwrite=overwrite, tell=tell))
+            yield Result(job, outcome=_render(job, machine, overwrite=overwrite, keeping=keeping, tell=tell))
         except DreamvidError as error:
             yield Result(job, error=error)
 
 
-def _render(job: Job, machine: Machine, *, overwrite: MayReplace, tell: Tell) -> Outcome:
+def _render(
+    job: Job, machine: Machine, *, overwrite: MayReplace, keeping: Keeping | None, tell: Tell
+) -> Outcome:
     if job.output is not None:
         _make_folder(job.output.parent)
     if job.preset.pipeline == "image":
@@ -102,7 +110,9 @@ def _render(job: Job, machine: Machine, *, overwrite: MayReplace, tell: Tell) ->
             [job.source], job.output, job.preset, machine, overwrite=overwrite, tell=tell
         )
         return outcome
-    return dream_file(job.source, job.output, job.preset, machine, overwrite=overwrite, tell=tell)
+    return dream_file(
+        job.source, job.output, job.preset, machine, overwrite=overwrite, keeping=keeping, tell=tell
+    )
 
 
 def _own_inputs(name: str, preset: Preset) -> list[Path]:

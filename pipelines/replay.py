@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
 from dreamvid.errors import ReadError, SettingsError
-from dreamvid.pipelines.embed import KEY, fingerprint, make_portable
+from dreamvid.pipelines.embed import fingerprint, make_portable, read_settings
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.pipelines.video import dream_file
@@ -18,11 +18,11 @@ from dreamvid.preset import Preset
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
 
 _LONGEST = 1 << 20
-_PICTURES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _MOST_SEARCHED = 500
 
@@ -54,6 +54,7 @@ def replay(
     machine: Machine,
     *,
     overwrite: MayReplace,
+    keeping: Keeping | None = None,
     tell: Tell | None = None,
 ) -> Outcome:
     """Render a dream again.
@@ -90,7 +91,7 @@ def replay(
     if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
         (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
         return outcome
-    return dream_file(found, output, preset, machine, overwrite=overwrite, tell=tell)
+    return dream_file(found, output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
 
 
 def read_recipe(dreamed: Path) -> Recipe:
@@ -101,7 +102,7 @@ def read_recipe(dreamed: Path) -> Recipe:
     ReadError
         Where it cannot be read, says nothing, or not what dreamvid writes.
     """
-    text = _embedded(dreamed)
+    text = read_settings(dreamed)
     if text is None:
         raise ReadError(
             f"{dreamed}: holds no settings of dreamvid's; was it made by it, and not re-encoded since?"
@@ -129,16 +130,6 @@ def _made(value: dict[str, Any]) -> Made:
     if not name:
         raise ValueError("a file without a name")
     return Made(name, str(value["fingerprint"]))
-
-
-def _embedded(path: Path) -> str | None:
-    from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.still import read_embedded  # noqa: PLC0415  imageio the same
-
-    if not path.is_dir() and path.suffix.lower() in _PICTURES:
-        return read_embedded(path)
-    metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
-    return metadata.get(KEY)
 
 
 def _given_source(source: Path, recipe: Recipe, tell: Tell) -> Path:

@@ -78,6 +78,12 @@ class Stages:
                 self._errors.append(error)
             self.stop.set()
 
+    def wait(self, name: str) -> None:
+        """Wait until the stage of this name has done all that it was given, or has failed."""
+        for thread in self._threads:
+            if thread.name == f"dreamvid-{name}":
+                thread.join()
+
     def join(self) -> None:
         """Wait for all threads, then raise the first error, if any."""
         for thread in self._threads:

@@ -24,7 +24,12 @@ def demo(
         from dreamvid.pipelines.demo import run_demo  # noqa: PLC0415  loads OpenCV and PyAV
 
         source, result = run_demo(
-            folder, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress
+            folder,
+            preset,
+            common.machine(),
+            overwrite=tell.may_replace,
+            keeping=common.keeping(),
+            tell=tell.progress,
         )
         tell.line(f"made {source}")
         tell.finished(result)

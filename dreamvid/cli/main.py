@@ -13,6 +13,7 @@ import typer
 from dreamvid._version import __version__
 from dreamvid.cli import demo, doctor, image, measure, models, presets, render, replay, video
 from dreamvid.cli.explain import explain
+from dreamvid.cli.interrupt import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_streams()
     _catch_signals()
     try:
-        code = app(arguments or ["--help"], prog_name="dreamvid", standalone_mode=False)
+        code = app(arguments or ["--help"], prog_name="dreamvid", standalone_mode=False, obj=tuple(arguments))
+    except Interrupted as error:
+        _say(str(error))
+        sys.exit(EXIT_INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED  # Typer makes this of most interruptions itself
     except UsageError as error:

@@ -114,9 +114,9 @@ def measure(
 
 
 class _Bar(Bar):
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Show the bar, which says "dreaming" elsewhere."""
-        super().start(frames, label)
+        super().start(frames, label, resumed_at)
         self._bar.update(self._task, description=f"measuring {label}")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from dreamvid.cli.interrupt import asking
 from dreamvid.errors import SettingsError
+from dreamvid.pipelines.keeping import CHUNK_SECONDS, Keeping
 from dreamvid.pipelines.machine import Machine
 from dreamvid.preset import Preset, field_paths, parse_assignments, parse_value
 
@@ -51,6 +55,8 @@ VIDEO_ONLY = frozenset(
     {"--steadiness", "--start", "--duration", "--fps", "--codec", "--crf", "--speed", "--depth"}
 )
 
+_LONGEST_CHUNK = 3600
+
 _PANELS = {
     "model": "The dream",
     "objective": "The dream",
@@ -78,6 +84,20 @@ class Common:
     report: Path | None
     log_file: Path | None
     quiet: bool
+    fresh: bool = False
+    keep_work: bool = False
+    chunk: Fraction = CHUNK_SECONDS
+    command: tuple[str, ...] = ()
+
+    def keeping(self) -> Keeping:
+        """Return what becomes of unfinished work."""
+        return Keeping(
+            fresh=self.fresh,
+            keep=self.keep_work,
+            chunk=self.chunk,
+            command=self.command,
+            interruptible=partial(asking, quiet=self.quiet or self.progress == "json"),
+        )
 
     def machine(self) -> Machine:
         """Return what the pipelines want to know of it."""
@@ -111,7 +131,7 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
             parameters.append(_preset_parameter())
         parameters += _extra_parameters(video=video)
 
-        def command(**given: Any) -> None:
+        def command(context: typer.Context, **given: Any) -> None:
             overrides = {path: given.pop(name) for name, path in settings.items()}
             overrides = {
                 path: parse_value(path, value) for path, value in overrides.items() if value is not None
@@ -120,7 +140,7 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
                 if given.pop(_parameter_name(switch), False):
                     overrides[path] = False
             assigned = parse_assignments(given.pop("assignments") or [])
-            common = _common(given)
+            common = _common(given, arguments=context.find_root().obj or ())
             changes = {**overrides, **assigned}
             if not by_name:
                 function(changes=changes, common=common, **given)
@@ -129,9 +149,9 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
             preset = Preset() if ref is None else Preset.load(ref)
             function(preset=preset.override(changes), common=common, **given)
 
-        signature = inspect.Signature(parameters)
+        signature = inspect.Signature([*parameters, _parameter("context", typer.Context)])
         command.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
-        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         return command
 
@@ -188,7 +208,7 @@ def _metavar(annotation: Any) -> str:
     return "|".join(words) or "TEXT"
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
@@ -213,6 +233,11 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
         parameters.append(
             flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn.")
         )
+        parameters += [
+            flag("fresh", "--fresh", text="Discard unfinished work of an earlier run, and start anew."),
+            flag("keep_work", "--keep-work", text="Leave the work directory where it is after success."),
+            value("chunk", "--chunk", "SECONDS", f"Video that is kept at a time (default {CHUNK_SECONDS})."),
+        ]
     return [
         *parameters,
         flag("yes", "--yes", "-y", text="Replace an existing output."),
@@ -227,7 +252,7 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
     ]
 
 
-def _common(given: dict[str, Any]) -> Common:
+def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> Common:
     given.pop("traceback")  # main() looks for it before anything can fail
     progress = given.pop("progress") or "auto"
     if progress not in {"auto", "json"}:
@@ -245,7 +270,25 @@ def _common(given: dict[str, Any]) -> Common:
         report=_path(given.pop("report")),
         log_file=_path(given.pop("log_file")),
         quiet=given.pop("quiet"),
+        fresh=given.pop("fresh", False),
+        keep_work=given.pop("keep_work", False),
+        chunk=_chunk(given.pop("chunk", None)),
+        command=("dreamvid", *arguments) if arguments else (),
     )
+
+
+def _chunk(text: str | None) -> Fraction:
+    if text is None:
+        return CHUNK_SECONDS
+    try:
+        seconds = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        seconds = Fraction(0)
+    if not 0 < seconds <= _LONGEST_CHUNK:
+        raise SettingsError(
+            f"--chunk: must be a number of seconds, above 0 and up to {_LONGEST_CHUNK}, not '{text}'"
+        )
+    return seconds
 
 
 def _path(text: str | None) -> Path | None:

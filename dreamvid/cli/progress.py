@@ -26,12 +26,24 @@ class Progress(Protocol):
         """Give the screen back."""
         ...
 
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Say that dreaming begins; ``frames`` is None where the container does not tell."""
         ...
 
     def frame(self, index: int) -> None:
         """Say that frame ``index`` (from 0) is dreamed."""
+        ...
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Say that chunk ``number`` (from 1) is kept, and so many frames in all."""
+        ...
+
+    def encode(self, frames: int, label: str) -> None:
+        """Say that all frames are dreamed, and the output is made of them."""
+        ...
+
+    def encoded(self, index: int) -> None:
+        """Say that frame ``index`` is encoded."""
         ...
 
     def notice(self, text: str) -> None:
@@ -54,10 +66,19 @@ class Silent:
     ) -> None:
         return None
 
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Tell nothing."""
 
     def frame(self, index: int) -> None:
+        """Tell nothing."""
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Tell nothing."""
+
+    def encode(self, frames: int, label: str) -> None:
+        """Tell nothing."""
+
+    def encoded(self, index: int) -> None:
         """Tell nothing."""
 
     def notice(self, text: str) -> None:
@@ -82,16 +103,20 @@ class JsonLines(Silent):
         self._frames: int | None = None
         self._started = time.perf_counter()
 
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Emit ``start``."""
         self._frames = frames
         label = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        self._emit(event="start", frames=frames, resumed_at=0, output=label)
+        self._emit(event="start", frames=frames, resumed_at=resumed_at, output=label)
 
     def frame(self, index: int) -> None:
         """Emit ``frame``."""
         seconds = time.perf_counter() - self._started
         self._emit(event="frame", frame=index, frames=self._frames, seconds=round(seconds, 3))
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Emit ``chunk``."""
+        self._emit(event="chunk", chunk=number, kept=frames, frames=self._frames)
 
     def notice(self, text: str) -> None:
         """Emit ``notice``."""
@@ -122,22 +147,36 @@ class Bar(Silent):
         )
         self._task = self._bar.add_task("", total=None, speed="")
         self._started = time.perf_counter()
+        self._begun = 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
 
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Show the bar; questions to the user come before this."""
-        self._started = time.perf_counter()
-        self._bar.reset(self._task, total=frames, description=f"dreaming {label}", speed="")
-        self._bar.start()
+        if resumed_at:
+            self.notice(f"going on at frame {resumed_at}")
+        self._show("dreaming", frames, label, resumed_at)
 
     def frame(self, index: int) -> None:
         """Move the bar."""
-        speed = (index + 1) / max(1e-6, time.perf_counter() - self._started)
+        speed = (index + 1 - self._begun) / max(1e-6, time.perf_counter() - self._started)
         self._bar.update(self._task, completed=index + 1, speed=f"{speed:.2f} fps")
+
+    def encode(self, frames: int, label: str) -> None:
+        """Begin anew, for the encoding."""
+        self._show("encoding", frames, label, 0)
+
+    def encoded(self, index: int) -> None:
+        """Move the bar."""
+        self.frame(index)
+
+    def _show(self, doing: str, frames: int | None, label: str, begun: int) -> None:
+        self._started, self._begun = time.perf_counter(), begun
+        self._bar.reset(self._task, total=frames, completed=begun, description=f"{doing} {label}", speed="")
+        self._bar.start()
 
     def notice(self, text: str) -> None:
         """Print above the bar."""

@@ -55,7 +55,9 @@ def render(
 
         results: list[Result] = []
         jobs = plan_jobs(loaded, inputs or [], output) if loaded else []
-        for result in render(jobs, common.machine(), overwrite=tell.may_replace, tell=tell.progress):
+        for result in render(
+            jobs, common.machine(), overwrite=tell.may_replace, keeping=common.keeping(), tell=tell.progress
+        ):
             results.append(result)
             if result.outcome is not None:
                 tell.finished(result.outcome)

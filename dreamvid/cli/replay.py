@@ -46,6 +46,7 @@ def replay(
             changes,
             common.machine(),
             overwrite=tell.may_replace,
+            keeping=common.keeping(),
             tell=tell.progress,
         )
         tell.finished(result)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dreamvid.cli import progress as progress_module
+from dreamvid.cli.interrupt import Interrupted
 from dreamvid.cli.records import check_report, open_log, write_report
 from dreamvid.errors import WriteError
 
@@ -33,15 +34,31 @@ class Recorded:
     def __init__(self, shown: progress_module.Progress) -> None:
         self._shown = shown
 
-    def start(self, frames: int | None, label: str) -> None:
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Say that dreaming begins."""
-        _log.info("dreaming %s, %s frames", label, "?" if frames is None else frames)
-        self._shown.start(frames, label)
+        _log.info(
+            "dreaming %s, %s frames, from frame %d", label, "?" if frames is None else frames, resumed_at
+        )
+        self._shown.start(frames, label, resumed_at)
 
     def frame(self, index: int) -> None:
         """Say that a frame is dreamed."""
         _log.debug("frame %d", index)
         self._shown.frame(index)
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Say that a chunk is kept."""
+        _log.info("chunk %d is kept, %d frames in all", number, frames)
+        self._shown.chunk(number, frames)
+
+    def encode(self, frames: int, label: str) -> None:
+        """Say that all frames are dreamed."""
+        _log.info("encoding %s, %d frames", label, frames)
+        self._shown.encode(frames, label)
+
+    def encoded(self, index: int) -> None:
+        """Say that a frame is encoded."""
+        self._shown.encoded(index)
 
     def notice(self, text: str) -> None:
         """Say something that the user may want to know."""
@@ -100,6 +117,11 @@ def session(common: Common) -> Iterator[Session]:
             yield current
         except Exception as error:
             _log.warning("failed: %s", error)
+            raise
+        except KeyboardInterrupt as error:
+            _log.warning("interrupted")
+            if error.args:  # what was dreamed is kept, and the text says where
+                raise Interrupted(*error.args) from None
             raise
     if common.report is not None:
         write_report(common.report, [outcome.report() for outcome in current.outcomes])

@@ -38,6 +38,12 @@ def video(
         from dreamvid.pipelines.video import dream_file  # noqa: PLC0415  loads OpenCV and PyAV
 
         result = dream_file(
-            source, output, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress
+            source,
+            output,
+            preset,
+            common.machine(),
+            overwrite=tell.may_replace,
+            keeping=common.keeping(),
+            tell=tell.progress,
         )
         tell.finished(result)

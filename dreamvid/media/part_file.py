@@ -9,6 +9,8 @@ from dreamvid.errors import WriteError
 from dreamvid.media.atomic import refuse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dreamvid.media.atomic import Target
 
 
@@ -32,19 +34,23 @@ def write_whole(target: Target, data: bytes) -> None:
     target.commit()
 
 
-class PartFile:
+class PatientFile:
     """A seekable binary file that keeps its first error instead of raising it.
 
     Libraries in C call :meth:`write` from deep inside and may lose an exception on the way; :meth:`check` raises it
     where it can be handled.
+
+    Parameters
+    ----------
+    path
+        What errors name.
+    descriptor
+        The open file, which is closed with this.
     """
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
         self._error: BaseException | None = None
-        descriptor = target.claim()
-        if descriptor is None:
-            raise WriteError(f"{target.name} is a folder; name another output")
         self._descriptor = descriptor
         self._open = True
 
@@ -85,7 +91,7 @@ class PartFile:
             For an error of the file system, such as a full disk.
         """
         if isinstance(self._error, OSError):
-            raise refuse(self._target.path, self._error) from None
+            raise refuse(self._path, self._error) from None
         if self._error is not None:
             raise self._error
 
@@ -100,3 +106,13 @@ class PartFile:
                 self._error = error
             finally:
                 os.close(self._descriptor)
+
+
+class PartFile(PatientFile):
+    """The part of a target; see :class:`PatientFile`."""
+
+    def __init__(self, target: Target) -> None:
+        descriptor = target.claim()
+        if descriptor is None:
+            raise WriteError(f"{target.name} is a folder; name another output")
+        super().__init__(target.path, descriptor)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dreamvid.media.info import MediaInfo
     from dreamvid.media.timing import Load, Timed
-    from dreamvid.types import RGB, Alpha, FrameSource, Notify
+    from dreamvid.types import RGB, Alpha, LateSource, Notify
 
 _COVER = int(Disposition.attached_pic | Disposition.timed_thumbnails)
 _TAIL = 512
@@ -44,7 +44,7 @@ def open_source(
     size: Size | None = None,
     fps: Fraction | None = None,
     keep_going: bool = False,
-) -> FrameSource:
+) -> LateSource:
     """Open an input; its frames are decoded one by one as they are asked for, each time from the start.
 
     Parameters
@@ -96,7 +96,10 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A :class:`dreamvid.types.FrameSource`; each iteration opens the input anew."""
+    """A :class:`dreamvid.types.LateSource`; each iteration opens the input anew.
+
+    ``first`` is the index of the first frame that is handed on; those before it are decoded, but not converted.
+    """
 
     media: MediaInfo
     info: VideoInfo
@@ -105,6 +108,11 @@ class _Source:
     size: Size | None
     keep_going: bool
     notify: Notify
+    first: int = 0
+
+    def from_frame(self, index: int) -> _Source:
+        """Return the same source, begun later."""
+        return replace(self, first=index)
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the start."""
@@ -132,6 +140,8 @@ class _Source:
         loaded: Load | None = None
         picture: tuple[RGB, Alpha | None] | None = None
         for index, timed in enumerate(self._timed(care)):
+            if index < self.first:
+                continue
             if picture is None or timed.load is not loaded:
                 loaded, picture = timed.load, self._fit(*timed.load())
             yield Frame(index, timed.pts, *picture, timed.duration)

@@ -127,6 +127,17 @@ def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool
     return suffix == FOLDER
 
 
+def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
+    """Return the bits a channel that lossless chunks of an output's frames need: 8, or 16 where it holds more than 8.
+
+    Raises
+    ------
+    WriteError, SettingsError
+        As :func:`check_output`.
+    """
+    return 8 if resolve(_kind(path), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
+
+
 def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> Path:
     """Return ``<stem>.dream<suffix>`` beside the source; the suffix follows its kind, its alpha and the codec."""
     if source.name in {"", ".", ".."}:

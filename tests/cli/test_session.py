@@ -69,9 +69,10 @@ def test_progress_for_programs_is_one_object_a_line(clip: Path, capsys: pytest.C
     assert run("video", clip, *QUICK, "--progress", "json") == 0
     captured = capsys.readouterr()
     events = [json.loads(line) for line in captured.err.splitlines()]
-    assert [event["event"] for event in events] == ["start", "frame", "frame", "frame", "done"]
+    assert [event["event"] for event in events] == ["start", "frame", "frame", "frame", "chunk", "done"]
     assert [event["frame"] for event in events[1:4]] == [0, 1, 2]
-    assert events[0]["frames"] == 3
+    assert (events[0]["frames"], events[0]["resumed_at"]) == (3, 0)
+    assert (events[4]["chunk"], events[4]["kept"]) == (1, 3)
     assert events[-1]["output"].endswith("clip.dream.mp4")
     assert captured.out == ""
 

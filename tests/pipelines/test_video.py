@@ -177,18 +177,56 @@ def test_bad_inputs_are_one_line(tmp_path: Path, quick: Preset, name: str) -> No
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing_behind(clip: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "--steps", "200", "--steadiness", "0"]
-    command += ["--progress", "json"]
+def started(clip: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "--progress", "json", *options]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
-        assert run.stderr is not None
-        while json.loads(line := run.stderr.readline())["event"] != "start":
-            assert line, "ended before it began"
-        time.sleep(4)  # into the loading or the dreaming, wherever that is
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def wait_for(run: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    assert run.stderr is not None
+    while (found := json.loads(line := run.stderr.readline() or "{}")).get("event") != event:
+        assert line != "{}", "ended before that"
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_goes_on_where_it_was(clip: Path, quick: Preset, number: signal.Signals) -> None:
+    settings = "--octaves 2 --steps 150 --steadiness 0 --precision float32 --device cpu --codec ffv1"
+    options = settings.split()
+    name = clip.with_name("clip.dream.mkv")
+    uncut = dream(
+        clip,
+        quick.override({"output.codec": "ffv1", "ascent.steps": 150, "stability": 0.0}),
+        clip.with_name("uncut.mkv"),
+    ).output
+    with started(clip, *options) as run:
+        wait_for(run, "frame")
         run.send_signal(number)
-        rest = run.stderr.read()
+        rest = run.stderr.read() if run.stderr else ""
     assert run.returncode == 130
-    assert "interrupted" in rest
-    assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
+    said = rest.splitlines()[-1]
+    assert said.startswith("dreamvid: interrupted; ")
+    assert f"of 10 frames are kept in {name}.work; go on with: dreamvid video {clip}" in said
+    assert {path.name for path in clip.parent.iterdir()} == {clip.name, uncut.name, f"{name.name}.work"}
+    with started(clip, *options) as run:
+        begun = wait_for(run, "start")
+        wait_for(run, "done")
+    assert 0 < begun["resumed_at"] < 10
+    assert {path.name for path in clip.parent.iterdir()} == {clip.name, uncut.name, name.name}
+    for first, second in zip(
+        open_source(uncut, notify=lambda _: None), open_source(name, notify=lambda _: None), strict=True
+    ):
+        assert np.array_equal(first.rgb, second.rgb)
+
+
+def test_a_run_that_is_interrupted_while_it_loads_leaves_nothing_behind(clip: Path) -> None:
+    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "--log-file", str(clip) + ".log"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        time.sleep(1.5)
+        run.send_signal(signal.SIGINT)
+        rest = run.stderr.read() if run.stderr else ""
+    assert run.returncode in {130, -signal.SIGINT}
+    assert "Traceback" not in rest
+    assert not list(clip.parent.glob("*.work"))

@@ -1,0 +1,70 @@
+"""A video's dreamed frames, from any frame on: what :mod:`dreamvid.pipelines.keep` keeps of a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dreamvid.pipelines.loop import LEAD_IN, Dreamed, dream_scenes
+from dreamvid.pipelines.position import Position
+
+if TYPE_CHECKING:
+    from dreamvid.pipelines.keep import Begin, Take
+    from dreamvid.pipelines.keeping import Asked
+    from dreamvid.pipelines.masks import Masks
+    from dreamvid.pipelines.outcome import Tell
+    from dreamvid.pipelines.scenes import BuiltLooks
+    from dreamvid.types import RGB, Frame, LateSource
+
+
+@dataclass(slots=True)
+class Film:
+    """A :class:`dreamvid.pipelines.keep.Producer` of a video's frames.
+
+    ``measure`` asks for the objective gain; ``stages`` are seconds by stage afterwards.
+    """
+
+    source: LateSource
+    built: BuiltLooks
+    masks: Masks | None
+    cuts: bool
+    measure: bool
+    tell: Tell
+    stages: dict[str, float] = field(default_factory=dict)
+    _first: tuple[RGB, RGB] | None = None
+
+    def __call__(self, begin: Begin, take: Take, asked: Asked) -> None:
+        """Dream the frames from ``begin`` on.
+
+        Those before are decoded, so that times and indices are exact, and the last few of them looked at for cuts,
+        motion and masks; none is dreamed.
+        """
+        carries = self.built.carries
+
+        def hand_on(frame: Frame, position: Position) -> None:
+            take(frame, (position if carries else position.without_carries()).to_state)
+
+        report = dream_scenes(
+            self.source.from_frame(max(0, begin.frame - LEAD_IN)),
+            self.built.looks,
+            hand_on,
+            begin=Position.from_state(begin.state),
+            asked=asked,
+            detect_cuts=self.cuts and (carries or (self.masks is not None and self.masks.follows_motion)),
+            masks=self.masks,
+            on_frame=self._dreamed,
+            notify=self.tell.notice,
+        )
+        self.stages.update(report.stages)
+
+    def gain(self) -> float | None:
+        """Return the ratio of the objective's score after and before, on the first frame that was dreamed here."""
+        if self._first is None:
+            return None
+        before, after = (self.built.first.dreamer.score(picture) for picture in self._first)
+        return after / before if before > 0 else None
+
+    def _dreamed(self, done: Dreamed) -> None:
+        if self.measure and self._first is None:
+            self._first = done.source, done.dreamed
+        self.tell.frame(done.index)

@@ -1,0 +1,126 @@
+"""What a dream's frames depend on: the manifest of a work directory, from the settings that will be embedded."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.errors import WorkError
+from dreamvid.work.layout import work_folder
+from dreamvid.work.manifest import InputFile, Manifest, Pictures
+from dreamvid.work.opening import read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dreamvid.pipelines.keeping import Keeping
+    from dreamvid.preset import Preset
+    from dreamvid.types import VideoInfo
+
+ENCODING = frozenset({"codec", "crf", "speed", "depth", "audio"})
+"""Fields of ``output`` that only the final encoding depends on."""
+
+_RESOLVED = frozenset({"precision", "tile"})
+"""Fields of ``run`` of which only what became of them counts."""
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "av")
+
+
+def describe(
+    text: str,
+    *,
+    output: Path,
+    inputs: Sequence[Path],
+    info: VideoInfo,
+    bits: int,
+    command: tuple[str, ...] = (),
+) -> Manifest:
+    """Return the manifest of a dream.
+
+    Parameters
+    ----------
+    text
+        The settings that will be embedded, of :func:`dreamvid.pipelines.embed.settings_json`: settings, what ``auto``
+        became, fingerprints.
+    inputs
+        Files that are needed to go on.
+    info
+        Of the frames that will be made: size, rate, number and alpha count.
+    bits
+        What chunks hold; see :func:`dreamvid.media.writer.chunk_bits`.
+    command
+        What to run to go on.
+    """
+    embedded: dict[str, Any] = json.loads(text)
+    settings = embedded["settings"]
+    encoding = {name: value for name, value in settings.get("output", {}).items() if name in ENCODING}
+    dream = {
+        "version": embedded["version"],
+        "settings": {
+            **settings,
+            "output": _without(settings.get("output", {}), ENCODING),
+            "run": _without(settings.get("run", {}), _RESOLVED),
+        },
+        "resolved": embedded.get("resolved", {}),
+        "source": _fingerprint(embedded.get("source")),
+        "files": {role: _fingerprint(file) for role, file in embedded.get("files", {}).items()},
+    }
+    return Manifest(
+        output=output.name,
+        dream=json.loads(json.dumps(dream)),
+        encoding=encoding,
+        pictures=Pictures(
+            info.size.width, info.size.height, bits, info.has_alpha, str(info.rate), _frames(info)
+        ),
+        inputs=tuple(_input(path) for path in inputs),
+        versions=_versions(),
+        command=command,
+        folder=str(Path.cwd()),
+        began=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def as_begun(preset: Preset, output: Path, keeping: Keeping) -> Preset:
+    """Return the preset with the precision that ``auto`` became when the unfinished work on an output was begun."""
+    if keeping.fresh or preset.run.precision != "auto":
+        return preset
+    try:
+        manifest = read_manifest(work_folder(output))
+    except WorkError:  # opening it says so
+        return preset
+    resolved = {} if manifest is None else manifest.dream.get("resolved", {})
+    if "scenes" in resolved or resolved.get("precision") is None:
+        return preset
+    return preset.override({"run.precision": resolved["precision"]})
+
+
+def _frames(info: VideoInfo) -> int | None:
+    if info.frames is not None or info.duration is None:
+        return info.frames
+    return max(1, round(info.duration * info.rate))
+
+
+def _without(section: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if name not in names}
+
+
+def _fingerprint(file: dict[str, Any] | None) -> dict[str, Any]:
+    return {} if file is None else {"fingerprint": file["fingerprint"]}
+
+
+def _input(path: Path) -> InputFile:
+    facts = path.stat()
+    return InputFile(str(path.resolve()), facts.st_size, facts.st_mtime_ns)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
