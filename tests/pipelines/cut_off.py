@@ -56,7 +56,8 @@ class Waves:
         base = image if detail is None else image + detail
         phase = np.float32(frame_index or 0) + np.float32(steps or 0)
         strength = np.float32(0.02) * (1.0 if effort is None else effort[..., None])
-        return np.clip(base + strength * np.sin(40.0 * base + phase), 0.0, 1.0).astype(np.float32)
+        waves = base + strength * np.sin(40.0 * base + phase)
+        return np.asarray(np.clip(waves, 0.0, 1.0), np.float32)
 
 
 def built(*_: object, **__: object) -> BuiltLooks:
@@ -143,7 +144,7 @@ def main() -> None:
     """See the module."""
     clip, output, how, stride = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     first = int(sys.argv[5]) if len(sys.argv) > 5 else 1
-    video.build_looks = built
+    video.build_looks = built  # type: ignore[attr-defined]  # in place of what loads a network
     preset = Preset.build({"mask": {"source": "motion"}})
     keeping = Keeping(chunk=Fraction(1, 4))
 

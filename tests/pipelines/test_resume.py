@@ -8,6 +8,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.outcome import Mute, Outcome
 from dreamvid.pipelines.video import dream_file
-from dreamvid.work import room
 
 if TYPE_CHECKING:
     from dreamvid.preset import Preset
@@ -192,7 +192,7 @@ def test_another_output_that_came_meanwhile_is_not_replaced(clip: Path, quick: P
 def test_too_little_room_is_told_before_the_work(
     clip: Path, quick: Preset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     tell = EndsAt()
     with pytest.raises(WriteError, match=r"are needed there .* and 1 kB are free"):
         dream(clip, quick, clip.with_name("out.mp4"), tell=tell)
