@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.errors import BrokenDreamError, SettingsError, WriteError
+from dreamvid.limits import STILL_BYTES
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.embed import KEY, settings_json
 from dreamvid.pipelines.finish import dream_size, make_finish
@@ -56,19 +57,21 @@ def dream_images(
 
     tell = tell or Mute()
     recipe, preset = preset, stand_still(preset)
-    sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
+    limits = machine.limits
+    sizes = [Size(*read_still(source, limits=limits).rgb.shape[:2]) for source in sources]
     targets = [_target(source, output, several=len(sources) > 1) for source in sources]
     for path in targets:
         if targets.count(path) > 1:
             raise WriteError(f"{path}: two inputs would be written to this one file")
     for source, path, size in zip(sources, targets, sizes, strict=True):
+        limits.check_memory(source.name, output_size(size, preset.output), STILL_BYTES)
         _check(path, source, size, preset=preset, overwrite=overwrite, may_make=path != output)
-    masks = open_masks(preset, rate=None, notify=tell.notice)
+    masks = open_masks(preset, rate=None, notify=tell.notice, machine=machine)
     tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     built = build_dreamer(preset, machine, notify=tell.notice)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
         outcome = _dream_one(
-            read_still(source),
+            read_still(source, limits=limits),
             source,
             path,
             preset=preset,

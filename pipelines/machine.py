@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from dreamvid.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +12,7 @@ class Machine:
     """Device (``auto``, ``cpu``, ``gpu``, ``gpu:N``), CPU threads (None: all cores) and permissions.
 
     ``trust_model`` lets a model file bring code; ``keep_going`` keeps what comes before damage in an input;
-    ``measure`` asks for the objective gain in the outcome.
+    ``limits`` says what inputs may ask for; ``measure`` asks for the objective gain in the outcome.
     """
 
     device: str = "auto"
@@ -18,3 +20,4 @@ class Machine:
     trust_model: bool = False
     keep_going: bool = False
     measure: bool = False
+    limits: Limits = field(default_factory=Limits)

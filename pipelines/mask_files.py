@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from dreamvid.limits import Limits
     from dreamvid.pipelines.loop import Prepared
+    from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Shape
     from dreamvid.types import RGB, Alpha, Frame, FrameSource, Mask, Notify
 
@@ -30,7 +32,7 @@ _SLACK = Fraction(1, 200)
 
 
 def open_shape(
-    path: Path, start: Fraction, rate: Fraction | None, *, notify: Notify, keep_going: bool
+    path: Path, start: Fraction, rate: Fraction | None, *, notify: Notify, machine: Machine
 ) -> Shape:
     """Return a file's masks; the file is opened, and its first frame decoded, at once.
 
@@ -42,15 +44,16 @@ def open_shape(
     ReadError
         In one line, for what is missing or cannot be read.
     """
-    if _is_still(path):
-        still = read_still(path, notify=notify)
+    limits, keep_going = machine.limits, machine.keep_going
+    if _is_still(path, limits):
+        still = read_still(path, notify=notify, limits=limits)
         return _Fixed(_mask(still.rgb, still.alpha if _transparent(still.alpha) else None))
     fps = rate if path.is_dir() and read_frame_list(path) is None else None
-    whole = open_source(path, notify=lambda _: None, fps=fps, keep_going=keep_going)
+    whole = open_source(path, notify=lambda _: None, fps=fps, keep_going=keep_going, limits=limits)
     by_alpha = _transparent(next(iter(whole)).alpha)
     duration = whole.info.duration
     begin = start if duration is not None and start < duration else Fraction(0)
-    source = open_source(path, notify=notify, start=begin, fps=fps, keep_going=keep_going)
+    source = open_source(path, notify=notify, start=begin, fps=fps, keep_going=keep_going, limits=limits)
     return _Film(source, start - begin, by_alpha=by_alpha)
 
 
@@ -87,10 +90,10 @@ class _Film:
             yield item, mask
 
 
-def _is_still(path: Path) -> bool:
+def _is_still(path: Path, limits: Limits) -> bool:
     """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
     try:
-        with opened(path) as picture:
+        with opened(path, limits=limits) as picture:
             return picture.frames == 1 or picture.format not in _ANIMATED
     except ReadError:
         return False

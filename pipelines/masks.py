@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from dreamvid.errors import ReadError, SettingsError, did_you_mean
 from dreamvid.masking import MASK_WORDS, feathered, luma_mask
 from dreamvid.pipelines.loop import Prepared
+from dreamvid.pipelines.machine import Machine
 from dreamvid.resample import cover
 from dreamvid.types import Frame, Size
 
@@ -73,7 +74,7 @@ def mask_file(settings: MaskSettings) -> Path | None:
 
 
 def open_masks(
-    preset: Preset, *, rate: Fraction | None, notify: Notify, keep_going: bool = False
+    preset: Preset, *, rate: Fraction | None, notify: Notify, machine: Machine | None = None
 ) -> Masks | None:
     """Return the masks that a preset asks for; None for none.
 
@@ -87,8 +88,9 @@ def open_masks(
     rate
         Frames a second of the source, also that of a folder without ``frames.json``; None for a still, for which a
         video gives its first frame.
-    keep_going
-        Where a mask's video is damaged, the last frame before that holds.
+    machine
+        Its limits hold for the mask's file too; with ``keep_going``, where the mask's video is damaged, the last
+        frame before that holds.
 
     Raises
     ------
@@ -117,7 +119,9 @@ def open_masks(
 
             start = Fraction(0) if rate is None else preset.input.start
             try:
-                return make(open_shape(Path(source), start, rate, notify=notify, keep_going=keep_going))
+                return make(
+                    open_shape(Path(source), start, rate, notify=notify, machine=machine or Machine())
+                )
             except ReadError as error:
                 near = "" if Path(source).exists() else did_you_mean(source, MASK_WORDS)
                 raise ReadError(f"mask.source: {error}{near}") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import DreamvidError
+from dreamvid.limits import VIDEO_BYTES
 from dreamvid.pipelines.embed import KEY, read_settings, settings_json
 from dreamvid.pipelines.film import Film
 from dreamvid.pipelines.finish import dream_size
@@ -135,8 +136,9 @@ def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, t
     from dreamvid.media.source import open_source  # noqa: PLC0415  the same
     from dreamvid.media.writer import check_output, default_output  # noqa: PLC0415  the same
 
-    media = probe(source, fps=preset.output.fps)
+    media = probe(source, fps=preset.output.fps, limits=machine.limits)
     size = output_size(media.video.size, preset.output)
+    machine.limits.check_memory(source.name, size, VIDEO_BYTES)
     frames = open_source(
         source,
         start=preset.input.start,
@@ -144,9 +146,10 @@ def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, t
         size=None if size == media.video.size else size,
         fps=preset.output.fps,
         keep_going=machine.keep_going,
+        limits=machine.limits,
         notify=tell.notice,
     )
-    masks = open_masks(preset, rate=media.video.rate, notify=tell.notice, keep_going=machine.keep_going)
+    masks = open_masks(preset, rate=media.video.rate, notify=tell.notice, machine=machine)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output)
     return _Job(source, output, folder, preset, frames, masks)

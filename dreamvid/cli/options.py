@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 
 from dreamvid.cli.interrupt import asking
 from dreamvid.errors import SettingsError
+from dreamvid.limits import Limits
 from dreamvid.pipelines.keeping import CHUNK_SECONDS, Keeping
 from dreamvid.pipelines.machine import Machine
 from dreamvid.preset import Preset, field_paths, parse_assignments, parse_value
@@ -56,6 +57,7 @@ VIDEO_ONLY = frozenset(
 )
 
 _LONGEST_CHUNK = 3600
+_LIMITS = "pixels 200M, frames 5M, fps 1000"
 
 _PANELS = {
     "model": "The dream",
@@ -88,6 +90,7 @@ class Common:
     keep_work: bool = False
     chunk: Fraction = CHUNK_SECONDS
     command: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     def keeping(self) -> Keeping:
         """Return what becomes of unfinished work."""
@@ -107,6 +110,7 @@ class Common:
             trust_model=self.trust_model,
             keep_going=self.keep_going,
             measure=self.report is not None,
+            limits=self.limits,
         )
 
 
@@ -244,6 +248,7 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
         flag("trust_model", "--trust-model", text="Load a model file that carries code (Lambda layers)."),
         value("device", "--device", "auto|cpu|gpu|gpu:N", "Where to dream."),
         value("threads", "--threads", "N", "CPU threads that dream; all cores where not given."),
+        value("limits", "--limits", "NAME=N,...", f"Raise what inputs may ask for ({_LIMITS}, memory)."),
         value("progress", "--progress", "auto|json", "json prints one object a line on stderr."),
         value("report", "--report", "FILE", "Write a JSON report of the run."),
         value("log_file", "--log-file", "FILE", "Append a log of the run."),
@@ -260,6 +265,7 @@ def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> Common:
     threads = given.pop("threads")
     if threads is not None and (not threads.isdecimal() or not 1 <= int(threads) <= 1024):  # noqa: PLR2004
         raise SettingsError(f"--threads: must be a number from 1 to 1024, not '{threads}'")
+    limits = given.pop("limits")
     return Common(
         yes=given.pop("yes"),
         trust_model=given.pop("trust_model"),
@@ -274,6 +280,7 @@ def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> Common:
         keep_work=given.pop("keep_work", False),
         chunk=_chunk(given.pop("chunk", None)),
         command=("dreamvid", *arguments) if arguments else (),
+        limits=Limits() if limits is None else Limits.parse(limits),
     )
 
 

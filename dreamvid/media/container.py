@@ -16,11 +16,13 @@ import av
 from av.error import FFmpegError
 
 from dreamvid.errors import ReadError
+from dreamvid.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from av.container import InputContainer
+    from av.stream import Stream
 
 FORMATS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,gif,apng,flv,asf,ogg,mxf,nut,rm,dv,"
@@ -94,15 +96,17 @@ def check_file(path: str | Path) -> Path:
 
 
 @contextmanager
-def open_input(path: str | Path) -> Iterator[InputContainer]:
+def open_input(path: str | Path, limits: Limits | None = None) -> Iterator[InputContainer]:
     """Open a container for reading; container and file are closed at the end.
+
+    No picture beyond ``limits`` is ever decoded.
 
     Raises
     ------
     ReadError
         In one line, for everything that is no video container.
     """
-    with _opened(check_file(path), FORMATS, _why_unreadable) as container:
+    with _opened(check_file(path), FORMATS, _why_unreadable, limits) as container:
         yield container
 
 
@@ -120,7 +124,10 @@ def open_sound(path: str | Path) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def _opened(found: Path, formats: str, why: Callable[[Path, bytes], str]) -> Iterator[InputContainer]:
+def _opened(
+    found: Path, formats: str, why: Callable[[Path, bytes], str], limits: Limits | None = None
+) -> Iterator[InputContainer]:
+    most = str((limits or Limits()).pixels)
     try:
         file = found.open("rb")
     except OSError as error:
@@ -130,6 +137,7 @@ def _opened(found: Path, formats: str, why: Callable[[Path, bytes], str]) -> Ite
             container = av.open(
                 _Nameless(file),
                 "r",
+                options={"max_pixels": most},
                 container_options={"format_whitelist": formats},
                 metadata_errors="replace",
                 buffer_size=1 << 18,
@@ -139,7 +147,15 @@ def _opened(found: Path, formats: str, why: Callable[[Path, bytes], str]) -> Ite
             file.seek(0)
             raise ReadError(why(found, file.read(_HEAD))) from error
         with container:
+            for stream in container.streams.video:
+                if can_decode(stream):
+                    stream.codec_context.options = {"max_pixels": most}
             yield container
+
+
+def can_decode(stream: Stream) -> bool:
+    """Return whether there is a decoder for a stream; PyAV gives the others no context."""
+    return stream.codec_context is not None
 
 
 class _Nameless:

@@ -16,6 +16,7 @@ import av
 from av.error import FFmpegError
 
 from dreamvid.errors import DamagedError, ReadError
+from dreamvid.limits import Limits
 from dreamvid.media.color import RgbConverter
 from dreamvid.media.container import open_input, shown
 from dreamvid.media.deinterlace import Deinterlacer
@@ -54,12 +55,17 @@ class Care(Enum):
 
 
 def read_container(
-    media: MediaInfo, *, after: Fraction = Fraction(0), care: Care = Care.STRICT
+    media: MediaInfo,
+    *,
+    after: Fraction = Fraction(0),
+    care: Care = Care.STRICT,
+    limits: Limits | None = None,
 ) -> Iterator[Timed]:
     """Yield frames in presentation order, times in seconds from the video's first frame.
 
     ``after`` (seconds) says from when on frames are wanted: decoding begins at a keyframe before it where the
-    container can seek, so that some or all frames before the one shown at that time are left out.
+    container can seek, so that some or all frames before the one shown at that time are left out. Pictures beyond
+    ``limits`` count as damage.
 
     Raises
     ------
@@ -70,7 +76,7 @@ def read_container(
     if seek_to > 0 and media.format_name not in _UNSEEKABLE:
         reached = False
         try:
-            for timed in _Decoding(media, care).run(seek_to):
+            for timed in _Decoding(media, care, limits).run(seek_to):
                 if not reached and timed.pts > seek_to:
                     break  # a keyframe that is too late: the index is wrong
                 reached = True
@@ -80,13 +86,14 @@ def read_container(
         except DamagedError:
             if reached:
                 raise
-    yield from _Decoding(media, care).run(None)
+    yield from _Decoding(media, care, limits).run(None)
 
 
 class _Decoding:
     """One pass over a stream."""
 
-    def __init__(self, media: MediaInfo, care: Care) -> None:
+    def __init__(self, media: MediaInfo, care: Care, limits: Limits | None) -> None:
+        self._limits = limits or Limits()
         self._media = media
         self._care = care
         self._converter = RgbConverter()
@@ -97,7 +104,7 @@ class _Decoding:
 
     def run(self, seek_to: Fraction | None) -> Iterator[Timed]:
         """Decode from the keyframe before a time, or from the start."""
-        with open_input(self._media.path) as container:
+        with open_input(self._media.path, self._limits) as container:
             stream = next(s for s in container.streams.video if s.index == self._media.stream_index)
             context = self._open_decoder(stream)
             self._tick = stream.time_base or self._tick
@@ -117,8 +124,10 @@ class _Decoding:
             assert isinstance(created, av.VideoCodecContext)
             created.extradata = context.extradata
             context = created
-        if self._care != Care.CONCEAL:
-            context.options = {"err_detect": "crccheck+explode"}
+        options = {"max_pixels": str(self._limits.pixels)}
+        context.options = (
+            options if self._care == Care.CONCEAL else options | {"err_detect": "crccheck+explode"}
+        )
         context.thread_type = "SLICE" if self._care == Care.PIECEMEAL else "AUTO"
         return context
 

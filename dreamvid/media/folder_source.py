@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import ReadError
+from dreamvid.limits import Limits
 from dreamvid.media.container import shown
 from dreamvid.media.frame_list import FrameEntry, FrameList, read_frame_list
 from dreamvid.media.info import MediaInfo
@@ -81,10 +82,11 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
     return FrameList(rate, entries, sar=listed.sar, sound=listed.sound, metadata=listed.metadata)
 
 
-def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
+def probe_folder(folder: Path, *, fps: Fraction | None = None, limits: Limits | None = None) -> MediaInfo:
     """Look at a folder of PNGs; size, depth and whether there is alpha come from the files' headers."""
     listed = list_frames(folder, fps)
-    first = read_still(folder / listed.frames[0].file)
+    (limits or Limits()).check_frames(shown(folder), len(listed.frames))
+    first = read_still(folder / listed.frames[0].file, limits=limits)
     last = listed.frames[-1]
     video = VideoInfo(
         size=Size(*first.rgb.shape[:2]),
@@ -106,16 +108,18 @@ def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
     )
 
 
-def read_folder(folder: Path, *, fps: Fraction | None = None) -> Iterator[Timed]:
+def read_folder(
+    folder: Path, *, fps: Fraction | None = None, limits: Limits | None = None
+) -> Iterator[Timed]:
     """Yield the pictures with their times, counted from the first one's; a file is read when it is asked for."""
     listed = list_frames(folder, fps)
     origin = listed.frames[0].pts
     for entry in listed.frames:
-        yield Timed(entry.pts - origin, entry.duration, partial(_load, folder / entry.file))
+        yield Timed(entry.pts - origin, entry.duration, partial(_load, folder / entry.file, limits))
 
 
-def _load(path: Path) -> tuple[RGB, Alpha | None]:
-    still = read_still(path)
+def _load(path: Path, limits: Limits | None) -> tuple[RGB, Alpha | None]:
+    still = read_still(path, limits=limits)
     return still.rgb, still.alpha
 
 

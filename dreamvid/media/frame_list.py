@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 FILE_NAME = "frames.json"
 FORMAT = "dreamvid-frames"
+
+
+_LARGEST = 1 << 30
+_NUMBER = re.compile(r"-?\d{1,30}(/[1-9]\d{0,29}|\.\d{1,30})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,17 @@ def read_frame_list(folder: Path) -> FrameList | None:
     """
     path = folder / FILE_NAME
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ReadError(
+                f"{shown(path)} is too large to be a list of frames; remove it to read the folder at --fps"
+            )
         content = json.loads(path.read_text(encoding="utf-8"))
         return _parse(content)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ReadError(f"cannot read {shown(path)}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError) as error:
         raise ReadError(
             f"{shown(path)} is damaged ({error}); remove it to read the folder at --fps"
         ) from error
@@ -92,14 +101,12 @@ def _parse(content: Any) -> FrameList:
     entries = []
     for entry in content["frames"]:
         name = str(entry["file"])
-        if "/" in name or "\\" in name or name in {"", ".", ".."}:
-            raise ValueError(f"{name!r} is no base name")
         stay = entry.get("duration")
-        entries.append(FrameEntry(name, Fraction(entry["pts"]), None if stay is None else Fraction(stay)))
+        entries.append(FrameEntry(_base(name), _exact(entry["pts"]), None if stay is None else _exact(stay)))
     times = [entry.pts for entry in entries]
     if any(late <= early for early, late in itertools.pairwise(times)):
         raise ValueError("times do not grow")
-    rate, sar = Fraction(content["rate"]), Fraction(content.get("sar", 1))
+    rate, sar = _exact(content["rate"]), _exact(content.get("sar", 1))
     if rate <= 0 or sar <= 0:
         raise ValueError("rate and sar must be positive")
     sound = content.get("sound")
@@ -108,6 +115,20 @@ def _parse(content: Any) -> FrameList:
         frames=tuple(entries),
         sar=sar,
         variable_rate=bool(content.get("variable_rate", False)),
-        sound=None if sound is None else str(sound),
+        sound=None if sound is None else _base(str(sound)),
         metadata={str(key): str(value) for key, value in content.get("metadata", {}).items()},
     )
+
+
+def _base(name: str) -> str:
+    """Return a base name; nothing in a list of frames may lead out of its folder."""
+    if "/" in name or "\\" in name or "\0" in name or name in {"", ".", ".."}:
+        raise ValueError(f"{name[:80]!r} is no base name")
+    return name
+
+
+def _exact(value: object) -> Fraction:
+    """Return a number as written; exponents, which may mean endless digits, are not read."""
+    if _NUMBER.fullmatch(str(value)) is None:
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    return Fraction(str(value))

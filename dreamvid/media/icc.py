@@ -46,13 +46,17 @@ def to_srgb(picture: RGB, profile: bytes) -> RGB:
     try:
         tags = _tags(profile)
         curves, matrix = _curves_and_matrix(profile, tags)
-    except (struct.error, KeyError, IndexError) as error:
+    except UnsupportedProfileError:
+        raise
+    except (struct.error, LookupError, ValueError, ArithmeticError) as error:
         raise UnsupportedProfileError(str(error)) from error
     steps = np.linspace(0.0, 1.0, _CURVE_STEPS)
     if np.abs(matrix - np.eye(3)).max() < 0.005 and all(  # noqa: PLR2004  s15Fixed16 rounding, and small variants
         np.abs(_encode(curve) - steps).max() < _SAME for curve in curves
     ):
         return picture
+    if not (np.isfinite(matrix).all() and all(np.isfinite(curve).all() for curve in curves)):
+        raise UnsupportedProfileError("curves without end")
     linear = np.stack(
         [np.interp(picture[..., i], steps, curve).astype(np.float32) for i, curve in enumerate(curves)],
         axis=-1,

@@ -18,7 +18,9 @@ import imageio.v3 as iio
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from dreamvid.errors import ReadError
+from dreamvid.limits import Limits
 from dreamvid.media.container import check_file, looks_like_video, shown
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
 """Pillow's names of what is read; none of them starts another program or opens another file."""
 
-_MEGAPIXELS = 178  # twice PIL.Image.MAX_IMAGE_PIXELS, where Pillow stops
+_WEBP_HEAD = 30
+
 # What Pillow and imageio raise for broken files, one format or another.
 _BROKEN = (
     OSError,
@@ -79,7 +82,7 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
+def opened(path: Path, formats: Sequence[str] = FORMATS, *, limits: Limits | None = None) -> Iterator[Opened]:
     """Open a picture and, at the end, close it; errors of reading it inside of the block are one line too.
 
     Raises
@@ -88,11 +91,15 @@ def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
         For what is missing, broken, too large or no picture.
     """
     name = shown(path)
+    limits = limits or Limits()
     try:
-        with check_file(path).open("rb") as file:
+        with check_file(path).open("rb") as file, _pillow_reads(limits.pixels):
+            limits.check_picture(name, webp_canvas(file.read(_WEBP_HEAD)))
+            file.seek(0)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # odd metadata; up to 178 megapixels are fine
-                kind, frames, deep = _identify(file, formats)
+                warnings.simplefilter("ignore")  # odd metadata, and that it is large
+                size, kind, frames, deep = _identify(file, formats)
+                limits.check_picture(name, size)
                 file.seek(0)
                 reader = iio.imopen(file, "r", plugin="pillow")
             with reader:
@@ -106,7 +113,9 @@ def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
             problem = "is damaged: not even its first frame can be decoded"
         raise ReadError(f"{name} {problem}") from error
     except Image.DecompressionBombError as error:
-        raise ReadError(f"{name} is larger than {_MEGAPIXELS} megapixels, which is too large") from error
+        raise ReadError(
+            f"{name} is too large: more than {limits.pixels / 1e6:.0f} million pixels; --limits pixels=N reads more"
+        ) from error
     except _BROKEN as error:
         if isinstance(error, OSError) and error.strerror:
             raise ReadError(f"cannot read {name}: {error.strerror.lower()}") from error
@@ -115,11 +124,32 @@ def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
         raise ReadError(f"{name} is too large for this machine's memory") from error
 
 
-def _identify(file: BinaryIO, formats: Sequence[str]) -> tuple[str, int, bool]:
-    """Return a picture's format, how many there are, and whether it is deep; only headers are read."""
+def webp_canvas(head: bytes) -> Size:
+    """Return the size that an extended WebP announces, for which Pillow makes room at once; nothing for others."""
+    if len(head) < _WEBP_HEAD or head[:4] != b"RIFF" or head[8:16] != b"WEBPVP8X":
+        return Size(0, 0)
+    width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+    return Size(height, width)
+
+
+@contextmanager
+def _pillow_reads(pixels: int) -> Iterator[None]:
+    """Let Pillow open larger pictures than it would, where the limit was raised."""
+    usual = Image.MAX_IMAGE_PIXELS
+    if usual is not None and pixels > 2 * usual:  # where it stops
+        Image.MAX_IMAGE_PIXELS = -(-pixels // 2)
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = usual
+
+
+def _identify(file: BinaryIO, formats: Sequence[str]) -> tuple[Size, str, int, bool]:
+    """Return a picture's size, its format, how many there are, and whether it is deep; only headers are read."""
     Image.init()  # which registers the formats that this Pillow was built with
     with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
-        return str(image.format), getattr(image, "n_frames", 1), _is_deep(image)
+        size = Size(image.height, image.width)
+        return size, str(image.format), getattr(image, "n_frames", 1), _is_deep(image)
 
 
 def _is_deep(image: Image.Image) -> bool:

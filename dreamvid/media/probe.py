@@ -11,8 +11,9 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from dreamvid.errors import ReadError
+from dreamvid.limits import Limits
 from dreamvid.media import folder_source, webp_source
-from dreamvid.media.container import check_file, input_path, open_input, shown
+from dreamvid.media.container import can_decode, check_file, input_path, open_input, shown
 from dreamvid.media.info import Chapter, ColorTags, Kind, MediaInfo, StreamInfo, StreamKind
 from dreamvid.media.orientation import frame_orientation
 from dreamvid.media.pixels import depth, has_alpha
@@ -40,7 +41,7 @@ _OPAQUE = 255
 _FALLBACK_RATE = Fraction(25)
 
 
-def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
+def probe(path: str | Path, *, fps: Fraction | None = None, limits: Limits | None = None) -> MediaInfo:
     """Look at a video, an animation or a folder of PNGs.
 
     Parameters
@@ -49,22 +50,38 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
         Any name, whatever characters it holds; never a URL.
     fps
         The rate of a folder of PNGs; None is its own ``frames.json``, or 24. Other inputs have their own rate.
+    limits
+        What is refused as too much; None is the usual.
 
     Raises
     ------
     ReadError
-        In one line, for what is missing, unreadable or no video.
+        In one line, for what is missing, unreadable, no video or beyond the limits.
     """
+    limits = limits or Limits()
+    media = _probe(path, fps, limits)
+    limits.check_picture(shown(media.path), media.video.size)
+    limits.check_rate(shown(media.path), media.video.rate)
+    return media
+
+
+def _probe(path: str | Path, fps: Fraction | None, limits: Limits) -> MediaInfo:
     found = input_path(path)
     if found.is_dir():
-        return folder_source.probe_folder(found, fps=fps)
+        return folder_source.probe_folder(found, fps=fps, limits=limits)
     check_file(found)  # a pipe would block whoever opens it
     if webp_source.is_webp(found):
-        return webp_source.probe_webp(found)
-    with open_input(found) as container:
-        counted = survey(container, video_stream(container, found))
-    with open_input(found) as container:
-        return _probe_container(container, found, counted)
+        return webp_source.probe_webp(found, limits=limits)
+    with open_input(found, limits) as container:
+        stream = video_stream(container, found)
+        limits.check_picture(
+            shown(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0)
+        )
+        limits.check_frames(shown(found), stream.frames or len(stream.index_entries))
+        counted = survey(container, stream, most=limits.frames)
+    limits.check_frames(shown(found), counted.frames or 0)
+    with open_input(found, limits) as container:
+        return _probe_container(container, found, counted, limits)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -85,12 +102,14 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             raise ReadError(f"{shown(path)} holds sound but no video")
         raise ReadError(f"{shown(path)} holds no video")
     for stream in container.streams.video:
-        if stream.index == best.index:
+        if stream.index == best.index and can_decode(stream):
             return stream
+    if container.streams.video:
+        raise ReadError(f"{shown(path)}: its video is in a format that cannot be decoded here")
     raise ReadError(f"{shown(path)} holds no video")
 
 
-def _probe_container(container: InputContainer, path: Path, found: Survey) -> MediaInfo:
+def _probe_container(container: InputContainer, path: Path, found: Survey, limits: Limits) -> MediaInfo:
     stream = video_stream(container, path)
     first = _first_frame(container, stream, path)
     tick = first.time_base or stream.time_base or Fraction(1, 1000)
@@ -99,7 +118,7 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
     orientation = frame_orientation(first)
     transparent = decoder is not None or has_alpha(first.format.name)
     if transparent and stream.codec_context.name in _ALWAYS_BGRA:
-        transparent = _any_transparency(path, stream.index)
+        transparent = _any_transparency(path, stream.index, limits)
     sar = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     promised = _promised_duration(container, stream, start)
     video = VideoInfo(
@@ -148,9 +167,12 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     raise ReadError(reason)
 
 
-def _any_transparency(path: Path, index: int) -> bool:
+def _any_transparency(path: Path, index: int, limits: Limits) -> bool:
     """Return whether a GIF or APNG, whose frames always have alpha, uses it; long ones are not read to the end."""
-    with open_input(path) as container, suppress(FFmpegError):  # damage: whoever decodes all says where
+    with (
+        open_input(path, limits) as container,
+        suppress(FFmpegError),
+    ):  # damage: whoever decodes all says where
         for count, frame in enumerate(container.decode(video=index)):
             alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
             if count >= _FRAMES_SEARCHED or alpha.min() < _OPAQUE:

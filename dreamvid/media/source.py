@@ -11,6 +11,7 @@ import numpy as np
 from av.stream import Disposition
 
 from dreamvid.errors import DamagedError, SettingsError
+from dreamvid.limits import Limits
 from dreamvid.media.container import shown
 from dreamvid.media.decode import Care, read_container
 from dreamvid.media.folder_source import read_folder
@@ -44,6 +45,7 @@ def open_source(
     size: Size | None = None,
     fps: Fraction | None = None,
     keep_going: bool = False,
+    limits: Limits | None = None,
 ) -> LateSource:
     """Open an input; its frames are decoded one by one as they are asked for, each time from the start.
 
@@ -60,6 +62,8 @@ def open_source(
         Resample to this even rate, to ``round(duration * fps)`` frames; for a folder of PNGs it is their rate.
     keep_going
         End at the first damage with a warning, instead of with an error.
+    limits
+        What is refused as too much; None is the usual.
 
     Raises
     ------
@@ -70,7 +74,8 @@ def open_source(
     DamagedError
         While iterating, naming the time; not with ``keep_going``, unless nothing at all can be decoded.
     """
-    media = probe(path, fps=fps)
+    limits = limits or Limits()
+    media = probe(path, fps=fps, limits=limits)
     promised = media.video.duration
     if promised is not None and start > 0 and start >= promised:
         raise SettingsError(
@@ -78,7 +83,9 @@ def open_source(
         )
     _remark(media, notify)
     window = _Window(start, duration, None if media.kind == "folder" else fps)
-    return _Source(media, _info(media.video, window, size), window, fps, size, keep_going, notify)
+    info = _info(media.video, window, size)
+    limits.check_frames(shown(media.path), info.frames or 0)
+    return _Source(media, info, window, fps, size, keep_going, limits, notify)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,7 @@ class _Source:
     folder_fps: Fraction | None
     size: Size | None
     keep_going: bool
+    limits: Limits
     notify: Notify
     first: int = 0
 
@@ -140,6 +148,8 @@ class _Source:
         loaded: Load | None = None
         picture: tuple[RGB, Alpha | None] | None = None
         for index, timed in enumerate(self._timed(care)):
+            if index >= self.limits.frames:
+                self.limits.check_frames(shown(self.media.path), index + 1)
             if index < self.first:
                 continue
             if picture is None or timed.load is not loaded:
@@ -157,10 +167,10 @@ class _Source:
 
     def _all(self, care: Care) -> Iterator[Timed]:
         if self.media.kind == "folder":
-            return read_folder(self.media.path, fps=self.folder_fps)
+            return read_folder(self.media.path, fps=self.folder_fps, limits=self.limits)
         if self.media.kind == "animation":
-            return read_webp(self.media.path)
-        return read_container(self.media, after=self.window.start, care=care)
+            return read_webp(self.media.path, limits=self.limits)
+        return read_container(self.media, after=self.window.start, care=care, limits=self.limits)
 
     def _checked_to_end(self, frames: Iterator[Timed]) -> Iterator[Timed]:
         """Remark on a video that ends before its container says."""

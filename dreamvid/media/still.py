@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dreamvid.limits import Limits
     from dreamvid.types import RGB, Alpha, Notify
 
 __all__ = ["Still", "read_embedded", "read_still", "write_still"]
@@ -60,10 +61,10 @@ class Still:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_still(path: str | Path, *, notify: Notify | None = None) -> Still:
+def read_still(path: str | Path, *, notify: Notify | None = None, limits: Limits | None = None) -> Still:
     """Read a picture; orientation, color profile, palette, CMYK, 16 bits, gray and alpha are honored.
 
-    ``notify`` is told where only the first of several frames is taken.
+    ``notify`` is told where only the first of several frames is taken; ``limits`` says what is too large.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def read_still(path: str | Path, *, notify: Notify | None = None) -> Still:
         In one line, for what is missing, broken, too large or no picture.
     """
     found = Path(path)
-    with warnings.catch_warnings(), opened(found) as picture:
+    with warnings.catch_warnings(), opened(found, limits=limits) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         if picture.frames > 1 and picture.format != "MPO" and notify is not None:
             notify(f"{shown(found)} holds {picture.frames} pictures; the first is taken")

@@ -42,10 +42,10 @@ class Survey:
     gap: Fraction | None = None
 
 
-def survey(container: InputContainer, stream: VideoStream) -> Survey:
+def survey(container: InputContainer, stream: VideoStream, *, most: int = 5_000_000) -> Survey:
     """Count frames by the container's index, or by its packets where the file is small.
 
-    The container may be read to its end by this.
+    The container may be read to its end by this, or until there are more frames than ``most``.
     """
     tick = stream.time_base or Fraction(1, 1000)
     if "mp4" in container.format.name and len(stream.index_entries) > 1:
@@ -55,12 +55,12 @@ def survey(container: InputContainer, stream: VideoStream) -> Survey:
         shown = sum(not entry.is_discard for entry in entries)
         return _survey_of(shown, duration, times, tick)
     if 0 < container.size <= SMALL_FILE:
-        return _count_packets(container, stream, tick)
+        return _count_packets(container, stream, tick, most)
     duration = None if not stream.duration else stream.duration * tick
     return Survey(stream.frames or None, duration)
 
 
-def _count_packets(container: InputContainer, stream: VideoStream, tick: Fraction) -> Survey:
+def _count_packets(container: InputContainer, stream: VideoStream, tick: Fraction, most: int) -> Survey:
     times: list[int] = []
     lasts: dict[int, int] = {}
     frames = 0
@@ -69,6 +69,8 @@ def _count_packets(container: InputContainer, stream: VideoStream, tick: Fractio
             if not packet.size:
                 continue
             frames += 1
+            if frames > most:
+                return Survey(frames)
             if packet.pts is not None:
                 times.append(packet.pts)
                 lasts[packet.pts] = packet.duration or 0

@@ -44,7 +44,7 @@ class Reader:
 
     process: subprocess.Popen[str] | None = field(default=None)
 
-    def read(self, path: Path, **how: bool) -> Verdict:
+    def read(self, path: Path, **how: object) -> Verdict:
         process = self._alive()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -84,7 +84,7 @@ def read_all() -> Iterator[Callable[..., list[Verdict]]]:
     """Read files in two processes at once; answers come in the files' order."""
     readers = [Reader(), Reader()]
 
-    def read(paths: Iterable[Path], **how: bool) -> list[Verdict]:
+    def read(paths: Iterable[Path], **how: object) -> list[Verdict]:
         listed = list(paths)
         verdicts: dict[int, Verdict] = {}
 

@@ -1,7 +1,7 @@
 """Reads the files named on standard input, one a line, to their end, and says what became of each.
 
 A process of its own, with bounded memory, so that whoever asks sees a crash, a hang and a flood. Each line is JSON:
-``path``, ``keep_going``, ``still``; so is each answer: ``frames``, ``error`` (its class and text), ``notices``,
+``path`` and what :func:`read` takes; so is each answer: ``frames``, ``error`` and ``kind``, its class, ``notices``,
 ``seconds`` of processor time and ``megabytes``, the most that the process has ever held.
 """
 
@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,17 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def read(path: str, *, keep_going: bool = False, still: bool = False) -> dict[str, Any]:
+def read(
+    path: str,
+    *,
+    keep_going: bool = False,
+    still: bool = False,
+    fps: int | None = None,
+    limits: str | None = None,
+) -> dict[str, Any]:
+    from dreamvid.limits import Limits  # noqa: PLC0415  the memory is limited first
+
+    most = Limits() if limits is None else Limits.parse(limits)
     notices: list[str] = []
     error, kind, frames, sizes = None, None, 0, set()
     begun = time.process_time()
@@ -33,12 +44,15 @@ def read(path: str, *, keep_going: bool = False, still: bool = False) -> dict[st
         if still:
             from dreamvid.media.still import read_still  # noqa: PLC0415  only what is asked for
 
-            sizes.add(read_still(Path(path), notify=notices.append).rgb.shape[:2])
+            sizes.add(read_still(Path(path), notify=notices.append, limits=most).rgb.shape[:2])
             frames = 1
         else:
             from dreamvid.media.source import open_source  # noqa: PLC0415  the same
 
-            for frame in open_source(path, notify=notices.append, keep_going=keep_going):
+            rate = None if fps is None else Fraction(fps)
+            for frame in open_source(
+                path, notify=notices.append, keep_going=keep_going, fps=rate, limits=most
+            ):
                 frames += 1
                 sizes.add(frame.rgb.shape[:2])
     except BaseException as caught:  # noqa: BLE001  whatever it is, it is told
