@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Keys = tuple[str, ...]
 
-_PER_SCENE = {"model", "objective", "octaves", "ascent", "look", "stability"}
+_PER_SCENE = {"model", "objective", "octaves", "ascent", "look", "stability", "camera"}
 _MOST_GUESSES = 100
 """Unknown names for which a near one is looked up: it takes time."""
 _LONGEST_GUESS = 80

@@ -35,6 +35,7 @@ from dreamvid.sections import (
     StabilitySettings,
     output_size,
 )
+from dreamvid.travel import CameraSettings, TripSettings
 from dreamvid.units import parse_rate, parse_time
 from dreamvid.varying import VaryingFloat, VaryingInt, at
 from dreamvid.yaml_text import YamlTextError, read_yaml
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_SIDE",
     "AscentSettings",
+    "CameraSettings",
     "Codec",
     "FlowSettings",
     "InputSettings",
@@ -59,6 +61,7 @@ __all__ = [
     "RunSettings",
     "Section",
     "StabilitySettings",
+    "TripSettings",
     "explain",
     "field_paths",
     "output_size",
@@ -82,7 +85,9 @@ class Preset(Section):
     """A whole recipe."""
 
     description: str = Field("", max_length=200, description="What it looks like, in one line.")
-    pipeline: Literal["video", "image"] = Field("video", description="What it is for.")
+    pipeline: Literal["video", "image", "zoom"] = Field(
+        "video", description="What it is for: videos, still images, or zoom trips."
+    )
     inputs: tuple[str, ...] = Field(
         (),
         max_length=1000,
@@ -100,6 +105,8 @@ class Preset(Section):
     look: LookSettings = LookSettings()
     mask: MaskSettings = MaskSettings()
     stability: StabilitySettings = StabilitySettings()
+    camera: CameraSettings = CameraSettings()
+    trip: TripSettings = TripSettings()
     input: InputSettings = InputSettings()
     output: OutputSettings = OutputSettings()
     run: RunSettings = RunSettings()

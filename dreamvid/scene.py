@@ -20,6 +20,7 @@ from dreamvid.sections import (
     Section,
     StabilitySettings,
 )
+from dreamvid.travel import CameraSettings
 from dreamvid.units import Seconds, unit
 from dreamvid.varying import EASING_SCHEMA, TIME_SCHEMA, custom_error
 
@@ -78,6 +79,8 @@ class SceneSettings(Section):
     ascent: AscentSettings | None = Field(None, description="The ascent of this scene.")
     look: LookSettings | None = Field(None, description="What this scene makes of its dream.")
     stability: StabilitySettings | None = Field(None, description="How this scene holds on to things.")
+
+    camera: CameraSettings | None = Field(None, description="How the camera of a trip moves in this scene.")
 
     def changes(self) -> dict[str, Any]:
         """Return what the scene sets, nested as in a preset; a group of nothing changes nothing."""

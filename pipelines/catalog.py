@@ -53,6 +53,10 @@ def _work(preset: Preset) -> float:
     """Return the gradients of dreamnet over a whole picture that one frame takes."""
     areas = sum(preset.octaves.scale ** (-2 * octave) for octave in range(preset.octaves.count))
     steps = float(preset.ascent.steps)
+    if preset.pipeline == "zoom":
+        key = preset.trip.keyframe
+        a_second = preset.trip.rate * steps if key is None else 2.0 * steps / float(key)
+        steps = a_second / float(preset.output.fps or 24)
     if preset.pipeline == "video":
         carried = preset.stability.steps
         share = 1.0 - preset.stability.steadiness

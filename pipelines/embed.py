@@ -64,12 +64,16 @@ def _make_part_portable(part: dict[str, Any]) -> None:
     mask = part.get("mask") or {}
     if mask.get("source") is not None:
         mask["source"] = Path(mask["source"]).name
+    trip = part.get("trip") or {}
+    for name in ("start", "palette", "music"):
+        if trip.get(name) is not None:
+            trip[name] = Path(trip[name]).name
 
 
 def settings_json(
-    preset: Preset, *, source: Path, resolved: Mapping[str, object], files: Mapping[str, Path]
+    preset: Preset, *, source: Path | None, resolved: Mapping[str, object], files: Mapping[str, Path]
 ) -> str:
-    """Return the text to embed.
+    """Return the text to embed; ``source`` is None where nothing was dreamed but a trip made.
 
     ``resolved`` is what ``auto`` became (precision, tile, device); ``files`` are further inputs by role, such as
     ``weights`` and guide images.
@@ -78,11 +82,8 @@ def settings_json(
         "version": __version__,
         "settings": portable_settings(preset),
         "resolved": dict(resolved),
-        "source": {"name": _printable(source.name), "fingerprint": fingerprint(source)},
-        "files": {
-            role: {"name": _printable(path.name), "fingerprint": fingerprint(path)}
-            for role, path in files.items()
-        },
+        "source": None if source is None else _named(source),
+        "files": {role: _named(path) for role, path in files.items()},
     }
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -102,6 +103,10 @@ def read_settings(path: Path) -> str | None:
         return read_embedded(path)
     metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
     return metadata.get(KEY)
+
+
+def _named(path: Path) -> dict[str, str]:
+    return {"name": _printable(path.name), "fingerprint": fingerprint(path)}
 
 
 def _portable_objective(value: Any) -> Any:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from dreamvid.pipelines.finish import Finish
+    from dreamvid.preset import Preset
     from dreamvid.types import Dreamer, Frame, Stabilizer
 
 
 class Look(NamedTuple):
-    """All that a frame's dream takes, constant for that frame."""
+    """All that a frame's dream takes, constant for that frame; ``settings`` are those that it was made from."""
 
     dreamer: Dreamer
     stabilizer: Stabilizer
     finish: Finish
+    settings: Preset | None = None
 
 
 class Part(NamedTuple):

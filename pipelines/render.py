@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
+from dreamvid.pipelines.beginning import Beginning
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.pipelines.video import dream_file
+from dreamvid.pipelines.zoom import default_output as trip_output
+from dreamvid.pipelines.zoom import make_trip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +28,14 @@ _MOST_INPUTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One preset over one input; ``output`` None is beside the input."""
+    """One preset over one input; ``output`` None is beside the input.
+
+    ``source`` is None for a zoom trip that starts from what its preset says.
+    """
 
     name: str
     preset: Preset
-    source: Path
+    source: Path | None
     output: Path | None
 
 
@@ -64,7 +70,7 @@ def plan_jobs(
     WriteError
         Where several jobs would write one file.
     """
-    pairs = [
+    pairs: list[tuple[str, Preset, Path | None]] = [
         (name, preset, source) for name, preset in presets for source in (inputs or _own_inputs(name, preset))
     ]
     single = len(pairs) == 1 and output is not None and not output.is_dir() and bool(output.suffix)
@@ -105,6 +111,10 @@ def _render(
 ) -> Outcome:
     if job.output is not None:
         _make_folder(job.output.parent)
+    if job.preset.pipeline == "zoom":
+        start = {} if job.source is None else {"trip.start": str(job.source)}
+        return make_trip(job.output, job.preset.override(start), machine, overwrite=overwrite, tell=tell)
+    assert job.source is not None
     if job.preset.pipeline == "image":
         (outcome,) = dream_images(
             [job.source], job.output, job.preset, machine, overwrite=overwrite, tell=tell
@@ -115,7 +125,9 @@ def _render(
     )
 
 
-def _own_inputs(name: str, preset: Preset) -> list[Path]:
+def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
+    if not preset.inputs and preset.pipeline == "zoom":
+        return [None]
     if not preset.inputs:
         raise SettingsError(f"preset {name} names no inputs; give one with -i FILE")
     found: list[Path] = []
@@ -132,11 +144,14 @@ def _own_inputs(name: str, preset: Preset) -> list[Path]:
     return found
 
 
-def _beside(source: Path, name: str, preset: Preset, folder: Path | None) -> Path:
+def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
     """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input."""
     from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.writer import default_output  # noqa: PLC0415  the same
 
+    if preset.pipeline == "zoom":
+        return _trip_output(source, name, preset, folder)
+    assert source is not None
     place = source.parent if folder is None else folder
     if preset.pipeline == "image":
         return place / f"{source.stem}.{name}.png"
@@ -146,6 +161,14 @@ def _beside(source: Path, name: str, preset: Preset, folder: Path | None) -> Pat
     except DreamvidError:
         return place / f"{source.stem}.{name}.mp4"  # the job itself says what is wrong with its input
     return place / usual.name.replace(".dream", f".{name}", 1)
+
+
+def _trip_output(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
+    """Return ``<input>.<preset>.mp4`` beside the input; ``<preset>.mp4`` here where there is none."""
+    suffix = trip_output(Beginning("noise"), preset.output).suffix
+    if source is None:
+        return (folder or Path()) / f"{name}{suffix}"
+    return (folder or source.parent) / f"{source.stem}.{name}{suffix}"
 
 
 def _make_folder(folder: Path) -> None:

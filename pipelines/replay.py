@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from dreamvid.pipelines.embed import fingerprint, make_portable, read_settings
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.pipelines.video import dream_file
+from dreamvid.pipelines.zoom import make_trip
 from dreamvid.preset import Preset
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _LONGEST = 1 << 20
 _STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _MOST_SEARCHED = 500
+_TIME = re.compile(r"[0-9:.]+s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Recipe:
     version: str
     settings: dict[str, Any]
     precision: str | None
-    source: Made
+    source: Made | None
     files: dict[str, Made]
 
 
@@ -83,11 +86,13 @@ def replay(
             f"{dreamed.name} was made by dreamvid {recipe.version}, this is {__version__}: it may differ"
         )
     folders = list(dict.fromkeys([*([source.parent] if source else []), dreamed.parent, Path()]))
-    found = _given_source(source, recipe, tell) if source else _find(recipe.source, folders, "its source")
+    found = _found(source, recipe, folders, tell)
     files = {role: _find(file, folders, role) for role, file in recipe.files.items()}
     preset = _settings(recipe, files, changes)
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
+    if found is None:
+        return make_trip(output, preset, machine, overwrite=overwrite, tell=tell)
     if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
         (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
         return outcome
@@ -118,7 +123,7 @@ def read_recipe(dreamed: Path) -> Recipe:
             str(value["version"]),
             settings,
             None if precision is None else str(precision),
-            _made(value["source"]),
+            None if value["source"] is None else _made(value["source"]),
             {str(role): _made(file) for role, file in value["files"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -132,13 +137,22 @@ def _made(value: dict[str, Any]) -> Made:
     return Made(name, str(value["fingerprint"]))
 
 
-def _given_source(source: Path, recipe: Recipe, tell: Tell) -> Path:
+def _found(source: Path | None, recipe: Recipe, folders: list[Path], tell: Tell) -> Path | None:
+    """Return what a dream was made from; None where that is nothing but settings, as for trips."""
+    if recipe.source is None:
+        if source is not None:
+            raise SettingsError(f"{source}: a trip has no source; what it starts from is one of its settings")
+        return None
+    if source is None:
+        return _find(recipe.source, folders, "its source")
+    return _given_source(source, recipe.source, tell)
+
+
+def _given_source(source: Path, made: Made, tell: Tell) -> Path:
     if not source.exists():
         raise ReadError(f"{source}: there is no such file")
-    if fingerprint(source) != recipe.source.fingerprint:
-        tell.notice(
-            f"{source.name} is not what the dream was made from ({recipe.source.name}): it will differ"
-        )
+    if fingerprint(source) != made.fingerprint:
+        tell.notice(f"{source.name} is not what the dream was made from ({made.name}): it will differ")
     return source
 
 
@@ -187,6 +201,9 @@ def _placed(value: Any, names: dict[str, str]) -> Any:
         return [_placed(inner, names) for inner in value]
     if not isinstance(value, str):
         return value
+    name, at, time = value.rpartition("@")
+    if at and name in names and _TIME.fullmatch(time):
+        return f"{names[name]}@{time}"
     if "guide:" in value:
         for name, path in names.items():
             value = value.replace(f"guide:{name}@", f"guide:{path}@")

@@ -15,7 +15,7 @@ from dreamvid.pipelines.look import Look, Looks, OneLook, Part
 from dreamvid.schedule import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from fractions import Fraction
     from pathlib import Path
 
@@ -30,10 +30,11 @@ _SCHEDULED_ASCENT = ("ascent.steps", "ascent.step_size", "ascent.total_variation
 
 
 class Clock(NamedTuple):
-    """A video's frame rate, and its duration in seconds where it is known."""
+    """A video's frame rate, its duration in seconds where it is known, and its music's signals at a time."""
 
     fps: Fraction
     duration: Fraction | None
+    signals: Callable[[float], Mapping[str, float]] | None = None
 
     @classmethod
     def of(cls, info: VideoInfo) -> Clock:
@@ -56,12 +57,13 @@ class Span:
     fade: float
     last: float | None
 
-    def moment(self, t: float, f: int, fps: float) -> Moment:
+    def moment(self, t: float, f: int, clock: Clock) -> Moment:
         """Return the moment of a frame on this scene's own clock."""
-        duration = None if self.last is None else self.last - self.start
-        return Moment(
+        fps, duration = float(clock.fps), None if self.last is None else self.last - self.start
+        own = Moment(
             t=max(0.0, t - self.start), f=max(0, f - round(self.start * fps)), fps=fps, duration=duration
         )
+        return own if clock.signals is None else replace(own, signals=clock.signals(t))
 
     def share(self, t: float) -> float:
         """Return how far it has been faded in."""
@@ -120,7 +122,9 @@ class SceneLooks:
             if left <= 0.0:
                 break
         return tuple(
-            Part(index, shares[index], self.looks[index](self.spans[index].moment(t, frame.index, fps)))
+            Part(
+                index, shares[index], self.looks[index](self.spans[index].moment(t, frame.index, self.clock))
+            )
             for index in sorted(shares)
         )
 
@@ -153,7 +157,7 @@ def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, n
     makers = tuple(_maker(span.scene.preset, b, size) for span, b in zip(found, built, strict=True))
     constant = len(found) == 1 and found[0].scene.preset.is_constant()
     looks: Looks = (
-        OneLook(makers[0](found[0].moment(0.0, 0, 24.0)))
+        OneLook(makers[0](found[0].moment(0.0, 0, clock)))
         if constant
         else SceneLooks(clock, tuple(found), makers)
     )
@@ -176,7 +180,7 @@ def _carries(preset: Preset) -> bool:
 
 def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]:
     """Return what makes a scene's look of a moment; what is constant is made once."""
-    steady = Look(built.dreamer, build_stabilizer(preset), make_finish(preset, size))
+    steady = Look(built.dreamer, build_stabilizer(preset), make_finish(preset, size), preset)
     varying = set(preset.varying())
     ascends = bool(varying & set(_SCHEDULED_ASCENT))
     holds = ascends or any(path.startswith("stability.") for path in varying)
@@ -185,7 +189,7 @@ def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]
 
     def make(moment: Moment) -> Look:
         now = preset.at(moment)
-        dreamer, stabilizer, finish = steady
+        dreamer, stabilizer, finish, _ = steady
         turnover = 0.0 if journey is None else _turnover(journey, moment)
         if ascends or journey is not None:
             dreamer = built.dreamer.vary(
@@ -196,6 +200,7 @@ def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]
             dreamer,
             build_stabilizer(now, turnover=turnover) if holds or turnover else stabilizer,
             make_finish(now, size) if finishes else finish,
+            now,
         )
 
     return (lambda _: steady) if preset.is_constant() else make
@@ -251,7 +256,7 @@ def _moments(span: Span, clock: Clock) -> Iterator[Moment]:
     stride = max(1, -(-frames // _MOST_CHECKED))
     first = round(span.start * fps)
     for frame in range(0, frames, stride):
-        yield span.moment(span.start + frame / fps, first + frame, fps)
+        yield span.moment(span.start + frame / fps, first + frame, clock)
 
 
 def stand_still(preset: Preset) -> Preset:

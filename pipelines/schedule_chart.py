@@ -63,7 +63,7 @@ def _series(span: Span, clock: Clock, points: int) -> dict[str, tuple[list[float
     fps = float(clock.fps)
     length = 10.0 if span.last is None else span.last - span.start
     times = [span.start + length * k / max(points - 1, 1) for k in range(points)]
-    moments = [span.moment(t, round(t * fps), fps) for t in times]
+    moments = [span.moment(t, round(t * fps), clock) for t in times]
     found: dict[str, tuple[list[float], list[float]]] = {}
     for path, value in span.scene.preset.varying().items():
         found[path] = (times, [value.bounds.fit(value.schedule.at(moment)) for moment in moments])

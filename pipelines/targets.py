@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.outcome import MayReplace
 
 
-def check_target(output: Path, source: Path, may_replace: MayReplace, *, folder: bool = False) -> bool:
+def check_target(output: Path, source: Path | None, may_replace: MayReplace, *, folder: bool = False) -> bool:
     """Return whether an existing output is to be replaced; ``folder`` says that a folder will be written.
+
+    ``source`` is what it is made from, None where that is no file.
 
     Raises
     ------
@@ -24,7 +26,7 @@ def check_target(output: Path, source: Path, may_replace: MayReplace, *, folder:
     """
     from dreamvid.media.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
 
-    Target(output, inputs=[source], overwrite=True, folder=folder)
+    Target(output, inputs=[] if source is None else [source], overwrite=True, folder=folder)
     if not output.exists():
         return False
     if not may_replace(output):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.cli import demo, doctor, image, measure, models, presets, render, replay, video
+from dreamvid.cli import demo, doctor, image, measure, models, presets, render, replay, video, zoom
 from dreamvid.cli.explain import explain
 from dreamvid.cli.interrupt import Interrupted
 
@@ -26,13 +26,14 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="dreamvid",
-    help="DeepDream for moving pictures: dream whole videos and stills.",
+    help="DeepDream for moving pictures: dream whole videos, zoom trips and stills.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("video")(video.video)
+app.command("zoom")(zoom.zoom)
 app.command("image")(image.image)
 app.command("render")(render.render)
 app.command("replay")(replay.replay)
@@ -57,7 +58,7 @@ def root(
     ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
 ) -> None:
-    """DeepDream for moving pictures: dream whole videos and stills."""
+    """DeepDream for moving pictures: dream whole videos, zoom trips and stills."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -49,8 +50,28 @@ FLAGS: dict[str, str] = {
 }
 """Flag -> field; ``--set`` reaches every field."""
 
+TRIP_FLAGS: dict[str, str] = {
+    "--from": "trip.start",
+    "--duration": "trip.duration",
+    "--zoom": "camera.zoom",
+    "--rotation": "camera.rotation",
+    "--pan-x": "camera.pan_x",
+    "--pan-y": "camera.pan_y",
+    "--mirrors": "camera.mirrors",
+    "--rate": "trip.rate",
+    "--color-lock": "trip.color_lock",
+    "--palette": "trip.palette",
+    "--keyframe": "trip.keyframe",
+    "--music": "trip.music",
+    "--pulse": "trip.pulse",
+}
+"""Flag -> field, of zoom trips only; one that other commands have too means this field there."""
+
 SWITCHES: dict[str, str] = {"--no-audio": "output.audio", "--no-cuts": "stability.cuts"}
 """Switch -> field that it turns off; for videos only."""
+
+TRIP_SWITCHES: dict[str, str] = {"--loop": "trip.loop"}
+"""Switch -> field that it turns on; for zoom trips only."""
 
 VIDEO_ONLY = frozenset(
     {"--steadiness", "--start", "--duration", "--fps", "--codec", "--crf", "--speed", "--depth"}
@@ -58,6 +79,8 @@ VIDEO_ONLY = frozenset(
 
 _LONGEST_CHUNK = 3600
 _LIMITS = "pixels 200M, frames 5M, fps 1000"
+
+NOT_FOR_TRIPS = frozenset({"--blend", "--keep-color", "--mask", "--steadiness", "--start", "--dream-width"})
 
 _PANELS = {
     "model": "The dream",
@@ -67,6 +90,8 @@ _PANELS = {
     "look": "The dream",
     "mask": "The dream",
     "stability": "The dream",
+    "camera": "The trip",
+    "trip": "The trip",
     "input": "Input and output",
     "output": "Input and output",
     "run": "The run",
@@ -114,8 +139,12 @@ class Common:
         )
 
 
-def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def dreaming_command(
+    *, video: bool, trip: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the settings' options; it receives ``common: Common`` and what they make.
+
+    ``video`` gives those of moving pictures as well, ``trip`` those of zoom trips instead of what only videos have.
 
     That is ``preset: Preset``, the one of ``--preset`` with the other options laid over it, or, where the function
     asks for them, ``changes: dict``: dotted paths and values, to be laid over presets that it finds itself.
@@ -125,24 +154,26 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
         own = inspect.signature(function, eval_str=True)
         parameters = [p for p in own.parameters.values() if p.name not in {"preset", "changes", "common"}]
         by_name = "preset" in own.parameters
-        settings = {
-            _parameter_name(flag): path for flag, path in FLAGS.items() if video or flag not in VIDEO_ONLY
-        }
-        parameters += [
-            _setting_parameter(flag, path) for flag, path in FLAGS.items() if path in settings.values()
-        ]
+        flags = {flag: path for flag, path in FLAGS.items() if video or flag not in VIDEO_ONLY}
+        switches = dict.fromkeys(SWITCHES.items() if video else (), False)
+        if trip:
+            flags = {flag: path for flag, path in FLAGS.items() if flag not in NOT_FOR_TRIPS} | TRIP_FLAGS
+            switches = dict.fromkeys(TRIP_SWITCHES.items(), True)
+        settings = {_parameter_name(flag): path for flag, path in flags.items()}
+        parameters += [_setting_parameter(flag, path) for flag, path in flags.items()]
         if by_name:
             parameters.append(_preset_parameter())
-        parameters += _extra_parameters(video=video)
+        parameters += [_switch_parameter(switch, path) for switch, path in switches]
+        parameters += _extra_parameters(video=video and not trip)
 
         def command(context: typer.Context, **given: Any) -> None:
             overrides = {path: given.pop(name) for name, path in settings.items()}
             overrides = {
                 path: parse_value(path, value) for path, value in overrides.items() if value is not None
             }
-            for switch, path in SWITCHES.items():
-                if given.pop(_parameter_name(switch), False):
-                    overrides[path] = False
+            for (switch, path), value in switches.items():
+                if given.pop(_parameter_name(switch)):
+                    overrides[path] = value
             assigned = parse_assignments(given.pop("assignments") or [])
             common = _common(given, arguments=context.find_root().obj or ())
             changes = {**overrides, **assigned}
@@ -163,7 +194,8 @@ def dreaming_command(*, video: bool) -> Callable[[Callable[..., None]], Callable
 
 
 def _parameter_name(flag: str) -> str:
-    return flag.removeprefix("--").replace("-", "_")
+    name = flag.removeprefix("--").replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _setting_parameter(flag: str, path: str) -> inspect.Parameter:
@@ -233,7 +265,6 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
     )
     parameters = [_parameter("assignments", Annotated[list[str] | None, assignments], None)]
     if video:
-        parameters += [_switch_parameter(switch, path) for switch, path in SWITCHES.items()]
         parameters.append(
             flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn.")
         )

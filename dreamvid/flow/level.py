@@ -25,6 +25,10 @@ _FASTEST = 1.25
 _FASTEST_IN_ALL = 1.02
 """The same of all color together, once its bands are where they may be."""
 _SILENT = 1e-4
+_AROUND = 0.12
+"""How far around a place its strength is measured, as a share of the frame's height."""
+_LEAST = 0.05
+_MOST_EVENED = 1.5
 
 
 def measure(detail: RGB) -> Level:
@@ -40,21 +44,29 @@ def measure(detail: RGB) -> Level:
     return Level(_numbers(mean), tuple((gray, color) for gray, color in bands), _strength(detail - mean))
 
 
-def hold(detail: RGB, level: Level) -> RGB:
+def hold(detail: RGB, level: Level, *, fastest: float = _FASTEST, evenness: float = 0.0) -> RGB:
     """Return detail ``[H, W, 3]`` with its mean color and the strength of each band as ``level`` says.
 
-    A band changes by a quarter at most, so that a new subject is not made as loud as the last one at once.
+    A band grows by ``fastest`` at most (and shrinks by a quarter), so that a new subject is not made as loud as the
+    last one at once. ``evenness``, 0 to 1, is the share of the way that each place goes to the band's strength, so
+    that what dreams best does not swallow the rest of the picture over time; the coarsest band is left alone.
     """
     mean = detail.mean(axis=(0, 1))
     result: RGB | None = None
     bands = _split(detail - mean)
-    for band, wanted in zip(reversed(bands), reversed(level.bands[: len(bands)]), strict=True):
-        gray, color = (_held(part, rms) for part, rms in zip(_parts(band), wanted, strict=True))
+    reach = _AROUND * detail.shape[0]
+    for k in reversed(range(len(bands))):
+        gray, color = (
+            _held(part, rms, fastest, 1.0 / _FASTEST)
+            for part, rms in zip(_parts(bands[k]), level.bands[k], strict=True)
+        )
+        if evenness and k < len(bands) - 1:
+            gray, color = (_evened(part, evenness, reach / 2**k) for part in (gray, color))
         scaled = gray + color
         result = scaled if result is None else scaled + _grow(result, scaled)
     assert result is not None
     gray, color = _parts(result)
-    held = gray + _held(color, level.color, _FASTEST_IN_ALL)
+    held = gray + _held(color, level.color, _FASTEST_IN_ALL, 1.0 / _FASTEST_IN_ALL)
     return np.asarray(held + np.array(level.mean, np.float32), np.float32)
 
 
@@ -64,10 +76,20 @@ def _parts(band: RGB) -> tuple[RGB, RGB]:
     return gray, band - gray
 
 
-def _held(part: RGB, wanted: float, fastest: float = _FASTEST) -> RGB:
+def _held(part: RGB, wanted: float, most: float, least: float) -> RGB:
     now = _strength(part)
-    gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, 1.0 / fastest, fastest))
+    gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, least, most))
     return part * np.float32(gain)
+
+
+def _evened(part: RGB, evenness: float, reach: float) -> RGB:
+    """Return a band whose strength around each place, within ``reach`` px, is nearer to that of the whole."""
+    power = np.mean(np.square(part), axis=-1)
+    mean = float(power.mean())
+    around = cv2.GaussianBlur(power, (0, 0), reach, borderType=cv2.BORDER_REFLECT_101)
+    around += np.float32(_LEAST * mean + _SILENT**2)
+    gain = np.clip((mean / around) ** (evenness / 2.0), 1.0 / _MOST_EVENED, _MOST_EVENED)
+    return np.asarray(part * gain.astype(np.float32)[..., None], np.float32)
 
 
 def _split(detail: RGB) -> list[RGB]:

@@ -145,6 +145,7 @@ def test_embedded_paths_are_never_followed(tmp_path: Path) -> None:
     write_still(path, Still(np.zeros((16, 16, 3), np.float32)), metadata={"dreamvid": text}, overwrite=False)
     recipe = read_recipe(path)
     assert str(tmp_path) not in json.dumps(recipe.settings)
+    assert recipe.source is not None
     assert recipe.source.name == "a.png"
     assert {Path(file.name).name == file.name for file in recipe.files.values()} == {True}
     with pytest.raises(ReadError, match=r"a\.png"):

@@ -1,0 +1,61 @@
+"""``dreamvid zoom``: make a zoom trip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dreamvid.cli.options import Common, dreaming_command
+from dreamvid.cli.session import session
+from dreamvid.errors import SettingsError
+from dreamvid.preset import Preset
+
+
+@dreaming_command(video=True, trip=True)
+def zoom(
+    image: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[IMAGE]", readable=False, help="What it starts from; noise where none is given."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Output file (.mp4 .mov .mkv .webm .gif .apng .webp) or folder; <name>.dream.mp4 beside the image, "
+            "or trip.dream.mp4 here.",
+        ),
+    ] = None,
+    from_video: Annotated[
+        str | None,
+        typer.Option(
+            "--from-video", metavar="FILE@TIME", help="Start from a frame of a video: clip.mp4@12.5s."
+        ),
+    ] = None,
+    *,
+    preset: Preset,
+    common: Common,
+) -> None:
+    """Make a zoom trip: every frame is the last one, moved by the camera and dreamed on."""
+    preset = preset.override({"pipeline": "zoom", **_start(image, from_video)})
+    with session(common) as tell:
+        from dreamvid.pipelines.zoom import make_trip  # noqa: PLC0415  loads OpenCV and PyAV
+
+        result = make_trip(output, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress)
+        tell.finished(result)
+
+
+def _start(image: Path | None, from_video: str | None) -> dict[str, object]:
+    """Return where the trip starts, as a change of the preset."""
+    if image is not None and from_video is not None:
+        raise SettingsError("a trip starts from an image or from a video, not from both")
+    if image is not None:
+        return {"trip.start": str(image)}
+    return (
+        {} if from_video is None else {"trip.start": from_video if "@" in from_video else f"{from_video}@0s"}
+    )

@@ -1,0 +1,143 @@
+"""The trip frame by frame: every frame is the last one, moved by the camera, then dreamed a little further.
+
+A loop is run from before its beginning: its last seconds are drawn, by a growing share, to the frames from before the
+first, while they go on dreaming, so that the last frame is the one before the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dreamvid.camera import Move, seen, warp
+from dreamvid.pipelines.growing import settings_of
+from dreamvid.types import RGB, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from dreamvid.pipelines.growing import Grower, Held
+    from dreamvid.pipelines.look import Part
+    from dreamvid.types import Frame
+
+_STAY = Move()
+_SOFTEN = 0.15
+_FRESH = 0.6
+"""Share of a donor that is still in view, or its scale, below which the present frame becomes the donor."""
+_SETTLES = 8
+"""Frames' worth of dreaming in place before a trip's first frame, so that it looks like all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class TripState:
+    """All that one frame of a trip hands to the next.
+
+    ``picture`` is the frame itself, ``held`` what it is held to, ``index`` its number (negative before a loop
+    begins). ``donor`` is an earlier frame, and ``since`` how the camera has moved from it on: what comes into view is
+    taken from what lay beyond its borders, mirrored. ``head`` are the frames before a loop's beginning, 16 bits a
+    channel.
+    """
+
+    picture: RGB
+    held: Held
+    index: int
+    donor: RGB
+    since: Move = _STAY
+    head: tuple[NDArray[np.uint16], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """Makes the frames of a trip, each from the one before."""
+
+    grower: Grower
+
+    def begin(self, start: RGB, *, bare: bool, palette: RGB | None = None) -> TripState:
+        """Return the state of the first frame.
+
+        Parameters
+        ----------
+        start
+            What the trip starts from, ``[H, W, 3]`` float32 in [0, 1].
+        bare
+            Whether the first frame is this picture itself, on which dreams then grow, rather than its dream.
+        palette
+            A picture whose colors are held; None is the start's own mean, with the spread of its dream.
+        """
+        first = -self.grower.course.head
+        parts = self.grower.parts(first, start)
+        dreamed, held = self.grower.begin(start, self.grower.whole(start, parts, 0), palette)
+        if bare:
+            return TripState(start, held, first, start)
+        for _ in range(_SETTLES):
+            moved = np.clip(warp(dreamed, Move(), soften=self._soften), 0.0, 1.0)
+            dreamed = self.grower.grown(moved, parts, held, first)
+        return TripState(dreamed, held, first, dreamed)
+
+    def states(self, state: TripState) -> Iterator[TripState]:
+        """Yield the state of each frame from the given one's on, that one included, up to the last."""
+        while state.index < self.grower.course.frames:
+            if state.index < 0:
+                state = replace(state, head=(*state.head, _packed(state.picture)))
+            yield state
+            if state.index + 1 == self.grower.course.frames:
+                return
+            state = self.advance(state)
+
+    def frame(self, state: TripState) -> Frame | None:
+        """Return what is written of a state; None before a loop's beginning."""
+        return None if state.index < 0 else self.grower.course.frame(state.index, state.picture)
+
+    def advance(self, state: TripState) -> TripState:
+        """Return the state of the next frame."""
+        index = state.index + 1
+        parts = self.grower.parts(index, state.picture)
+        state = self._moved(state, parts, index)
+        picture = self.grower.grown(state.picture, parts, state.held, index)
+        return replace(state, picture=self._drawn(picture, state, index), index=index)
+
+    @property
+    def _soften(self) -> float:
+        return float(1.0 - (1.0 - _SOFTEN) ** self.grower.pace)
+
+    def _moved(self, state: TripState, parts: tuple[Part, ...], index: int) -> TripState:
+        """Return the state with its picture as the camera sees it a frame later."""
+        size = Size(*state.picture.shape[:2])
+        move = self.grower.move(parts, index, size)
+        mirrors = settings_of(parts[-1]).camera.mirrors
+        picture = warp(state.picture, move, mirrors=mirrors, soften=self._soften)
+        donor, since = state.donor, state.since.then(move)
+        inside = seen(move, size, mirrors=mirrors)
+        if inside is not None:
+            picture = np.where(inside[..., None], picture, warp(donor, since, mirrors=mirrors))
+        picture = np.clip(picture, 0.0, 1.0)
+        if not _FRESH < since.scale < 1.0 / _FRESH or _share(seen(since, size)) < _FRESH:
+            donor, since = picture, Move()
+        return replace(state, picture=picture, donor=donor, since=since)
+
+    def _drawn(self, picture: RGB, state: TripState, index: int) -> RGB:
+        """Return a frame of a loop's end, drawn to the one before its beginning."""
+        course = self.grower.course
+        place = index - (course.frames - course.head)
+        if not course.head or place < 0 or index >= course.frames:
+            return picture
+        goal = state.head[place].astype(np.float32) / np.float32(65535.0)
+        share = 1.0 - _left((place + 1) / course.head) / _left(place / course.head)
+        return goal if place + 1 == course.head else picture + np.float32(share) * (goal - picture)
+
+
+def _share(where: NDArray[np.bool_] | None) -> float:
+    return 1.0 if where is None else float(np.mean(where))
+
+
+def _left(way: float) -> float:
+    """Return what is left of a difference after a share of the way: 1 to 0, smooth at both ends."""
+    return 1.0 - way * way * way * (10.0 - 15.0 * way + 6.0 * way**2)
+
+
+def _packed(picture: RGB) -> NDArray[np.uint16]:
+    return np.asarray(np.rint(picture * np.float32(65535.0)), np.uint16)
