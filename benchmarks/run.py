@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ascent
+import keeping
 import memory
 import network
 import pipeline
@@ -36,6 +37,7 @@ PARTS = {
     "e": "network",
     "f": "steadiness",
     "g": "schedules",
+    "h": "keeping",
 }
 
 
@@ -66,6 +68,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "e": lambda: network.measure(folder, rounds=rounds),
         "f": lambda: steadiness.measure(options.clips, frames=options.clip_frames) if options.clips else [],
         "g": lambda: schedules.measure(folder, rounds=rounds, frames=frames),
+        "h": lambda: keeping.measure(folder, rounds=rounds, frames=frames),
     }
     return parts[part]()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.cli import demo, doctor, image, measure, models, presets, render, replay, video, zoom
+from dreamvid.cli import demo, doctor, image, jobs, measure, models, presets, render, replay, video, zoom
 from dreamvid.cli.explain import explain
 from dreamvid.cli.interrupt import Interrupted
 
@@ -39,6 +39,7 @@ app.command("render")(render.render)
 app.command("replay")(replay.replay)
 app.add_typer(presets.app, name="presets")
 app.command("demo")(demo.demo)
+app.command("jobs")(jobs.jobs)
 app.command("measure")(measure.measure)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

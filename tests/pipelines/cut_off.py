@@ -159,7 +159,7 @@ def main() -> None:
     wanted = frames_of(output)
     beside = {path.name for path in output.parent.iterdir()}
     tried, wrong, at, ended = 0, [], first, CUT
-    while ended:
+    while ended and len(wrong) < 10:
         remove(output)
 
         def cut(at: int = at) -> None:

@@ -1,0 +1,82 @@
+"""(h) Keeping: what it costs that nothing dreamed is ever lost.
+
+The same clip is dreamed twice by the same engine: kept (chunks, states, flushed to the disk, and the output encoded
+from them at the end) and bare (frames go straight into the encoder, and a crash loses them all). Chunks are as
+short as the least that is sensible, a second; the default of five costs less.
+"""
+
+from __future__ import annotations
+
+import statistics
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from figures import Figure, interleave, ratios
+from pictures import write_clip
+
+from dreamvid.media.source import open_source
+from dreamvid.media.writer import open_writer
+from dreamvid.pipelines.embed import settings_json
+from dreamvid.pipelines.film import Film
+from dreamvid.pipelines.identity import describe
+from dreamvid.pipelines.keep import Task, make_output
+from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.loop import dream_scenes
+from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.preset import Preset
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dreamvid.pipelines.position import Position
+    from dreamvid.types import Frame, FrameWriter
+
+PART = "h keeping"
+SIZE = Size(270, 480)
+BAR = 1.03
+
+
+def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
+    """Return kept time / bare time, with the default look."""
+    clip, output = folder / "keeping.mp4", folder / "keeping.dream.mp4"
+    write_clip(clip, SIZE, frames=frames)
+    preset = Preset()
+    source = open_source(clip, notify=lambda _text: None)
+    looks = build_looks(preset, Machine(), Clock.of(source.info), SIZE, notify=lambda _text: None)
+
+    def writer() -> FrameWriter:
+        return open_writer(
+            output,
+            info=source.info,
+            output=preset.output,
+            companion=clip,
+            overwrite=True,
+            notify=lambda _: None,
+        )
+
+    def bare() -> None:
+        out = writer()
+
+        def take(frame: Frame, position: Position) -> None:  # noqa: ARG001  nothing is kept
+            out.write(frame)
+
+        with out:
+            dream_scenes(source, looks.looks, take, detect_cuts=True)
+
+    def kept() -> None:
+        text = settings_json(preset, source=clip, resolved={}, files={})
+        manifest = describe(text, output=output, inputs=[clip], info=source.info, bits=8)
+        film = Film(source, looks, None, cuts=True, measure=False, tell=Mute())
+        make_output(Task(output, manifest), film, writer(), Keeping(chunk=Fraction(1)))
+
+    seconds = interleave({"kept": kept, "bare": bare}, rounds)
+    ratio, low, high = ratios(seconds["kept"], seconds["bare"])
+    best = min(seconds["kept"]) / min(seconds["bare"])
+    return [
+        Figure(PART, "bare, a frame", statistics.median(seconds["bare"]) / frames, "s", note=f"{SIZE}"),
+        Figure(PART, "kept, a frame", statistics.median(seconds["kept"]) / frames, "s", note="chunks of 1 s"),
+        Figure(PART, "kept / bare", ratio, "x", "at most", BAR, low, high, note=f"best of each {best:.3f}"),
+    ]

@@ -1,0 +1,31 @@
+"""``dreamvid jobs``: unfinished work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def jobs(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where outputs are written to.")] = Path(),
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List unfinished work: how far it is, what it needs, and the command that goes on with it."""
+    from dreamvid.pipelines.jobs import unfinished_jobs  # noqa: PLC0415  loads NumPy
+
+    found = unfinished_jobs(folder)
+    if as_json:
+        typer.echo(json.dumps([job.to_dict() for job in found], indent=2))
+        return
+    if not found:
+        typer.echo(f"no unfinished work in {folder}")
+    for job in found:
+        typer.echo(f"{job.output}: {job.progress}{', running now' if job.running else ''}")
+        for need in job.needs:
+            typer.echo(f"  needs {need}")
+        if job.command and not job.running:
+            typer.echo(f"  go on with: {job.command}")

@@ -1,0 +1,174 @@
+"""Unfinished work in a folder: how far it is, what it needs to go on, and how."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.errors import ReadError, WorkError
+from dreamvid.pipelines.embed import fingerprint
+from dreamvid.work.files import printable
+from dreamvid.work.layout import COMPLETE, LOCK, MANIFEST, RECORD, SUFFIX, chunk_file, is_ours
+from dreamvid.work.lock import is_locked
+from dreamvid.work.opening import read_manifest
+from dreamvid.work.room import room_needed, size_text
+from dreamvid.work.store import read_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dreamvid.work.manifest import InputFile, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedJob:
+    """One work directory.
+
+    Attributes
+    ----------
+    work, output
+        The directory, and the output that it is for.
+    kept, frames
+        Frames that are kept, and how many there will be; None where that is not known.
+    kept_bytes, needed_bytes
+        What the directory takes on the disk, and what is still needed there (None where that is not known).
+    complete
+        Every frame is dreamed; only the encoding is missing.
+    running
+        A run is at it.
+    needs
+        What must be seen to before it can go on, a line each.
+    command
+        What to run to go on; empty where it was no command that began it.
+    began
+        When, as ISO 8601.
+    """
+
+    work: str
+    output: str
+    kept: int
+    frames: int | None
+    kept_bytes: int
+    needed_bytes: int | None
+    complete: bool
+    running: bool
+    needs: tuple[str, ...]
+    command: str
+    began: str
+
+    @property
+    def progress(self) -> str:
+        """How far it is, for people."""
+        if self.complete:
+            return f"all {self.kept} frames dreamed, to be encoded"
+        if not self.frames:
+            return f"{self.kept} frames"
+        return f"{self.kept} of {self.frames} frames ({100 * self.kept // self.frames} %)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return asdict(self)
+
+
+def unfinished_jobs(folder: Path) -> list[UnfinishedJob]:
+    """Return the unfinished work in a folder, by name.
+
+    Raises
+    ------
+    ReadError
+        Where the folder cannot be read.
+    """
+    try:
+        places = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_dir())
+    except OSError as error:
+        raise ReadError(f"cannot read {printable(folder)}: {error.strerror}") from None
+    return [job for path in places if (job := _job(path)) is not None]
+
+
+def _job(work: Path) -> UnfinishedJob | None:
+    """Return what is known of a directory; None for one that is not ours."""
+    try:
+        names = {path.name for path in work.iterdir()}
+        manifest = read_manifest(work)
+    except (OSError, WorkError) as error:
+        return _unreadable(work, " ".join(str(error).split()))
+    if manifest is None:
+        ours = names & {LOCK, MANIFEST, chunk_file(work, 1, RECORD).name}
+        lost = "its manifest is lost; the command that began it makes it anew"
+        return _unreadable(work, lost) if ours and all(map(is_ours, names)) else None
+    records = read_records(work, manifest.identity)
+    complete = COMPLETE in names
+    frames = manifest.pictures.frames
+    total = records[-1].end if complete and records else frames
+    needed = None if total is None else room_needed(manifest.pictures, total, records)
+    running = is_locked(work / LOCK)
+    return UnfinishedJob(
+        work=printable(work),
+        output=printable(work.with_name(manifest.output)),
+        kept=records[-1].end if records else 0,
+        frames=frames,
+        kept_bytes=sum((work / name).stat().st_size for name in names if (work / name).is_file()),
+        needed_bytes=needed,
+        complete=complete,
+        running=running,
+        needs=() if running else tuple(_needs(work, manifest, needed)),
+        command=_command(manifest),
+        began=manifest.began,
+    )
+
+
+def _unreadable(work: Path, why: str) -> UnfinishedJob:
+    output = printable(work.with_suffix(""))
+    return UnfinishedJob(
+        printable(work),
+        output,
+        0,
+        None,
+        0,
+        None,
+        complete=False,
+        running=False,
+        needs=(why,),
+        command="",
+        began="",
+    )
+
+
+def _needs(work: Path, manifest: Manifest, needed: int | None) -> Iterable[str]:
+    known = {str(found) for found in _fingerprints(manifest.dream)}
+    for file in manifest.inputs:
+        yield from _input_needs(file, known)
+    free = shutil.disk_usage(work).free
+    if needed is not None and free < needed:
+        yield f"about {size_text(needed - free)} more room on the disk"
+
+
+def _input_needs(file: InputFile, known: set[str]) -> Iterable[str]:
+    path = Path(file.path)
+    try:
+        facts = path.stat()
+        same = (facts.st_size, facts.st_mtime_ns) == (file.size, file.changed)
+        if not same and fingerprint(path) not in known:
+            yield f"{printable(path)} as it was; it has changed"
+    except OSError:
+        yield f"{printable(path)}, which is missing"
+
+
+def _fingerprints(value: dict[str, Any]) -> Iterable[Any]:
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _fingerprints(inner)
+        elif key == "fingerprint":
+            yield inner
+
+
+def _command(manifest: Manifest) -> str:
+    if not manifest.command:
+        return ""
+    command = shlex.join(manifest.command)
+    return (
+        command if manifest.folder == str(Path.cwd()) else f"cd {shlex.quote(manifest.folder)} && {command}"
+    )
