@@ -8,6 +8,7 @@ short as the least that is sensible, a second; the default of five costs less.
 from __future__ import annotations
 
 import statistics
+import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dreamvid.pipelines.position import Position
@@ -72,11 +74,25 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
         film = Film(source, looks, None, cuts=True, measure=False, tell=Mute())
         make_output(Task(output, manifest), film, writer(), Keeping(chunk=Fraction(1)))
 
-    seconds = interleave({"kept": kept, "bare": bare}, rounds)
+    processor: dict[str, list[float]] = {"kept": [], "bare": []}
+
+    def clocked(name: str, work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            before = time.process_time()
+            work()
+            processor[name].append(time.process_time() - before)
+
+        return run
+
+    seconds = interleave({"kept": clocked("kept", kept), "bare": clocked("bare", bare)}, rounds)
+    work, least, most = ratios(processor["kept"][1:], processor["bare"][1:])
     ratio, low, high = ratios(seconds["kept"], seconds["bare"])
     best = min(seconds["kept"]) / min(seconds["bare"])
     return [
         Figure(PART, "bare, a frame", statistics.median(seconds["bare"]) / frames, "s", note=f"{SIZE}"),
         Figure(PART, "kept, a frame", statistics.median(seconds["kept"]) / frames, "s", note="chunks of 1 s"),
+        Figure(
+            PART, "processor time, kept / bare", work, "x", "at most", BAR, least, most, note="all threads"
+        ),
         Figure(PART, "kept / bare", ratio, "x", "at most", BAR, low, high, note=f"best of each {best:.3f}"),
     ]

@@ -1,9 +1,9 @@
 """Kill whole runs at random moments and go on with them: ``python benchmarks/kills.py [--runs 50] [--seed 0]``.
 
 Every run is the command itself in a process of its own, killed with SIGKILL after a random time, up to a little more
-than an uncut one takes, and then begun again by the same command. All outputs must decode, bit for bit, as the uncut one does,
-and nothing may be left beside them. Prints where each was hit, and ends with exit code 1 where one differs. The tests
-hit every operation on a file one by one, with a dream that takes no network; this is the whole thing.
+than an uncut one takes, and then begun again by the same command. All outputs must decode, bit for bit, as the uncut
+one does, and nothing may be left beside them. Prints where each was hit, and ends with exit code 1 where one differs.
+The tests hit every operation on a file one by one, with a dream that takes no network; this is the whole thing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPTIONS = (
     "--quiet",
 )
 LOADING = 0.3
-"""Share of a run in which little but loading happens: moments are drawn from the rest, and one in ten from all of it."""
+"""Share of a run in which little but loading happens: moments are drawn from the rest, one in ten from all of it."""
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from dreamvid.errors import BrokenDreamError, DreamvidError
 from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.stages import ahead
 from dreamvid.types import Frame, Size
 from dreamvid.work.files import printable
 from dreamvid.work.keeper import Keeper
@@ -160,7 +161,7 @@ def _make_frames(store: Store, produce: Producer, keeping: Keeping, tell: Tell) 
 def _encode(store: Store, writer: FrameWriter, name: str, tell: Tell) -> None:
     tell.encode(store.frames, name)
     with writer:
-        for frame in store.dreamed():
+        for frame in ahead(store.dreamed()):
             writer.write(frame)
             tell.encoded(frame.index)
 

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -90,3 +90,23 @@ class Stages:
             thread.join()
         if self._errors:
             raise self._errors[0]
+
+
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """Yield items that are made a few ahead, in a thread; its error is raised here."""
+    stages = Stages()
+    line: Line[T] = Line(stages.stop)
+
+    def make() -> None:
+        for item in items:
+            line.put(item)
+        line.put(None)
+
+    stages.start("ahead", make)
+    try:
+        yield from line
+    except StoppedError:
+        pass  # join says why
+    finally:
+        stages.stop.set()
+        stages.join()

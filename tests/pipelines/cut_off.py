@@ -158,7 +158,8 @@ def main() -> None:
     uncut()
     wanted = frames_of(output)
     beside = {path.name for path in output.parent.iterdir()}
-    tried, wrong, at, ended = 0, [], first, CUT
+    wrong: list[str] = []
+    tried, at, ended = 0, first, CUT
     while ended and len(wrong) < 10:
         remove(output)
 
