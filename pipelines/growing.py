@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 USUAL_FPS = 24.0
 """Frame rate at which what is done by the frame was tuned; at others it goes by the second."""
-_FASTEST = 1.05
+_FASTEST = 1.10
 _EVENNESS = 0.12
 _LOCK = 0.25
 _FIRST = 1.5
