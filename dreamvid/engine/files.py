@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from dreamvid.engine.contents import check_archive, check_arrays, check_config
 from dreamvid.engine.runtime import keras
 from dreamvid.errors import ModelError
 
@@ -24,13 +25,16 @@ _CODE = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "Fl
 """What carries program code inside a file."""
 
 
-def load_model_file(path: Path, *, trust: bool = False) -> Any:
+def load_model_file(path: Path, *, trust: bool = False, own: bool = False) -> Any:
     """Return the Keras model in a ``.keras`` or ``.h5`` file, uncompiled.
+
+    ``own`` says that it is dreamvid's, and need not be looked through.
 
     Raises
     ------
     ModelError
-        Where the file is missing, no network, damaged, or carries code and ``trust`` is not given.
+        Where the file is missing, no network, damaged, too large once unfolded, points to other files, or carries
+        code and ``trust`` is not given.
     """
     check_file(path)
     config = _config(path)
@@ -41,7 +45,14 @@ def load_model_file(path: Path, *, trust: bool = False) -> Any:
             "give --trust-model if you trust the file"
         )
     try:
+        if not own:
+            with _open_weights(path):  # which looks at what they are
+                pass
+        if not (own or trust):
+            check_config(path, config)
         return keras.models.load_model(path, compile=False, safe_mode=not trust)
+    except ModelError:
+        raise
     except Exception as error:  # Keras raises nearly anything for a damaged or foreign file
         raise ModelError(f"{path}: {_reason(error)}") from error
 
@@ -108,6 +119,7 @@ def _config(path: Path) -> Any:
     try:
         if path.suffix.lower() == ".keras":
             with zipfile.ZipFile(path) as archive:
+                check_archive(path, archive)
                 return json.loads(archive.read("config.json"))
         with h5py.File(path, "r") as file:
             config = file.attrs.get("model_config")
@@ -142,11 +154,14 @@ def _open_weights(path: Path) -> Iterator[Any]:
     try:
         if path.suffix.lower() == ".keras":
             with zipfile.ZipFile(path) as archive:
+                check_archive(path, archive)
                 data = archive.read("model.weights.h5")
             with h5py.File(io.BytesIO(data), "r") as file:
+                check_arrays(path, file)
                 yield file
         else:
             with h5py.File(path, "r") as file:
+                check_arrays(path, file)
                 yield file
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged or holds no weights ({_first_line(error)})") from error

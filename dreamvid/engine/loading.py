@@ -96,7 +96,7 @@ def _build(entry: ModelEntry, *, top: bool, classes: int = _IMAGENET) -> Any:
 
 def _embedded(entry: ModelEntry) -> Any:
     with resources.as_file(resources.files("dreamvid.engine.weights") / f"{entry.name}.keras") as path:
-        return load_model_file(path)
+        return load_model_file(path, own=True)
 
 
 def _names(entry: ModelEntry, count: int | None) -> tuple[str, ...]:
