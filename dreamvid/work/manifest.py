@@ -90,8 +90,11 @@ class Manifest:
         OtherVersionError
             Where another version of dreamvid wrote it, which works differently.
         """
-        content = json.loads(data)
-        if content.pop("format") != FORMAT:
+        try:
+            content = json.loads(data)
+        except RecursionError as error:
+            raise ValueError("nested beyond measure") from error
+        if not isinstance(content, dict) or content.pop("format") != FORMAT:
             raise ValueError("no manifest")
         if (version := content.pop("version")) != VERSION:
             raise OtherVersionError(version)
