@@ -259,20 +259,20 @@ def _dreams(
 def _encode(take: Callable[[Frame, Position], None], frames: Line[_Done], report: RunReport) -> None:
     for item, dreams, position in frames:
         before = time.perf_counter()
-        take(replace(item.frame, rgb=_finished(item, dreams)), position)
+        take(replace(item.frame, rgb=finished(item, dreams, item.mask)), position)
         report.add("encode", time.perf_counter() - before)
 
 
-def _finished(item: Prepared, dreams: tuple[RGB, ...]) -> RGB:
+def finished(item: Prepared, dreams: tuple[RGB, ...], mask: Mask | None) -> RGB:
     """Return the frame to write: each scene's, by its share."""
     source = item.frame.rgb
-    finished = [
-        part.look.finish.apply(source, item.picture, dream, item.mask)
+    pictures = [
+        part.look.finish.apply(source, item.picture, dream, mask)
         for part, dream in zip(item.parts, dreams, strict=True)
     ]
-    if len(finished) == 1:
-        return finished[0]
+    if len(pictures) == 1:
+        return pictures[0]
     result = np.zeros_like(source)
-    for part, picture in zip(item.parts, finished, strict=True):
+    for part, picture in zip(item.parts, pictures, strict=True):
         result += np.float32(part.share) * picture
     return np.clip(result, 0.0, 1.0, out=result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import DreamvidError
@@ -16,21 +16,24 @@ from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.outcome import Mute, Outcome
 from dreamvid.pipelines.position import Position
+from dreamvid.pipelines.preview import Forecast, Glance, preview
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.targets import check_target
 from dreamvid.preset import output_size
 from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from fractions import Fraction
     from pathlib import Path
 
     from dreamvid.pipelines.keep import Kept
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.outcome import MayReplace, Tell
+    from dreamvid.pipelines.scenes import BuiltLooks
     from dreamvid.preset import Preset
-    from dreamvid.types import FrameWriter, LateSource, VideoInfo
+    from dreamvid.types import Frame, FrameWriter, LateSource, VideoInfo
     from dreamvid.work.manifest import Manifest
 
 _BYTES_CARRIED = 24
@@ -67,6 +70,20 @@ def dream_file(
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
+    return prepare(source, output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell).make()
+
+
+def prepare(
+    source: Path,
+    output: Path | None,
+    preset: Preset,
+    machine: Machine,
+    *,
+    overwrite: MayReplace,
+    keeping: Keeping | None = None,
+    tell: Tell | None = None,
+) -> ReadyDream:
+    """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
     tell, keeping = tell or Mute(), keeping or Keeping()
     job = _open(source, output, preset, machine, tell)
     unfinished = not keeping.fresh and work_folder(job.output).is_dir()
@@ -80,11 +97,38 @@ def dream_file(
     delivered = unfinished and _is_delivered(job.output, text)
     if unfinished and not delivered:
         check_target(job.output, source, overwrite, folder=job.folder)
-    film = Film(job.frames, built, job.masks, preset.stability.cuts, machine.measure, tell)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
     task = Task(job.output, job.manifest(text, built.files, keeping), state, delivered)
-    kept = make_output(task, film, job.writer(text, tell), keeping, tell)
-    return _outcome(job, kept, film, resolved)
+    return ReadyDream(job, built, resolved, task, job.writer(text, tell), keeping, tell)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyDream:
+    """A dream that is ready to be made: everything is checked, the networks are loaded."""
+
+    job: _Job
+    built: BuiltLooks
+    resolved: dict[str, object]
+    task: Task
+    writer: FrameWriter
+    keeping: Keeping
+    tell: Tell
+
+    def preview(self, count: int, overwrite: MayReplace) -> Forecast:
+        """Dream a few frames onto a sheet; see :func:`dreamvid.pipelines.preview.preview`."""
+        job, pictures = self.job, self.task.manifest.pictures
+        seconds = None if pictures.frames is None else pictures.frames / job.info.rate
+        glance = Glance(job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes)
+        return preview(
+            glance, job.output, count, source=job.source, overwrite=overwrite, notify=self.tell.notice
+        )
+
+    def make(self) -> Outcome:
+        """Dream the whole; see :func:`dream_file`."""
+        job, preset = self.job, self.job.preset
+        film = Film(job.frames, self.built, job.masks, preset.stability.cuts, job.machine.measure, self.tell)
+        kept = make_output(self.task, film, self.writer, self.keeping, self.tell)
+        return _outcome(job, kept, film, self.resolved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +139,7 @@ class _Job:
     output: Path
     folder: bool
     preset: Preset
+    machine: Machine
     frames: LateSource
     masks: Masks | None
 
@@ -102,6 +147,24 @@ class _Job:
     def info(self) -> VideoInfo:
         """Of the frames as they are dreamed."""
         return self.frames.info
+
+    def frames_from(self, time: Fraction) -> Iterator[Frame]:
+        """Yield the frames from about a time on (seconds), found by seeking."""
+        from dreamvid.media.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
+
+        start = self.preset.input.start + time
+        frames = open_source(
+            self.source,
+            start=start,
+            size=self.info.size,
+            fps=self.preset.output.fps,
+            keep_going=self.machine.keep_going,
+            notify=lambda _: None,
+            limits=self.machine.limits,
+        )
+        first = int(time * self.info.rate)
+        for frame in frames:
+            yield replace(frame, index=first + frame.index, pts=time + frame.pts)
 
     def writer(self, text: str, tell: Tell) -> FrameWriter:
         """Return what writes the output; that it may be replaced has been found out before."""
@@ -152,7 +215,7 @@ def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, t
     masks = open_masks(preset, rate=media.video.rate, notify=tell.notice, machine=machine)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output)
-    return _Job(source, output, folder, preset, frames, masks)
+    return _Job(source, output, folder, preset, machine, frames, masks)
 
 
 def _is_delivered(output: Path, text: str) -> bool:

@@ -81,11 +81,13 @@ class Session:
 
     def may_replace(self, path: Path) -> bool:
         """Return whether an existing output may be replaced; asks on a terminal."""
-        if self.common.yes:
-            return True
+        return self.common.yes or self.confirms(f"{path} exists. Replace it?")
+
+    def confirms(self, question: str) -> bool:
+        """Ask on a terminal; elsewhere the answer is no."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()) or self.common.quiet:
             return False
-        return typer.confirm(f"{path} exists. Replace it?", default=False, err=True)
+        return typer.confirm(question, default=False, err=True)
 
     def line(self, text: str) -> None:
         """Print a line of result; that nobody listens any more is no error, with the output in place."""

@@ -9,7 +9,10 @@ import typer
 
 from dreamvid.cli.options import Common, dreaming_command
 from dreamvid.cli.session import session
+from dreamvid.errors import SettingsError
 from dreamvid.preset import Preset
+
+_MOST_PREVIEWED = 100
 
 
 @dreaming_command(video=True)
@@ -29,15 +32,24 @@ def video(
             help="Output file (.mp4 .mov .mkv .webm .gif .apng .webp) or folder; <name>.dream beside the input.",
         ),
     ] = None,
+    preview: Annotated[
+        str | None,
+        typer.Option(
+            "--preview",
+            metavar="N",
+            help="Dream N frames onto <output>.preview.png first, with an estimate for the whole.",
+        ),
+    ] = None,
     *,
     preset: Preset,
     common: Common,
 ) -> None:
     """Dream a whole video: the same frames, the same time, the same sound."""
+    count = _count(preview)
     with session(common) as tell:
-        from dreamvid.pipelines.video import dream_file  # noqa: PLC0415  loads OpenCV and PyAV
+        from dreamvid.pipelines.video import prepare  # noqa: PLC0415  loads OpenCV and PyAV
 
-        result = dream_file(
+        ready = prepare(
             source,
             output,
             preset,
@@ -46,4 +58,16 @@ def video(
             keeping=common.keeping(),
             tell=tell.progress,
         )
-        tell.finished(result)
+        if count:
+            tell.line(ready.preview(count, tell.may_replace).line())
+            if not tell.confirms("Dream the whole?"):
+                return
+        tell.finished(ready.make())
+
+
+def _count(text: str | None) -> int:
+    if text is None:
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PREVIEWED:
+        raise SettingsError(f"--preview: must be a number from 1 to {_MOST_PREVIEWED}, not '{text}'")
+    return int(text)

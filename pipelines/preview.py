@@ -1,0 +1,183 @@
+"""A look ahead: a few frames of a dream, spread over the video, on one sheet, and what the whole will take."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dreamvid.errors import DreamvidError, SettingsError
+from dreamvid.pipelines.loop import Prepared, finished
+from dreamvid.pipelines.rescue import Rescue
+from dreamvid.pipelines.targets import check_target
+from dreamvid.resample import resize
+from dreamvid.types import Size
+from dreamvid.work.room import room_needed, size_text
+
+if sys.platform != "win32":
+    import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
+    from pathlib import Path
+
+    from dreamvid.pipelines.masks import Masks
+    from dreamvid.pipelines.outcome import MayReplace
+    from dreamvid.pipelines.scenes import BuiltLooks
+    from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Notify
+    from dreamvid.work.manifest import Pictures
+
+_MARK = "dreamvid-preview"
+_CELL = 480
+_GAP = 4
+_SHOT = 5
+"""Seconds of a shot, where their number is not known: its first frame takes longer than those that carry it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a whole dream takes.
+
+    ``seconds`` of time and ``disk`` bytes beside the output, both about; ``memory`` bytes, the most that the frames
+    on the sheet took, None where the system does not tell.
+    """
+
+    sheet: Path
+    frames: int
+    seconds: float
+    disk: int
+    memory: int | None
+
+    def line(self) -> str:
+        """Return it for people."""
+        hours, minutes = divmod(math.ceil(self.seconds / 60), 60)
+        took = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        memory = "" if self.memory is None else f", {size_text(self.memory)} of memory"
+        return f"{self.sheet}: all {self.frames} frames take about {took}, {size_text(self.disk)} on the disk{memory}"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a preview is made of: frames from any time (seconds) on, how they are dreamed, and how long all last."""
+
+    frames_from: Callable[[Fraction], Iterator[Frame]]
+    built: BuiltLooks
+    masks: Masks | None
+    pictures: Pictures
+    seconds: Fraction | None
+    state_bytes: int
+
+
+def preview(
+    glance: Glance, output: Path, count: int, *, source: Path, overwrite: MayReplace, notify: Notify
+) -> Forecast:
+    """Dream ``count`` frames, spread evenly, into ``<output>.preview.png``.
+
+    Each is dreamed as a shot's first. ``overwrite`` is asked where something else than a preview has that name.
+
+    Raises
+    ------
+    SettingsError
+        Where it is not known how long the video lasts.
+    WriteError
+        Where the sheet cannot be written.
+    """
+    from dreamvid.media.still import Still, write_still  # noqa: PLC0415  imageio loads only when it is used
+
+    if glance.seconds is None or glance.pictures.frames is None:
+        raise SettingsError("--preview: how long the input lasts is not known; say a --duration")
+    sheet = output.with_name(f"{output.name}.preview.png")
+    if not _is_preview(sheet):
+        check_target(sheet, source, overwrite)
+    if glance.masks is not None and glance.masks.follows_motion:
+        notify(
+            "the mask follows motion, which single frames have not: the preview shows the dream everywhere"
+        )
+    times = [glance.seconds * (2 * place + 1) / (2 * count) for place in range(count)]
+    alone: list[float] = []
+    carried: list[float] = []
+    pictures = [_dreamed(glance, at, alone, carried, notify) for at in times]
+    write_still(sheet, Still(_on_one_sheet(pictures)), metadata={_MARK: output.name}, overwrite=True)
+    frames = glance.pictures.frames
+    shots = min(frames, math.ceil(glance.seconds / _SHOT))
+    seconds = shots * _usual(alone) + (frames - shots) * _usual(carried)
+    disk = room_needed(glance.pictures, frames, state=glance.state_bytes)
+    return Forecast(sheet, frames, seconds, disk, _memory())
+
+
+def _dreamed(glance: Glance, at: Fraction, alone: list[float], carried: list[float], notify: Notify) -> RGB:
+    """Return the frame at a time as it will be written; the next one is dreamed for its time alone."""
+    rescue = Rescue(notify)
+    result: RGB | None = None
+    last: Prepared | None = None
+    carries: dict[int, Carry] = {}
+    for frame in glance.frames_from(at):
+        parts = glance.built.looks.at(frame)
+        item = Prepared(frame, parts[0].look.finish.prepare(frame.rgb), parts, begins=last is None)
+        began = time.perf_counter()
+        settled = {}
+        for part in parts:
+            motion: Motion | None = None
+            if last is not None and part.scene in carries:
+                motion = part.look.stabilizer.observe(item.picture, last.picture)
+            carry = carries.get(part.scene)
+            settled[part.scene] = rescue.settle(part.look, frame, item.picture, motion=motion, carry=carry)
+        (alone if last is None else carried).append(time.perf_counter() - began)
+        if last is not None:
+            break
+        carries = {scene: made.carry for scene, made in settled.items() if made.carry is not None}
+        dreams = tuple(made.dreamed for made in settled.values())
+        last, result = item, finished(item, dreams, _mask(glance.masks, item))
+    if result is None:
+        raise SettingsError(f"--preview: there is no frame at {float(at):.2f} s")
+    if len(carried) < len(alone):
+        carried.append(alone[-1])
+    return result
+
+
+def _mask(masks: Masks | None, item: Prepared) -> Mask | None:
+    return None if masks is None or masks.follows_motion else next(masks.over([item])).mask
+
+
+def _usual(seconds: Sequence[float]) -> float:
+    """Return the median; the first, which pays for compilation, counts only where it is alone."""
+    return statistics.median(seconds[1:] or seconds)
+
+
+def _on_one_sheet(pictures: Sequence[RGB]) -> RGB:
+    """Return pictures of one size in rows and columns, each at most 480 px wide."""
+    height, width = pictures[0].shape[:2]
+    scale = min(1.0, _CELL / width)
+    cell = Size(max(1, round(height * scale)), max(1, round(width * scale)))
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    sheet = np.zeros(
+        (rows * (cell.height + _GAP) - _GAP, columns * (cell.width + _GAP) - _GAP, 3), np.float32
+    )
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, columns)
+        top, left = row * (cell.height + _GAP), column * (cell.width + _GAP)
+        sheet[top : top + cell.height, left : left + cell.width] = np.clip(resize(picture, cell), 0.0, 1.0)
+    return sheet
+
+
+def _is_preview(path: Path) -> bool:
+    from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when it is used
+
+    try:
+        return path.is_file() and _MARK in read_still(path).metadata
+    except DreamvidError:
+        return False
+
+
+def _memory() -> int | None:
+    if sys.platform == "win32":
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
