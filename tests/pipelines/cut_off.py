@@ -3,7 +3,8 @@
 ``python cut_off.py CLIP OUTPUT HOW STRIDE [FIRST]`` dreams CLIP once, uncut, with a dream that takes no network. Then
 it cuts a run off at the FIRST-th operation that touches a file, at the one STRIDE later, and so on, each time runs
 the same again, and compares. HOW is ``kill`` (the process ends there), ``torn`` (the same, and what was not flushed
-is torn) or ``full`` (from there on, the disk is full). Prints a JSON object.
+is torn) or ``full`` (from there on, the disk is full). With ``random``, STRIDE runs are killed with SIGKILL, each at
+a random moment. Prints a JSON object.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import shutil
+import signal
 import sys
+import time
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +35,7 @@ from dreamvid.pipelines.look import Look, OneLook
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenes import BuiltLooks
 from dreamvid.preset import Preset
+from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,8 +112,8 @@ class Cut:
         os._exit(CUT)
 
 
-def in_a_child(work: Callable[[], None]) -> tuple[int, str]:
-    """Return how a child process ended, and the error that it told of."""
+def in_a_child(work: Callable[[], None], kill_after: float | None = None) -> tuple[int, str]:
+    """Return how a child process ended, and the error that it told of; it may be killed after some seconds."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -127,6 +133,9 @@ def in_a_child(work: Callable[[], None]) -> tuple[int, str]:
             sys.stderr.flush()
         os._exit(code)
     os.close(writing)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
     with os.fdopen(reading, "rb") as pipe:
         text = pipe.read().decode()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
@@ -140,10 +149,25 @@ def remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
+def wrongs(
+    dream: Callable[[], None], end: Callable[[], tuple[int, str]], output: Path
+) -> tuple[int, list[str]]:
+    """End a run, and run it again where it had not finished; return how it ended, and what was wrong."""
+    found = []
+    ended, text = end()
+    if ended not in {0, CUT, REFUSED, -signal.SIGKILL} or (ended == REFUSED and "disk is full" not in text):
+        found.append(f"ended with {ended}: {text}")
+    if ended and not (output.exists() and not work_folder(output).exists()):
+        code, again = in_a_child(dream)
+        if code:
+            found.append(f"the second run failed ({code}): {again}")
+    return ended, found
+
+
 def main() -> None:
     """See the module."""
     clip, output, how, stride = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    first = int(sys.argv[5]) if len(sys.argv) > 5 else 1
+    at = int(sys.argv[5]) if len(sys.argv) > 5 else 1
     video.build_looks = built  # type: ignore[attr-defined]  # in place of what loads a network
     preset = Preset.build({"mask": {"source": "motion"}})
     keeping = Keeping(chunk=Fraction(1, 4))
@@ -151,33 +175,27 @@ def main() -> None:
     def dream() -> None:
         video.dream_file(clip, output, preset, Machine(), overwrite=lambda _: False, keeping=keeping)
 
-    def uncut() -> None:
-        code, text = in_a_child(dream)
-        assert code == 0, text
+    def cut_dream() -> None:
+        Cut(at, how)
+        dream()
 
-    uncut()
-    wanted = frames_of(output)
-    beside = {path.name for path in output.parent.iterdir()}
-    wrong: list[str] = []
-    tried, at, ended = 0, first, CUT
-    while ended and len(wrong) < 10:
+    began = time.perf_counter()
+    code, text = in_a_child(dream)
+    assert code == 0, text
+    seconds = time.perf_counter() - began
+    chance = random.Random(at)  # noqa: S311  moments, not secrets
+    wanted, beside = frames_of(output), {path.name for path in output.parent.iterdir()}
+    tried, ended, wrong = 0, CUT, list[str]()
+    while (tried < stride if how == "random" else ended) and len(wrong) < 10:
         remove(output)
-
-        def cut(at: int = at) -> None:
-            Cut(at, how)
-            dream()
-
-        ended, text = in_a_child(cut)
-        if ended not in {0, CUT, REFUSED} or (ended == REFUSED and "disk is full" not in text):
-            wrong.append(f"{at}: ended with {ended}: {text}")
-        if ended:
-            code, again = in_a_child(dream)
-            if code:
-                wrong.append(f"{at}: the second run failed ({code}): {again}")
+        kill_after = chance.uniform(0.0, 1.1 * seconds) if how == "random" else None
+        work = dream if how == "random" else cut_dream
+        ended, found = wrongs(dream, partial(in_a_child, work, kill_after), output)
         if not output.exists() or frames_of(output) != wanted:
-            wrong.append(f"{at}: another output")
+            found.append("another output")
         if {path.name for path in output.parent.iterdir()} != beside:
-            wrong.append(f"{at}: left {sorted(path.name for path in output.parent.iterdir())}")
+            found.append(f"left {sorted(path.name for path in output.parent.iterdir())}")
+        wrong += [f"{at}: {text}" for text in found]
         tried, at = tried + 1, at + stride
     print(json.dumps({"tried": tried, "operations": at, "wrong": wrong}))  # noqa: T201  the result
 

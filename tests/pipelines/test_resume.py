@@ -98,6 +98,14 @@ def test_a_run_that_is_cut_off_at_any_operation_goes_on_to_the_same_output(
     assert result["tried"] > 3
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="cuts off forked processes")
+def test_runs_that_are_killed_at_random_moments_go_on_to_the_same_output(clip: Path) -> None:
+    command = [sys.executable, str(SCRIPT), str(clip), str(clip.with_name("out.mkv")), "random", "6"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"tried": 6, "operations": 37, "wrong": []}
+
+
 @pytest.mark.parametrize(
     "settings",
     [
