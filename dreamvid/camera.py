@@ -20,6 +20,8 @@ from dreamvid.resample import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from dreamvid.types import RGB
@@ -43,6 +45,15 @@ class Move(NamedTuple):
     def back(self) -> Move:
         """Return the move that undoes this one."""
         return Move(1.0 / self.turn, -self.shift / self.turn)
+
+    def to_values(self) -> list[float]:
+        """Return four plain numbers, which :meth:`from_values` reads back bit for bit."""
+        return [self.turn.real, self.turn.imag, self.shift.real, self.shift.imag]
+
+    @classmethod
+    def from_values(cls, values: Sequence[float]) -> Move:
+        """Return the move of :meth:`to_values`."""
+        return cls(complex(*values[:2]), complex(*values[2:]))
 
     @property
     def scale(self) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
+from dreamvid.errors import DreamvidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,17 @@ def read_settings(path: Path) -> str | None:
         return read_embedded(path)
     metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
     return metadata.get(KEY)
+
+
+def is_delivered(output: Path, text: str) -> bool:
+    """Return whether the output is in place already: a run was killed between renaming it and tidying up.
+
+    Outputs get their name only when they are whole; the embedded text tells this one from others.
+    """
+    try:
+        return output.exists() and read_settings(output) == text
+    except DreamvidError:
+        return False
 
 
 def _named(path: Path) -> dict[str, str]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from dreamvid.camera import Velocity
 from dreamvid.coherence import Palette, hold_colors, palette_of
-from dreamvid.errors import EngineError
+from dreamvid.errors import BrokenDreamError
+from dreamvid.pipelines.position import level_of
 from dreamvid.types import RGB, Frame, Level, Size
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from dreamvid.camera import Move
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.preset import Preset
-    from dreamvid.types import Effort
+    from dreamvid.types import Effort, Notify
 
 USUAL_FPS = 24.0
 """Frame rate at which what is done by the frame was tuned; at others it goes by the second."""
@@ -44,11 +45,25 @@ _SPARED, _FAVORED = 0.3, 3.0
 _PULSE, _REST, _STILL = 5.0, 0.5, 1.05
 
 
+def _unheard(text: str) -> None:
+    """Tell nobody."""
+
+
 class Held(NamedTuple):
     """What all of a trip's pictures are held to."""
 
     level: Level
     palette: Palette
+
+    def to_values(self) -> dict[str, Any]:
+        """Return plain values, which :meth:`from_values` reads back bit for bit."""
+        return {"level": self.level._asdict(), "palette": self.palette._asdict()}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Held:
+        """Return what was kept."""
+        mean, spread = (tuple(values["palette"][name]) for name in ("mean", "spread"))
+        return cls(level_of(values["level"]), Palette(mean, spread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +85,16 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Grower:
-    """Moves the camera, dreams pictures on, and holds them; ``signals`` are the music's at a time in seconds."""
+    """Moves the camera, dreams pictures on, and holds them.
+
+    ``signals`` are the music's at a time in seconds; ``notify`` is told of frames whose dream came out as no picture:
+    they go on undreamed, and spoil none that follow.
+    """
 
     looks: Looks
     course: Course
     signals: Callable[[float], Mapping[str, float]] | None = None
+    notify: Notify = _unheard
 
     @property
     def pace(self) -> float:
@@ -94,9 +114,20 @@ class Grower:
         return velocity.over(1.0 / float(self.course.fps), size.width / size.height)
 
     def whole(self, picture: RGB, parts: tuple[Part, ...], index: int) -> RGB:
-        """Return the full dream of a picture."""
+        """Return the full dream of a picture.
+
+        Raises
+        ------
+        BrokenDreamError
+            Where it comes out as no picture.
+        """
         steps = math.ceil(_FIRST * settings_of(parts[-1]).ascent.steps)
-        return _mixed(parts, [p.look.dreamer.dream(picture, steps=steps, frame_index=index) for p in parts])
+        dreamed = _mixed(
+            parts, [p.look.dreamer.dream(picture, steps=steps, frame_index=index) for p in parts]
+        )
+        if not np.isfinite(dreamed).all():
+            raise BrokenDreamError("its dream holds what is no finite number; try --precision float32")
+        return dreamed
 
     def begin(self, start: RGB, dreamed: RGB, palette: RGB | None) -> tuple[RGB, Held]:
         """Return a trip's first dream, and what is held from it on.
@@ -117,14 +148,12 @@ class Grower:
     def grown(self, moved: RGB, parts: tuple[Part, ...], held: Held, index: int) -> RGB:
         """Return a picture dreamed on by a frame's worth, and held."""
         dreamed = _mixed(parts, [self._dreamed(part, moved, index) for part in parts])
-        return self.hold(dreamed, parts, held, self.pace, index)
+        return self.hold(dreamed, parts, held, self.pace)
 
-    def hold(self, dreamed: RGB, parts: tuple[Part, ...], held: Held, pace: float, index: int) -> RGB:
+    def hold(self, dreamed: RGB, parts: tuple[Part, ...], held: Held, pace: float) -> RGB:
         """Return a dream held to what is held, by as much as in ``pace`` frames of the usual rate."""
         from dreamvid.flow.level import hold  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
-        if not np.isfinite(dreamed).all():
-            raise EngineError(f"frame {index} came out as no picture; try --precision float32")
         trip = settings_of(parts[-1]).trip
         level = _saturated(held.level, trip.saturation)
         level = level._replace(mean=tuple(float(value) for value in dreamed.mean(axis=(0, 1))))
@@ -140,9 +169,17 @@ class Grower:
         if amount <= 0.0:
             return moved
         seed = index % self.course.frames  # a loop's frames before the first are its last
-        return part.look.dreamer.dream(
-            moved, steps=max(1, round(amount)), effort=_effort(moved, amount), frame_index=seed + 1
-        )
+        try:
+            dreamed = part.look.dreamer.dream(
+                moved, steps=max(1, round(amount)), effort=_effort(moved, amount), frame_index=seed + 1
+            )
+        except BrokenDreamError as error:
+            self.notify(f"frame {index} goes on undreamed: {error}")
+            return moved
+        if np.isfinite(dreamed).all():
+            return dreamed
+        self.notify(f"frame {index} goes on undreamed: its dream holds what is no finite number")
+        return moved
 
 
 def pulsed(velocity: Velocity, settings: Preset, signals: Mapping[str, float]) -> Velocity:

@@ -15,16 +15,17 @@ import cv2
 import numpy as np
 
 from dreamvid.camera import Move, warp
-from dreamvid.pipelines.growing import USUAL_FPS, settings_of
+from dreamvid.pipelines.growing import USUAL_FPS, Held, settings_of
 from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
+from dreamvid.work.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from dreamvid.pipelines.growing import Grower, Held
+    from dreamvid.pipelines.growing import Grower
     from dreamvid.types import Frame
 
 _LARGER = 1.5
@@ -110,6 +111,26 @@ class KeyframeTrip:
         weight = (of_new / np.maximum(of_old + of_new, 1e-6))[..., None]
         return self.grower.course.frame(state.index, np.clip(old + weight * (new - old), 0.0, 1.0))
 
+    def to_state(self, state: KeyState) -> State:
+        """Return what is kept on the disk; every number comes back bit for bit."""
+        values = {"held": state.held.to_values(), "index": state.index}
+        moves = {"way": state.way.to_values(), "total": state.total.to_values()}
+        arrays = {"last": state.last, "following": state.following, "first": state.first}
+        return State({**values, **moves}, arrays)
+
+    def from_state(self, state: State) -> KeyState:
+        """Return the state that was kept."""
+        values, arrays = state.values, state.arrays
+        return KeyState(
+            arrays["last"],
+            arrays["following"],
+            arrays["first"],
+            Held.from_values(values["held"]),
+            values["index"],
+            Move.from_values(values["way"]),
+            Move.from_values(values["total"]),
+        )
+
     def _onward(self, state: KeyState) -> KeyState:
         """Return the state at a keyframe, with the following one dreamed."""
         end = min((key for key in self.keys if key > state.index), default=state.index)
@@ -125,7 +146,7 @@ class KeyframeTrip:
         parts = self.grower.parts(end, seen)
         dreamed = self.grower.whole(seen, parts, end)
         pace = (end - state.index) * USUAL_FPS / float(self.grower.course.fps)
-        return replace(state, following=self.grower.hold(dreamed, parts, state.held, pace, end), total=total)
+        return replace(state, following=self.grower.hold(dreamed, parts, state.held, pace), total=total)
 
     def _with_first(self, seen: RGB, state: KeyState, at: int) -> RGB:
         """Return what the last keyframe is dreamed from, with a loop's first one where it will be seen."""

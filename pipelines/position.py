@@ -54,7 +54,9 @@ class Position:
             return cls()
         carries = {
             int(scene): Carry(
-                state.arrays[f"source.{scene}"], state.arrays[f"dreamed.{scene}"], _level(facts["level"])
+                state.arrays[f"source.{scene}"],
+                state.arrays[f"dreamed.{scene}"],
+                None if facts["level"] is None else level_of(facts["level"]),
             )
             for scene, facts in state.values["scenes"].items()
         }
@@ -73,8 +75,7 @@ class Position:
         return math.sqrt(self.squares / self.frames) if self.frames else 0.0
 
 
-def _level(values: dict[str, Any] | None) -> Level | None:
-    if values is None:
-        return None
+def level_of(values: Mapping[str, Any]) -> Level:
+    """Return the level of plain values, as ``Level._asdict`` gives them."""
     bands = tuple((gray, color) for gray, color in values["bands"])
     return Level(tuple(values["mean"]), bands, values["color"], values["push"])

@@ -113,7 +113,9 @@ def _render(
         _make_folder(job.output.parent)
     if job.preset.pipeline == "zoom":
         start = {} if job.source is None else {"trip.start": str(job.source)}
-        return make_trip(job.output, job.preset.override(start), machine, overwrite=overwrite, tell=tell)
+        return make_trip(
+            job.output, job.preset.override(start), machine, overwrite=overwrite, keeping=keeping, tell=tell
+        )
     assert job.source is not None
     if job.preset.pipeline == "image":
         (outcome,) = dream_images(

@@ -92,7 +92,7 @@ def replay(
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
     if found is None:
-        return make_trip(output, preset, machine, overwrite=overwrite, tell=tell)
+        return make_trip(output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
     if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
         (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
         return outcome

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.camera import Move, seen, warp
-from dreamvid.pipelines.growing import settings_of
+from dreamvid.pipelines.growing import Held, settings_of
 from dreamvid.types import RGB, Size
+from dreamvid.work.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from dreamvid.pipelines.growing import Grower, Held
+    from dreamvid.pipelines.growing import Grower
     from dreamvid.pipelines.look import Part
     from dreamvid.types import Frame
 
@@ -99,6 +100,24 @@ class Trip:
         state = self._moved(state, parts, index)
         picture = self.grower.grown(state.picture, parts, state.held, index)
         return replace(state, picture=self._drawn(picture, state, index), index=index)
+
+    def to_state(self, state: TripState) -> State:
+        """Return what is kept on the disk; every number comes back bit for bit."""
+        values = {"held": state.held.to_values(), "index": state.index, "since": state.since.to_values()}
+        head = {f"head.{place}": picture for place, picture in enumerate(state.head)}
+        return State(values, {"picture": state.picture, "donor": state.donor, **head})
+
+    def from_state(self, state: State) -> TripState:
+        """Return the state that was kept."""
+        values, arrays = state.values, state.arrays
+        return TripState(
+            arrays["picture"],
+            Held.from_values(values["held"]),
+            values["index"],
+            arrays["donor"],
+            Move.from_values(values["since"]),
+            tuple(arrays[f"head.{place}"] for place in range(len(arrays) - 2)),
+        )
 
     @property
     def _soften(self) -> float:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dreamvid.errors import DreamvidError
 from dreamvid.limits import VIDEO_BYTES
-from dreamvid.pipelines.embed import KEY, read_settings, settings_json
+from dreamvid.pipelines.embed import KEY, is_delivered, settings_json
 from dreamvid.pipelines.film import Film
 from dreamvid.pipelines.finish import dream_size
 from dreamvid.pipelines.identity import as_begun, describe
@@ -94,7 +93,7 @@ def prepare(
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = built.resolved(dreamed_size)
     text = settings_json(preset, source=source, resolved=resolved, files=built.files)
-    delivered = unfinished and _is_delivered(job.output, text)
+    delivered = unfinished and is_delivered(job.output, text)
     if unfinished and not delivered:
         check_target(job.output, source, overwrite, folder=job.folder)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
@@ -216,17 +215,6 @@ def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, t
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output)
     return _Job(source, output, folder, preset, machine, frames, masks)
-
-
-def _is_delivered(output: Path, text: str) -> bool:
-    """Return whether the output is in place already: a run was killed between renaming it and tidying up.
-
-    Outputs get their name only when they are whole; the embedded text tells this one from others.
-    """
-    try:
-        return output.exists() and read_settings(output) == text
-    except DreamvidError:
-        return False
 
 
 def _outcome(job: _Job, kept: Kept, film: Film, resolved: dict[str, object]) -> Outcome:

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.beginning import parse_beginning, read_beginning
-from dreamvid.pipelines.embed import KEY, settings_json
+from dreamvid.pipelines.embed import KEY, is_delivered, settings_json
 from dreamvid.pipelines.growing import Course, Grower
-from dreamvid.pipelines.keyframes import KeyframeTrip
+from dreamvid.pipelines.identity import as_begun, describe
+from dreamvid.pipelines.keep import Task, make_output
+from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.keyframes import KeyframeTrip, KeyState
 from dreamvid.pipelines.outcome import Mute, Outcome
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.soundtrack import follows_music, soundtrack
-from dreamvid.pipelines.stages import Line, Stages
 from dreamvid.pipelines.targets import check_target
-from dreamvid.pipelines.trip import Trip
+from dreamvid.pipelines.trip import Trip, TripState
+from dreamvid.pipelines.voyage import Voyage
 from dreamvid.preset import LONGEST_SIDE, output_size
-from dreamvid.types import Frame, Size, VideoInfo
+from dreamvid.types import Size, VideoInfo
+from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping, Sequence
 
     from dreamvid.pipelines.beginning import Beginning
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Tell
+    from dreamvid.pipelines.soundtrack import Soundtrack
     from dreamvid.preset import OutputSettings, Preset
-    from dreamvid.types import RGB, FrameWriter
-
-State = TypeVar("State")
+    from dreamvid.types import RGB, FrameWriter, Notify
 
 _FPS = Fraction(24)
 _SIDE = 640
@@ -39,6 +43,9 @@ _HEAD = 2.0
 """Seconds before a loop's first frame that its end is drawn to."""
 _LEAST_LOOP = 3
 _MOST_HEAD = Fraction(1, 3)
+_BYTES_OF_STATE, _BYTES_OF_HEAD = 36, 6
+"""What a pixel of a trip's state takes: up to three pictures in float32, and a loop's head in 16 bits."""
+_BYTES_IN_ALL = 400
 _STAY = Fraction(4)
 _FADE = 0.5
 _DREAMNETS = (
@@ -54,19 +61,6 @@ _DREAMNETS = (
 """What dreamnet travels through where nothing is asked for: fed back for long, one objective ends as one texture."""
 
 
-class Travel(Protocol[State]):
-    """A way to make a trip's frames, each from an explicit state, so that it can be cut and go on anywhere."""
-
-    def begin(self, start: RGB, *, bare: bool, palette: RGB | None = None) -> State:
-        """Return the first state."""
-
-    def states(self, state: State) -> Iterator[State]:
-        """Yield the given state and all that follow."""
-
-    def frame(self, state: State) -> Frame | None:
-        """Return what is written of a state, if anything is."""
-
-
 class Plan(NamedTuple):
     """What a trip is made of: settings with all defaults, what it starts from, and its frames."""
 
@@ -76,6 +70,41 @@ class Plan(NamedTuple):
     info: VideoInfo
     course: Course
 
+    @property
+    def duration(self) -> Fraction:
+        """Length in seconds: whole frames."""
+        return self.course.frames / self.course.fps
+
+    def writer(self, output: Path, text: str, music: Soundtrack | None, tell: Tell) -> FrameWriter:
+        """Return what writes the output; that it may be replaced has been found out before."""
+        from dreamvid.media.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+
+        return open_writer(
+            output,
+            info=self.info,
+            output=self.preset.output,
+            companion=None if music is None else music.file,
+            metadata={KEY: text},
+            overwrite=True,
+            expected_frames=self.course.frames,
+            notify=tell.notice,
+        )
+
+    def task(
+        self, output: Path, text: str, inputs: Sequence[Path], keeping: Keeping, *, delivered: bool
+    ) -> Task:
+        """Return what is to be made, for its work directory."""
+        from dreamvid.media.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
+
+        bits = chunk_bits(output, info=self.info, output=self.preset.output)
+        manifest = describe(
+            text, output=output, inputs=inputs, info=self.info, bits=bits, command=keeping.command
+        )
+        pixels = self.info.size.height * self.info.size.width
+        return Task(
+            output, manifest, pixels * (_BYTES_OF_STATE + _BYTES_OF_HEAD * self.course.head), delivered
+        )
+
 
 def make_trip(
     output: Path | None,
@@ -83,9 +112,10 @@ def make_trip(
     machine: Machine,
     *,
     overwrite: MayReplace,
+    keeping: Keeping | None = None,
     tell: Tell | None = None,
 ) -> Outcome:
-    """Make a zoom trip.
+    """Make a zoom trip; go on where an earlier run of the same trip was cut off.
 
     Parameters
     ----------
@@ -94,59 +124,56 @@ def make_trip(
         where that is no file.
     overwrite
         Asked when the output exists; its no is a ``WriteError``.
+    keeping
+        What becomes of unfinished work; see :mod:`dreamvid.pipelines.keep`.
 
     Raises
     ------
     DreamvidError
-        In one line; nothing half-written is left.
+        In one line; nothing is left but whole chunks to go on from.
+    KeyboardInterrupt
+        Where the run was asked to stop; its text says how to go on.
     """
-    from dreamvid.media.writer import check_output, open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
-    tell = tell or Mute()
-    recipe = preset
-    plan = plan_trip(preset, tell)
-    preset, info = plan.preset, plan.info
+    tell, keeping = tell or Mute(), keeping or Keeping()
+    plan = plan_trip(preset, machine, tell)
     output = output or default_output(plan.beginning, preset.output)
-    folder = check_output(output, info=info, output=preset.output)
+    folder = check_output(output, info=plan.info, output=preset.output)
     inputs = trip_files(preset, plan.beginning)
-    replace_existing = False
-    for source in inputs.values() or [None]:
-        replace_existing = check_target(
-            output, source, overwrite if not replace_existing else _yes, folder=folder
-        )
+    unfinished = not keeping.fresh and work_folder(output).is_dir()
+    _check(output, inputs, _yes if unfinished else overwrite, folder=folder)  # asked below, once it is known
     palette = _palette(inputs.get("palette"), tell)
     started = time.perf_counter()
-    with soundtrack(preset, Fraction(info.duration or 0), info.rate) as music:
-        tell.start(info.frames, output.name)
-        clock = Clock(info.rate, info.duration, None if music is None else music.signals)
-        built = build_looks(preset, machine, clock, info.size, notify=tell.notice)
-        resolved = built.resolved(info.size)
-        writer = open_writer(
-            output,
-            info=info,
-            output=preset.output,
-            companion=None if music is None else music.file,
-            metadata={
-                KEY: settings_json(recipe, source=None, resolved=resolved, files={**built.files, **inputs})
-            },
-            overwrite=replace_existing,
-            expected_frames=info.frames,
-            notify=tell.notice,
+    with soundtrack(preset, plan.duration, plan.info.rate) as music:
+        clock = Clock(plan.info.rate, plan.duration, None if music is None else music.signals)
+        looks = as_begun(plan.preset, output, keeping)
+        built = build_looks(looks, machine, clock, plan.info.size, notify=tell.notice)
+        resolved = built.resolved(plan.info.size)
+        text = settings_json(preset, source=None, resolved=resolved, files={**built.files, **inputs})
+        delivered = unfinished and is_delivered(output, text)
+        if unfinished and not delivered:
+            _check(output, inputs, overwrite, folder=folder)
+        grower = Grower(built.looks, plan.course, clock.signals, Sparing(tell.notice))
+        voyage = choose_voyage(plan, grower, palette, tell)
+        task = plan.task(
+            output, text, [*built.files.values(), *inputs.values()], keeping, delivered=delivered
         )
-        grower = Grower(built.looks, plan.course, clock.signals)
-        stages = _write(writer, trip_frames(plan, grower, palette), tell)
+        writer = plan.writer(output, text, music, tell)
+        kept = make_output(task, voyage, writer, keeping, tell)
     return Outcome(
         source=plan.beginning.file or Path(plan.beginning.text),
         output=output,
-        frames=plan.course.frames,
+        frames=kept.frames,
         seconds=time.perf_counter() - started,
-        size=info.size,
+        size=plan.info.size,
         resolved=resolved,
-        stages=stages,
+        stages={**voyage.stages, "final": kept.encoding},
+        resumed_at=kept.resumed_at,
     )
 
 
-def plan_trip(preset: Preset, tell: Tell) -> Plan:
+def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
     """Return what a trip is made of.
 
     Raises
@@ -163,6 +190,7 @@ def plan_trip(preset: Preset, tell: Tell) -> Plan:
     beginning = parse_beginning(preset.trip.start)
     own = None if beginning.file is None else read_beginning(beginning, None, 0, notify=tell.notice)
     size = trip_size(preset.output, None if own is None else Size(*own.shape[:2]))
+    machine.limits.check_memory("the trip", size, _BYTES_IN_ALL)
     start = read_beginning(beginning, size, preset.run.seed, notify=_silent)
     info = VideoInfo(size, rate, frames=frames, duration=frames / rate)
     head = round(min(Fraction(_HEAD), _MOST_HEAD * frames / rate) * rate) if preset.trip.loop else 0
@@ -172,20 +200,15 @@ def plan_trip(preset: Preset, tell: Tell) -> Plan:
     return Plan(_filled(preset, frames / rate), beginning, start, info, Course(rate, frames, head))
 
 
-def trip_frames(plan: Plan, grower: Grower, palette: RGB | None) -> Iterator[Frame]:
-    """Return the frames of a trip, each made when it is asked for."""
-    every, loop = plan.preset.trip.keyframe, plan.preset.trip.loop
+def choose_voyage(
+    plan: Plan, grower: Grower, palette: RGB | None, tell: Tell
+) -> Voyage[TripState] | Voyage[KeyState]:
+    """Return what makes the frames of a trip."""
+    every, bare = plan.preset.trip.keyframe, plan.beginning.is_picture
     if every is None:
-        return _travel(Trip(grower), plan, palette)
-    return _travel(KeyframeTrip(grower, plan.info.size, every, loop), plan, palette)
-
-
-def _travel(trip: Travel[State], plan: Plan, palette: RGB | None) -> Iterator[Frame]:
-    state = trip.begin(plan.start, bare=plan.beginning.is_picture, palette=palette)
-    for now in trip.states(state):
-        frame = trip.frame(now)
-        if frame is not None:
-            yield frame
+        return Voyage(Trip(grower), plan.start, bare, palette, tell)
+    trip = KeyframeTrip(grower, plan.info.size, every, plan.preset.trip.loop)
+    return Voyage(trip, plan.start, bare, palette, tell)
 
 
 def trip_size(output: OutputSettings, own: Size | None) -> Size:
@@ -253,32 +276,25 @@ def _palette(path: Path | None, tell: Tell) -> RGB | None:
     return None if path is None else read_still(path, notify=tell.notice).rgb
 
 
-def _write(writer: FrameWriter, frames: Iterable[Frame], tell: Tell) -> dict[str, float]:
-    """Encode frames in a thread of their own while the next ones are dreamed; return the seconds of each stage."""
-    seconds = {"dream": 0.0, "encode": 0.0}
+def _check(output: Path, inputs: Mapping[str, Path], may_replace: MayReplace, *, folder: bool) -> None:
+    """Refuse an output that is one of the inputs, or exists and may not be replaced."""
+    for path in inputs.values():
+        check_target(output, path, _yes, folder=folder)
+    check_target(output, None, may_replace, folder=folder)
 
-    def encode(line: Line[Frame]) -> None:
-        for frame in line:
-            before = time.perf_counter()
-            writer.write(frame)
-            seconds["encode"] += time.perf_counter() - before
 
-    with writer:
-        stages = Stages()
-        line: Line[Frame] = Line(stages.stop)
-        stages.start("encode", lambda: encode(line))
-        try:
-            before = time.perf_counter()
-            for frame in frames:
-                seconds["dream"] += time.perf_counter() - before
-                line.put(frame)
-                tell.frame(frame.index)
-                before = time.perf_counter()
-            line.put(None)
-        except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
-            stages.fail(error)
-        stages.join()
-    return seconds
+@dataclass(slots=True)
+class Sparing:
+    """Passes on the first few notices only."""
+
+    notify: Notify
+    left: int = 3
+
+    def __call__(self, text: str) -> None:
+        """Pass one on, if there have not been too many."""
+        if self.left:
+            self.left -= 1
+            self.notify(text)
 
 
 def _silent(text: str) -> None:

@@ -164,7 +164,7 @@ def dreaming_command(
         if by_name:
             parameters.append(_preset_parameter())
         parameters += [_switch_parameter(switch, path) for switch, path in switches]
-        parameters += _extra_parameters(video=video and not trip)
+        parameters += _extra_parameters(video=video, input_video=video and not trip)
 
         def command(context: typer.Context, **given: Any) -> None:
             overrides = {path: given.pop(name) for name, path in settings.items()}
@@ -248,7 +248,7 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
+def _extra_parameters(*, video: bool, input_video: bool) -> list[inspect.Parameter]:
     def flag(name: str, *flags: str, text: str) -> inspect.Parameter:
         option = typer.Option(*flags, help=text, metavar="", rich_help_panel="The run")
         return _parameter(name, Annotated[bool, option], default=False)
@@ -264,10 +264,11 @@ def _extra_parameters(*, video: bool) -> list[inspect.Parameter]:
         rich_help_panel="The dream",
     )
     parameters = [_parameter("assignments", Annotated[list[str] | None, assignments], None)]
-    if video:
+    if input_video:
         parameters.append(
             flag("keep_going", "--keep-going", text="Keep what comes before damage in the input, and warn.")
         )
+    if video:
         parameters += [
             flag("fresh", "--fresh", text="Discard unfinished work of an earlier run, and start anew."),
             flag("keep_work", "--keep-work", text="Leave the work directory where it is after success."),

@@ -46,7 +46,14 @@ def zoom(
     with session(common) as tell:
         from dreamvid.pipelines.zoom import make_trip  # noqa: PLC0415  loads OpenCV and PyAV
 
-        result = make_trip(output, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress)
+        result = make_trip(
+            output,
+            preset,
+            common.machine(),
+            overwrite=tell.may_replace,
+            keeping=common.keeping(),
+            tell=tell.progress,
+        )
         tell.finished(result)
 
 
