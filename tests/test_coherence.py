@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import pytest
 
 from dreamvid.coherence import Palette, hold_colors, palette_of
-from dreamvid.types import RGB
+
+if TYPE_CHECKING:
+    from dreamvid.types import RGB
 
 
 def colors(mean: tuple[float, float, float], spread: float = 0.08, seed: int = 0) -> RGB:
