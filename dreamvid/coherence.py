@@ -47,7 +47,11 @@ class Palette(NamedTuple):
 
 def palette_of(picture: RGB) -> Palette:
     """Return the palette of a picture ``[H, W, 3]``, float32, sRGB-encoded, [0, 1]."""
-    mean, spread = cv2.meanStdDev(_lab(picture))
+    return _palette(_lab(picture))
+
+
+def _palette(lab: RGB) -> Palette:
+    mean, spread = cv2.meanStdDev(lab)
     first, second, third = (float(value) for value in mean[:, 0])
     of_first, of_second, of_third = (float(value) for value in spread[:, 0])
     return Palette((first, second, third), (of_first, of_second, of_third))
@@ -60,7 +64,8 @@ def hold_colors(picture: RGB, palette: Palette, share: float) -> RGB:
     """
     if share <= 0.0:
         return picture
-    own = palette_of(picture)
+    lab = _lab(picture)
+    own = _palette(lab)
     gain = np.array(
         [
             np.clip((target + _NOTHING) / (now + _NOTHING), 1.0 / _FASTEST, _FASTEST)
@@ -71,7 +76,6 @@ def hold_colors(picture: RGB, palette: Palette, share: float) -> RGB:
     gain = 1.0 + np.float32(share) * (gain - 1.0)
     mean = np.array(own.mean, np.float32)
     target = mean + np.float32(share) * (np.array(palette.mean, np.float32) - mean)
-    lab = _lab(picture)
     lab -= mean
     lab *= gain
     lab += target

@@ -20,6 +20,7 @@ from dreamvid.camera import Velocity
 from dreamvid.coherence import Palette, hold_colors, palette_of
 from dreamvid.errors import BrokenDreamError
 from dreamvid.pipelines.position import level_of
+from dreamvid.resample import blur
 from dreamvid.types import RGB, Frame, Level, Size
 
 if TYPE_CHECKING:
@@ -152,11 +153,11 @@ class Grower:
 
     def hold(self, dreamed: RGB, parts: tuple[Part, ...], held: Held, pace: float) -> RGB:
         """Return a dream held to what is held, by as much as in ``pace`` frames of the usual rate."""
-        from dreamvid.flow.level import hold  # noqa: PLC0415  OpenCV loads only when something is dreamed
+        from dreamvid.flow.level import hold, mean_color  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
         trip = settings_of(parts[-1]).trip
         level = _saturated(held.level, trip.saturation)
-        level = level._replace(mean=tuple(float(value) for value in dreamed.mean(axis=(0, 1))))
+        level = level._replace(mean=tuple(float(value) for value in mean_color(dreamed)))
         evenness = 1.0 - (1.0 - _EVENNESS) ** pace
         leveled = hold(dreamed, level, fastest=_FASTEST**pace, evenness=evenness)
         lock = 1.0 - (1.0 - trip.color_lock) ** (_LOCK * pace)
@@ -231,8 +232,7 @@ def _saturated(level: Level, saturation: float) -> Level:
 def _effort(picture: RGB, amount: float) -> Effort:
     """Return how many steps each pixel goes, ``amount`` in the mean: more where there is little to see."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    fine = np.square(gray - cv2.GaussianBlur(gray, (0, 0), _FINE, borderType=cv2.BORDER_REFLECT_101))
-    around = cv2.GaussianBlur(fine, (0, 0), _CALM * picture.shape[0], borderType=cv2.BORDER_REFLECT_101)
+    around = blur(np.square(gray - blur(gray, _FINE)), _CALM * picture.shape[0])
     mean = float(around.mean()) + 1e-8
     share = np.clip((mean / (around + _LEAST * mean)) ** 0.25, _SPARED, _FAVORED)
     return np.asarray(share * (amount / share.mean()), np.float32)

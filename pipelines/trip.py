@@ -133,8 +133,8 @@ class Trip:
         inside = seen(move, size, mirrors=mirrors)
         if inside is not None:
             picture = np.where(inside[..., None], picture, warp(donor, since, mirrors=mirrors))
-        picture = np.clip(picture, 0.0, 1.0)
-        if not _FRESH < since.scale < 1.0 / _FRESH or _share(seen(since, size)) < _FRESH:
+        np.clip(picture, 0.0, 1.0, out=picture)
+        if inside is None or since.scale < _FRESH or _share(seen(since, size)) < _FRESH:
             donor, since = picture, Move()
         return replace(state, picture=picture, donor=donor, since=since)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dreamvid.resample import resize
+from dreamvid.resample import blur, resize
 from dreamvid.types import RGB, Level, Size
 
 if TYPE_CHECKING:
@@ -39,9 +39,14 @@ def measure(detail: RGB) -> Level:
     spread (largest less smallest channel). That of all bands together is held as well: where they fall on the same
     places they add up to more.
     """
-    mean = detail.mean(axis=(0, 1))
+    mean = mean_color(detail)
     bands = [[_strength(part) for part in _parts(band)] for band in _split(detail - mean)]
     return Level(_numbers(mean), tuple((gray, color) for gray, color in bands), _strength(detail - mean))
+
+
+def mean_color(detail: RGB) -> NDArray[np.float32]:
+    """Return the mean of each channel of ``[H, W, 3]``; by planes, which is much quicker than along pixels."""
+    return np.array([plane.mean() for plane in cv2.split(detail)], np.float32)
 
 
 def hold(detail: RGB, level: Level, *, fastest: float = _FASTEST, evenness: float = 0.0) -> RGB:
@@ -51,7 +56,7 @@ def hold(detail: RGB, level: Level, *, fastest: float = _FASTEST, evenness: floa
     last one at once. ``evenness``, 0 to 1, is the share of the way that each place goes to the band's strength, so
     that what dreams best does not swallow the rest of the picture over time; the coarsest band is left alone.
     """
-    mean = detail.mean(axis=(0, 1))
+    mean = mean_color(detail)
     result: RGB | None = None
     bands = _split(detail - mean)
     reach = _AROUND * detail.shape[0]
@@ -60,9 +65,9 @@ def hold(detail: RGB, level: Level, *, fastest: float = _FASTEST, evenness: floa
             _held(part, rms, fastest, 1.0 / _FASTEST)
             for part, rms in zip(_parts(bands[k]), level.bands[k], strict=True)
         )
-        if evenness and k < len(bands) - 1:
-            gray, color = (_evened(part, evenness, reach / 2**k) for part in (gray, color))
         scaled = gray + color
+        if evenness and k < len(bands) - 1:
+            scaled = _evened(scaled, evenness, reach / 2**k)
         result = scaled if result is None else scaled + _grow(result, scaled)
     assert result is not None
     gray, color = _parts(result)
@@ -72,7 +77,8 @@ def hold(detail: RGB, level: Level, *, fastest: float = _FASTEST, evenness: floa
 
 def _parts(band: RGB) -> tuple[RGB, RGB]:
     """Return what is common to the channels, ``[H, W, 1]``, and the rest, ``[H, W, 3]``."""
-    gray = band.mean(axis=-1, keepdims=True)
+    red, green, blue = cv2.split(band)
+    gray = (red + green + blue)[..., None] / np.float32(3.0)
     return gray, band - gray
 
 
@@ -82,14 +88,13 @@ def _held(part: RGB, wanted: float, most: float, least: float) -> RGB:
     return part * np.float32(gain)
 
 
-def _evened(part: RGB, evenness: float, reach: float) -> RGB:
+def _evened(band: RGB, evenness: float, reach: float) -> RGB:
     """Return a band whose strength around each place, within ``reach`` px, is nearer to that of the whole."""
-    power = np.mean(np.square(part), axis=-1)
+    power = np.add.reduce([np.square(plane) for plane in cv2.split(band)])
     mean = float(power.mean())
-    around = cv2.GaussianBlur(power, (0, 0), reach, borderType=cv2.BORDER_REFLECT_101)
-    around += np.float32(_LEAST * mean + _SILENT**2)
+    around = blur(power, reach) + np.float32(_LEAST * mean + _SILENT**2)
     gain = np.clip((mean / around) ** (evenness / 2.0), 1.0 / _MOST_EVENED, _MOST_EVENED)
-    return np.asarray(part * gain.astype(np.float32)[..., None], np.float32)
+    return np.asarray(band * gain.astype(np.float32)[..., None], np.float32)
 
 
 def _split(detail: RGB) -> list[RGB]:
@@ -106,7 +111,11 @@ def _grow(lower: RGB, like: RGB) -> RGB:
 
 
 def _strength(part: RGB) -> float:
-    return _rms(part) if part.shape[-1] == 1 else float(np.mean(np.ptp(part, axis=-1)))
+    if part.shape[-1] == 1:
+        return _rms(part)
+    red, green, blue = cv2.split(part)
+    largest, smallest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    return float(np.mean(largest - smallest))
 
 
 def _rms(values: NDArray[np.float32]) -> float:
