@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dreamvid.types import RGB
 
 _POLE = math.sqrt(3.0) - 2.0
-_REACH = 7
+_REACH = 10
 _SHRINKS = 0.9
 """Scale below which a picture is shrunk by area before it is moved, so that nothing aliases."""
 

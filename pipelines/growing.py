@@ -43,7 +43,7 @@ _GRAIN = 0.6
 """How much of the finest band of a first dream stays: the rest is grain that no later frame has."""
 _FINE, _CALM, _LEAST = 4.0, 0.06, 0.02
 _SPARED, _FAVORED = 0.3, 3.0
-_PULSE, _REST, _STILL = 5.0, 0.5, 1.05
+_PULSE, _REST, _STILL = 6.0, 0.5, 1.05
 
 
 def _unheard(text: str) -> None:
@@ -189,7 +189,7 @@ def pulsed(velocity: Velocity, settings: Preset, signals: Mapping[str, float]) -
     if strength is None or strength <= 0.0:
         return velocity
     rate = math.log(velocity.zoom) or math.log(_STILL)
-    factor = 1.0 + strength * (_REST - 1.0 + _PULSE * signals.get("beat", 0.0) ** 2)
+    factor = 1.0 + strength * (_REST - 1.0 + _PULSE * signals.get("beat", 0.0) ** 3)
     return replace(velocity, zoom=math.exp(rate * max(0.0, factor)))
 
 
