@@ -21,6 +21,7 @@ import pipeline
 import schedules
 import startup
 import steadiness
+import trips
 from figures import machine, table
 from tutorial import save_random_inception
 
@@ -38,6 +39,7 @@ PARTS = {
     "f": "steadiness",
     "g": "schedules",
     "h": "keeping",
+    "i": "trips",
 }
 
 
@@ -69,6 +71,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "f": lambda: steadiness.measure(options.clips, frames=options.clip_frames) if options.clips else [],
         "g": lambda: schedules.measure(folder, rounds=rounds, frames=frames),
         "h": lambda: keeping.measure(folder, rounds=rounds, frames=frames),
+        "i": lambda: trips.measure(rounds=rounds, frames=options.trip_frames),
     }
     return parts[part]()
 
@@ -92,6 +95,7 @@ def _options() -> argparse.Namespace:
         "--clips", type=Path, metavar="FOLDER", help="clips for part f, which is left out without"
     )
     parser.add_argument("--clip-frames", type=int, default=48, help="frames of each clip in part f")
+    parser.add_argument("--trip-frames", type=int, default=1000, help="frames of the trip in part i")
     return parser.parse_args()
 
 

@@ -197,7 +197,7 @@ def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
     head = head if preset.trip.keyframe is None else 0
     if preset.trip.loop and frames < _LEAST_LOOP:
         raise SettingsError(f"trip.duration: a loop needs 3 frames at least, not {frames}")
-    return Plan(_filled(preset, frames / rate), beginning, start, info, Course(rate, frames, head))
+    return Plan(filled(preset, frames / rate), beginning, start, info, Course(rate, frames, head))
 
 
 def choose_voyage(
@@ -250,7 +250,7 @@ def trip_files(preset: Preset, beginning: Beginning) -> dict[str, Path]:
     return files
 
 
-def _filled(preset: Preset, duration: Fraction) -> Preset:
+def filled(preset: Preset, duration: Fraction) -> Preset:
     """Return the preset with what follows from the rest."""
     changes: dict[str, object] = {}
     if preset.objective == "auto" and preset.model.name.lower() == "dreamnet" and not preset.scenes:

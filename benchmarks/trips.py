@@ -1,0 +1,109 @@
+"""(i) Trips: what a zoom trip takes beside its gradients, and whether it stays itself over a thousand frames."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from figures import Figure
+
+from dreamvid.camera import Velocity, warp
+from dreamvid.pipelines.beginning import parse_beginning, read_beginning
+from dreamvid.pipelines.growing import Course, Grower
+from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.pipelines.trip import Trip
+from dreamvid.pipelines.zoom import filled
+from dreamvid.preset import Preset
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from dreamvid.pipelines.trip import TripState
+    from dreamvid.types import RGB
+
+PART = "i trips"
+FPS = Fraction(24)
+FAST, LONG = Size(288, 512), Size(108, 192)
+APART = 100
+BAR_BESIDE, BAR_FPS, BAR_DRIFT, BAR_SAME = 1.10, 4.0, 0.15, 0.5
+
+
+def measure(*, rounds: int, frames: int) -> list[Figure]:
+    """Return figures of the default look: time at 512x288, drift over ``frames`` frames at 192x108."""
+    return [*_speed(8 * rounds), *_drift(frames)]
+
+
+def _speed(frames: int) -> list[Figure]:
+    trip, state = _begin(FAST, 480)
+    seconds = []
+    for _ in range(frames):
+        before = time.perf_counter()
+        state = trip.advance(state)
+        seconds.append(time.perf_counter() - before)
+    gradients = []
+    for _ in range(frames):  # the same gradients once more, and nothing else
+        parts = trip.grower.parts(state.index, state.picture)
+        before = time.perf_counter()
+        for part in parts:
+            part.look.dreamer.dream(state.picture, steps=1, frame_index=state.index)
+        gradients.append(time.perf_counter() - before)
+    whole, bare = statistics.median(seconds), statistics.median(gradients)
+    note = f"{FAST}, {frames} frames"
+    return [
+        Figure(PART, "a frame / its gradients", whole / bare, "", "at most", BAR_BESIDE, note=note),
+        Figure(
+            PART, "frames a second", 1.0 / whole, "fps", "at least", BAR_FPS, note="bar: two cores with AMX"
+        ),
+    ]
+
+
+def _drift(frames: int) -> list[Figure]:
+    trip, state = _begin(LONG, frames)
+    move = Velocity(1.25).over(APART / float(FPS), LONG.width / LONG.height)
+    kept: dict[int, tuple[float, float, float]] = {}
+    alike: list[float] = []
+    past: RGB | None = None
+    for state in trip.states(state):  # noqa: B020  the one that it begins with
+        if state.index % APART:
+            continue
+        kept[state.index] = _facts(state.picture)
+        if past is not None:
+            alike.append(float(np.corrcoef(warp(past, move).ravel(), state.picture.ravel())[0, 1]))
+        past = state.picture
+    first, last = kept[APART], kept[max(kept)]
+    names = ("Laplacian energy", "saturation", "contrast")
+    drift = [
+        Figure(
+            PART,
+            f"{name}, change",
+            abs(b / a - 1.0),
+            "",
+            "at most",
+            BAR_DRIFT,
+            note=f"frame {APART} to {max(kept)}",
+        )
+        for name, a, b in zip(names, first, last, strict=True)
+    ]
+    same = Figure(
+        PART, f"likeness over {APART} frames", max(alike), "", "under", BAR_SAME, note="largest correlation"
+    )
+    return [*drift, same]
+
+
+def _begin(size: Size, frames: int) -> tuple[Trip, TripState]:
+    duration = frames / FPS
+    preset = filled(Preset.build({"pipeline": "zoom"}), duration)
+    looks = build_looks(preset, Machine(), Clock(FPS, duration), size, notify=lambda _: None).looks
+    trip = Trip(Grower(looks, Course(FPS, frames)))
+    start = read_beginning(parse_beginning("noise"), size, 0, notify=lambda _: None)
+    return trip, trip.begin(start, bare=False)
+
+
+def _facts(picture: RGB) -> tuple[float, float, float]:
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    energy = float(np.mean(np.square(cv2.Laplacian(gray, cv2.CV_32F))))
+    return energy, float(np.mean(np.ptp(picture, axis=-1))), float(gray.std())
