@@ -10,6 +10,10 @@ Dream a video file, with its sound::
 
     dreamvid.dream_video("clip.mp4", "clip.dream.mp4", preset={"octaves": 3})
 
+Make a zoom trip, from noise or into a picture::
+
+    dreamvid.zoom_trip("photo.jpg", "trip.mp4", preset={"trip": {"duration": 30, "loop": True}})
+
 Nothing heavy is imported until it is used: TensorFlow loads with the first dream.
 """
 
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
         WriteError,
     )
     from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
-    from dreamvid.pipelines.api import dream, dream_image, dream_video, load_dreamer
+    from dreamvid.pipelines.api import dream, dream_image, dream_video, load_dreamer, zoom_trip
     from dreamvid.pipelines.outcome import Outcome
     from dreamvid.preset import Preset
 
@@ -62,6 +66,7 @@ __all__ = [
     "load_dreamer",
     "neuron",
     "parse",
+    "zoom_trip",
 ]
 
 _HOMES = {
@@ -70,7 +75,7 @@ _HOMES = {
         "ObjectiveError ReadError SettingsError WorkError WriteError"
     ),
     "dreamvid.objective": "Objective channel class_logit guide layer neuron parse",
-    "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer",
+    "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer zoom_trip",
     "dreamvid.pipelines.outcome": "Outcome",
     "dreamvid.preset": "Preset",
 }

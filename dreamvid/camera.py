@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from dreamvid.errors import SettingsError
 from dreamvid.resample import resize
 from dreamvid.types import Size
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _POLE = math.sqrt(3.0) - 2.0
 _REACH = 10
+_FARTHEST = math.log(1.2e6)
 _SHRINKS = 0.9
 """Scale below which a picture is shrunk by area before it is moved, so that nothing aliases."""
 
@@ -78,8 +80,19 @@ class Velocity:
     center: tuple[float, float] = (0.5, 0.5)
 
     def over(self, seconds: float, aspect: float) -> Move:
-        """Return the move that this velocity makes in some time, in frames of an aspect ratio (width by height)."""
+        """Return the move that this velocity makes in some time, in frames of an aspect ratio (width by height).
+
+        Raises
+        ------
+        SettingsError
+            For a zoom by more than a million.
+        """
         rate = complex(math.log(self.zoom), math.radians(self.rotation))
+        if abs(rate.real * seconds) > _FARTHEST:
+            raise SettingsError(
+                f"camera.zoom: a zoom of {self.zoom:g} times/s for {seconds:g} s is more than any picture shows; "
+                "zoom more slowly, or give more frames a second"
+            )
         turn = cmath.exp(rate * seconds)
         reach = complex(seconds) if abs(rate * seconds) < 1e-9 else (turn - 1.0) / rate  # noqa: PLR2004  its limit
         center = complex((self.center[0] - 0.5) * aspect, self.center[1] - 0.5)
@@ -99,7 +112,7 @@ def warp(picture: RGB, move: Move, size: Size | None = None, *, mirrors: int = 0
     picture
         ``[H, W, 3]`` float32.
     size
-        Of the result, whose height is as many frame heights as the picture's; None is the picture's own.
+        Of the result, which shows as much as the picture does; None is the picture's own.
     mirrors
         So many mirrors meet at the center, as in a kaleidoscope; below 2 is none.
     soften
@@ -173,10 +186,11 @@ def _coefficients(picture: RGB, soften: float) -> RGB:
 @lru_cache(maxsize=2)
 def _lookups(move: Move, own: Size, size: Size, mirrors: int) -> tuple[NDArray[np.float32], ...]:
     """Return, for each pixel of the result, where to look the picture up, and the share of each first look."""
-    points = _sources(move, size, mirrors) * own.height
+    points = _sources(move, size, mirrors)
+    across = own.width * size.height / size.width  # the height, but for what rounding made of the shape
     return (
-        *_axis(_mirrored(points.real + (own.width - 1) / 2, own.width)),
-        *_axis(_mirrored(points.imag + (own.height - 1) / 2, own.height)),
+        *_axis(_mirrored(points.real * across + (own.width - 1) / 2, own.width)),
+        *_axis(_mirrored(points.imag * own.height + (own.height - 1) / 2, own.height)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The library's few public functions: dream an array, an image file, a video file."""
+"""The library's few public functions: dream an array, an image file, a video file, make a zoom trip."""
 
 from __future__ import annotations
 
@@ -142,6 +142,48 @@ def dream_image(
     target = None if output is None else Path(output)
     machine = Machine(device=device)
     return next(dream_images([Path(source)], target, settings, machine, overwrite=lambda _: overwrite))
+
+
+def zoom_trip(
+    start: str | Path | None = None,
+    output: str | Path | None = None,
+    preset: PresetLike = None,
+    *,
+    overwrite: bool = False,
+    device: str = "auto",
+    tell: Tell | None = None,
+) -> Outcome:
+    """Make a zoom trip; see ``dreamvid zoom --help``.
+
+    Parameters
+    ----------
+    start
+        What it starts from: an image file, ``noise``, a color (``#204060``), a gradient (``#204060-#ff8800``) or a
+        frame of a video (``clip.mp4@12.5s``); None is what the preset says.
+    output
+        None writes ``<name>.dream.mp4`` beside the image, ``trip.dream.mp4`` here where there is none.
+    preset
+        A :class:`~dreamvid.Preset`, or nested values for one:
+        ``{"camera": {"zoom": 1.2}, "trip": {"duration": 60, "loop": True}}``.
+    tell
+        Is told of progress.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; nothing half-written is left.
+    """
+    from dreamvid.pipelines.zoom import make_trip  # noqa: PLC0415  PyAV loads only when media is touched
+
+    settings, _ = _settle(preset, None)
+    changes = {} if start is None else {"trip.start": str(start)}
+    return make_trip(
+        None if output is None else Path(output),
+        settings.override({"pipeline": "zoom", **changes}),
+        Machine(device=device),
+        overwrite=lambda _: overwrite,
+        tell=tell,
+    )
 
 
 def _settle(preset: PresetLike, objective: Objective | str | None) -> tuple[Preset, Objective | None]:

@@ -17,11 +17,13 @@ from dreamvid.units import parse_time
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.types import RGB, Notify, Size
+    from dreamvid.limits import Limits
+    from dreamvid.types import RGB, Alpha, Notify, Size
 
 _COLOR = r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})"
 _COLORS = re.compile(rf"({_COLOR})(?:\s*-\s*({_COLOR}))?")
 _FRAME = re.compile(r"(?P<name>.+)@(?P<time>[0-9:.]+s?)", re.DOTALL)
+_BEHIND = np.float32(0.5)
 _LIGHTNESS, _LIGHT_SPREAD, _COLOR_SPREAD = 50.0, 18.0, 14.0
 
 
@@ -59,10 +61,13 @@ def parse_beginning(text: str) -> Beginning:
     return Beginning(text, Path(text))
 
 
-def read_beginning(beginning: Beginning, size: Size | None, seed: int, *, notify: Notify) -> RGB:
+def read_beginning(
+    beginning: Beginning, size: Size | None, seed: int, *, notify: Notify, limits: Limits | None = None
+) -> RGB:
     """Return the picture ``[H, W, 3]``, float32 in [0, 1], cropped to a size where one is given.
 
-    Noise, colors and gradients need a size.
+    Noise, colors and gradients need a size. What is transparent is laid over gray, on which both light and dark are
+    seen; what lies hidden in it is anything.
 
     Raises
     ------
@@ -70,9 +75,8 @@ def read_beginning(beginning: Beginning, size: Size | None, seed: int, *, notify
         Where the file cannot be read, or has no frame at that time.
     """
     if beginning.file is not None:
-        picture = _frame(beginning.file, beginning.time, notify) if beginning.time is not None else None
-        if picture is None:
-            picture = _image(beginning.file, notify)
+        read = _image if beginning.time is None else _frame
+        picture = read(beginning.file, beginning.time or Fraction(0), notify, limits)
         return picture if size is None else cover(picture, size)
     assert size is not None
     if beginning.text == "noise":
@@ -117,24 +121,51 @@ def _color(text: str) -> NDArray[np.float32]:
     return np.array([int(digits[i : i + 2], 16) / 255.0 for i in (0, 2, 4)], np.float32)
 
 
-def _image(file: Path, notify: Notify) -> RGB:
-    from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
-
+def _image(file: Path, time: Fraction, notify: Notify, limits: Limits | None) -> RGB:
     try:
-        return read_still(file, notify=notify).rgb
+        return _still(file, notify, limits)
     except DreamvidError as error:
         if not file.is_file():
             raise
         try:
-            return _frame(file, None, notify)  # a video: its first frame
+            return _moment(file, time, notify, limits)  # a video: its first frame
         except DreamvidError:
             raise error from None
 
 
-def _frame(file: Path, time: Fraction | None, notify: Notify) -> RGB:
+def _frame(file: Path, time: Fraction, notify: Notify, limits: Limits | None) -> RGB:
+    try:
+        return _moment(file, time, notify, limits)
+    except DreamvidError as error:
+        try:
+            picture = _still(file, _silent, limits)
+        except DreamvidError:
+            raise error from None
+        if time == 0:
+            return picture
+        raise ReadError(f"{file} is one picture, which has no frame at {float(time):g} s") from None
+
+
+def _still(file: Path, notify: Notify, limits: Limits | None) -> RGB:
+    from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
+
+    still = read_still(file, notify=notify, limits=limits)
+    return _opaque(still.rgb, still.alpha)
+
+
+def _moment(file: Path, time: Fraction, notify: Notify, limits: Limits | None) -> RGB:
     from dreamvid.media.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
 
-    at = time or Fraction(0)
-    for frame in open_source(file, start=at, notify=notify):
-        return frame.rgb
-    raise ReadError(f"{file}: has no frame at {float(at):g} s")
+    for frame in open_source(file, start=time, notify=notify, limits=limits):
+        return _opaque(frame.rgb, frame.alpha)
+    raise ReadError(f"{file}: has no frame at {float(time):g} s")
+
+
+def _opaque(picture: RGB, alpha: Alpha | None) -> RGB:
+    if alpha is None:
+        return picture
+    return np.asarray(_BEHIND + alpha[..., None] * (picture - _BEHIND), np.float32)
+
+
+def _silent(text: str) -> None:
+    """Say nothing: what is read is not what was asked for."""

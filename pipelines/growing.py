@@ -115,7 +115,7 @@ class Grower:
         return velocity.over(1.0 / float(self.course.fps), size.width / size.height)
 
     def whole(self, picture: RGB, parts: tuple[Part, ...], index: int) -> RGB:
-        """Return the full dream of a picture.
+        """Return the full dream of a picture, at the strength that is asked for.
 
         Raises
         ------
@@ -123,12 +123,22 @@ class Grower:
             Where it comes out as no picture.
         """
         steps = math.ceil(_FIRST * settings_of(parts[-1]).ascent.steps)
-        dreamed = _mixed(
-            parts, [p.look.dreamer.dream(picture, steps=steps, frame_index=index) for p in parts]
-        )
+        pictures = []
+        for part in parts:
+            strength = settings_of(part).look.strength
+            dreamed = picture
+            if strength > 0.0:
+                dreamed = part.look.dreamer.dream(picture, steps=steps, frame_index=index)
+            whole = strength in {0.0, 1.0}
+            pictures.append(dreamed if whole else picture + np.float32(strength) * (dreamed - picture))
+        dreamed = _mixed(parts, pictures)
         if not np.isfinite(dreamed).all():
             raise BrokenDreamError("its dream holds what is no finite number; try --precision float32")
         return dreamed
+
+    def rests(self, parts: tuple[Part, ...]) -> bool:
+        """Return whether nothing is dreamed, so that the camera alone moves and nothing needs to be held."""
+        return all(self._amount(settings_of(part)) <= 0.0 for part in parts)
 
     def begin(self, start: RGB, dreamed: RGB, palette: RGB | None) -> tuple[RGB, Held]:
         """Return a trip's first dream, and what is held from it on.
@@ -148,6 +158,8 @@ class Grower:
 
     def grown(self, moved: RGB, parts: tuple[Part, ...], held: Held, index: int) -> RGB:
         """Return a picture dreamed on by a frame's worth, and held."""
+        if self.rests(parts):
+            return moved
         dreamed = _mixed(parts, [self._dreamed(part, moved, index) for part in parts])
         return self.hold(dreamed, parts, held, self.pace)
 
@@ -164,9 +176,12 @@ class Grower:
         target = held.palette.turned(trip.hue, trip.saturation, trip.brightness)
         return hold_colors(np.clip(leveled, 0.0, 1.0), target, lock)
 
+    def _amount(self, settings: Preset) -> float:
+        """Return how many steps a frame is dreamed on by."""
+        return settings.trip.rate * settings.ascent.steps * settings.look.strength / float(self.course.fps)
+
     def _dreamed(self, part: Part, moved: RGB, index: int) -> RGB:
-        settings = settings_of(part)
-        amount = settings.trip.rate * settings.ascent.steps * settings.look.strength / float(self.course.fps)
+        amount = self._amount(settings_of(part))
         if amount <= 0.0:
             return moved
         seed = index % self.course.frames  # a loop's frames before the first are its last

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from dreamvid.camera import Move, warp
+from dreamvid.errors import SettingsError
 from dreamvid.pipelines.growing import USUAL_FPS, Held, settings_of
 from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
@@ -32,6 +34,8 @@ _LARGER = 1.5
 """Size of keyframes as a multiple of the frames'."""
 _EDGE = 0.3
 """Width of a keyframe's soft edge, as a share of its height."""
+_FARTHEST = 1e6
+_MOST_CHECKED = 50
 _KEPT = 0.85
 """How much of a loop's first keyframe is laid into its last one, before that is dreamed."""
 
@@ -82,6 +86,11 @@ class KeyframeTrip:
         first = np.clip(start if bare and not self.loop else dreamed, 0.0, 1.0)
         return self._onward(KeyState(first, first, first, held, 0, Move(), Move()))
 
+    def check(self, picture: RGB) -> None:
+        """Refuse keyframes between which the camera goes too far; a ``SettingsError``."""
+        for first, last in pairwise(self.keys[:_MOST_CHECKED]):
+            self._between(first, last, picture)
+
     def states(self, state: KeyState) -> Iterator[KeyState]:
         """Yield the state of each frame from the given one's on, that one included, up to the last."""
         while True:
@@ -107,7 +116,7 @@ class KeyframeTrip:
         mirrors = self._mirrors(state)
         onward = state.total.back().then(state.way)
         old, new = self._view(state.last, state.way, mirrors), self._view(state.following, onward, mirrors)
-        of_old, of_new = (1.0 - share) * self._soft(state.way), share * self._soft(onward)
+        of_old, of_new = (1.0 - share) ** 3 * self._soft(state.way), share * self._soft(onward)
         weight = (of_new / np.maximum(of_old + of_new, 1e-6))[..., None]
         return self.grower.course.frame(state.index, np.clip(old + weight * (new - old), 0.0, 1.0))
 
@@ -134,9 +143,7 @@ class KeyframeTrip:
     def _onward(self, state: KeyState) -> KeyState:
         """Return the state at a keyframe, with the following one dreamed."""
         end = min((key for key in self.keys if key > state.index), default=state.index)
-        total = Move()
-        for index in range(state.index + 1, end + 1):
-            total = total.then(self._move(index, state.last))
+        total = self._between(state.index, end, state.last)
         if self.loop and end == self.grower.course.frames:
             return replace(state, following=state.first, total=total)
         mirrors = self._mirrors(state)
@@ -144,17 +151,29 @@ class KeyframeTrip:
         if self.loop and end == self.keys[-2]:
             seen = self._with_first(seen, state, end)
         parts = self.grower.parts(end, seen)
+        if self.grower.rests(parts):
+            return replace(state, following=seen, total=total)
         dreamed = self.grower.whole(seen, parts, end)
         pace = (end - state.index) * USUAL_FPS / float(self.grower.course.fps)
         return replace(state, following=self.grower.hold(dreamed, parts, state.held, pace), total=total)
 
     def _with_first(self, seen: RGB, state: KeyState, at: int) -> RGB:
         """Return what the last keyframe is dreamed from, with a loop's first one where it will be seen."""
-        total = Move()
-        for index in range(at + 1, self.grower.course.frames + 1):
-            total = total.then(self._move(index, seen))
+        total = self._between(at, self.grower.course.frames, seen)
         weight = _KEPT * self._soft(total.back(), self.large)[..., None]
         return np.clip(seen + weight * (warp(state.first, total.back()) - seen), 0.0, 1.0)
+
+    def _between(self, first: int, last: int, picture: RGB) -> Move:
+        """Return the camera's move from one frame to another."""
+        total = Move()
+        for index in range(first + 1, last + 1):
+            total = total.then(self._move(index, picture))
+            if not 1.0 / _FARTHEST < total.scale < _FARTHEST:
+                raise SettingsError(
+                    "trip.keyframe: from one keyframe to the next, things become a million times as large, "
+                    "or as small; zoom more slowly, or give more keyframes"
+                )
+        return total
 
     def _move(self, index: int, picture: RGB) -> Move:
         return self.grower.move(self.grower.parts(index, picture), index, self.size)

@@ -67,8 +67,8 @@ def replay(
     dreamed
         A video, animation, folder or still that dreamvid made.
     source
-        What it was made from; None looks for it beside ``dreamed`` and here, by name and fingerprint. Guide images,
-        masks and weights are looked for there as well.
+        What it was made from, or the file that a trip started from; None looks for it beside ``dreamed`` and here, by
+        name and fingerprint. Guide images, masks, music and weights are looked for there as well.
     output
         None is ``<name>.again<suffix>`` beside ``dreamed``, for a folder ``<name>-again``.
     changes
@@ -87,7 +87,12 @@ def replay(
         )
     folders = list(dict.fromkeys([*([source.parent] if source else []), dreamed.parent, Path()]))
     found = _found(source, recipe, folders, tell)
-    files = {role: _find(file, folders, role) for role, file in recipe.files.items()}
+    files = {
+        role: _given_source(source, file, tell)
+        if source is not None and role == "start"
+        else _find(file, folders, role)
+        for role, file in recipe.files.items()
+    }
     preset = _settings(recipe, files, changes)
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
@@ -140,8 +145,10 @@ def _made(value: dict[str, Any]) -> Made:
 def _found(source: Path | None, recipe: Recipe, folders: list[Path], tell: Tell) -> Path | None:
     """Return what a dream was made from; None where that is nothing but settings, as for trips."""
     if recipe.source is None:
-        if source is not None:
-            raise SettingsError(f"{source}: a trip has no source; what it starts from is one of its settings")
+        if source is not None and "start" not in recipe.files:
+            raise SettingsError(
+                f"{source}: this trip started from no file; --set trip.start={source} makes one that does"
+            )
         return None
     if source is None:
         return _find(recipe.source, folders, "its source")

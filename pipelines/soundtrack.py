@@ -52,11 +52,11 @@ def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[So
     found = analyse(whole.samples, whole.rate)
     if not preset.trip.loop:
         whole = fit_track(track, seconds, fade_out=min(_FADE_OUT, _LONGEST_FADE * seconds))
-    span = 1.0 / float(fps)
+    span = 1.0 / float(fps)  # a beat is seen in the frame that is nearest to it
     with tempfile.TemporaryDirectory(prefix="dreamvid-") as scratch:
         file = Path(scratch) / "music.wav"
         write_track(whole, file)
-        yield Soundtrack(file, lambda t: found.at(t, span))
+        yield Soundtrack(file, lambda t: found.at(t - span / 2, span))
 
 
 def follows_music(preset: Preset) -> bool:

@@ -75,7 +75,7 @@ class Trip:
         if bare:
             return TripState(start, held, first, start)
         for _ in range(_SETTLES):
-            moved = np.clip(warp(dreamed, Move(), soften=self._soften), 0.0, 1.0)
+            moved = np.clip(warp(dreamed, Move(), soften=self._soften(parts)), 0.0, 1.0)
             dreamed = self.grower.grown(moved, parts, held, first)
         return TripState(dreamed, held, first, dreamed)
 
@@ -119,8 +119,9 @@ class Trip:
             tuple(arrays[f"head.{place}"] for place in range(len(arrays) - 2)),
         )
 
-    @property
-    def _soften(self) -> float:
+    def _soften(self, parts: tuple[Part, ...]) -> float:
+        if self.grower.rests(parts):
+            return 0.0
         return float(1.0 - (1.0 - _SOFTEN) ** self.grower.pace)
 
     def _moved(self, state: TripState, parts: tuple[Part, ...], index: int) -> TripState:
@@ -128,7 +129,7 @@ class Trip:
         size = Size(*state.picture.shape[:2])
         move = self.grower.move(parts, index, size)
         mirrors = settings_of(parts[-1]).camera.mirrors
-        picture = warp(state.picture, move, mirrors=mirrors, soften=self._soften)
+        picture = warp(state.picture, move, mirrors=mirrors, soften=self._soften(parts))
         donor, since = state.donor, state.since.then(move)
         inside = seen(move, size, mirrors=mirrors)
         if inside is not None:

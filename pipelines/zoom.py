@@ -23,12 +23,14 @@ from dreamvid.pipelines.targets import check_target
 from dreamvid.pipelines.trip import Trip, TripState
 from dreamvid.pipelines.voyage import Voyage
 from dreamvid.preset import LONGEST_SIDE, output_size
+from dreamvid.resample import cover
 from dreamvid.types import Size, VideoInfo
 from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dreamvid.limits import Limits
     from dreamvid.pipelines.beginning import Beginning
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Tell
@@ -46,6 +48,8 @@ _MOST_HEAD = Fraction(1, 3)
 _BYTES_OF_STATE, _BYTES_OF_HEAD = 36, 6
 """What a pixel of a trip's state takes: up to three pictures in float32, and a loop's head in 16 bits."""
 _BYTES_IN_ALL = 400
+_KEYFRAME_PIXELS = 2.25
+_MOST_CHECKED = 2000
 _STAY = Fraction(4)
 _FADE = 0.5
 _DREAMNETS = (
@@ -143,7 +147,7 @@ def make_trip(
     inputs = trip_files(preset, plan.beginning)
     unfinished = not keeping.fresh and work_folder(output).is_dir()
     _check(output, inputs, _yes if unfinished else overwrite, folder=folder)  # asked below, once it is known
-    palette = _palette(inputs.get("palette"), tell)
+    palette = _palette(inputs.get("palette"), machine.limits, tell)
     started = time.perf_counter()
     with soundtrack(preset, plan.duration, plan.info.rate) as music:
         clock = Clock(plan.info.rate, plan.duration, None if music is None else music.signals)
@@ -155,6 +159,7 @@ def make_trip(
         if unfinished and not delivered:
             _check(output, inputs, overwrite, folder=folder)
         grower = Grower(built.looks, plan.course, clock.signals, Sparing(tell.notice))
+        check_camera(plan, grower)
         voyage = choose_voyage(plan, grower, palette, tell)
         task = plan.task(
             output, text, [*built.files.values(), *inputs.values()], keeping, delivered=delivered
@@ -179,7 +184,7 @@ def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
     Raises
     ------
     DreamvidError
-        Where what it starts from cannot be read, or it would have no frame.
+        Where what it starts from cannot be read, or the trip would be too large or too long.
     """
     for name, usual in (("look.blend", "normal"), ("look.keep_color", "off"), ("mask.source", "off")):
         section, field = name.split(".")
@@ -187,17 +192,40 @@ def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
             tell.notice(f"{name}: a trip has no source to go by; left out")
     rate = preset.output.fps or _FPS
     frames = max(1, round(preset.trip.duration * rate))
+    machine.limits.check_frames("the trip", frames)
     beginning = parse_beginning(preset.trip.start)
-    own = None if beginning.file is None else read_beginning(beginning, None, 0, notify=tell.notice)
+    own = None
+    if beginning.file is not None:
+        own = read_beginning(beginning, None, 0, notify=tell.notice, limits=machine.limits)
     size = trip_size(preset.output, None if own is None else Size(*own.shape[:2]))
-    machine.limits.check_memory("the trip", size, _BYTES_IN_ALL)
-    start = read_beginning(beginning, size, preset.run.seed, notify=_silent)
+    machine.limits.check_picture("the trip", size)
+    start = (
+        read_beginning(beginning, size, preset.run.seed, notify=_silent) if own is None else cover(own, size)
+    )
     info = VideoInfo(size, rate, frames=frames, duration=frames / rate)
     head = round(min(Fraction(_HEAD), _MOST_HEAD * frames / rate) * rate) if preset.trip.loop else 0
     head = head if preset.trip.keyframe is None else 0
     if preset.trip.loop and frames < _LEAST_LOOP:
         raise SettingsError(f"trip.duration: a loop needs 3 frames at least, not {frames}")
+    larger = 1.0 if preset.trip.keyframe is None else _KEYFRAME_PIXELS
+    each = round(_BYTES_IN_ALL * larger) + _BYTES_OF_HEAD * head
+    machine.limits.check_memory("the trip", size, each)
     return Plan(filled(preset, frames / rate), beginning, start, info, Course(rate, frames, head))
+
+
+def check_camera(plan: Plan, grower: Grower) -> None:
+    """Refuse a camera that goes too far at once, before any work is done.
+
+    Raises
+    ------
+    SettingsError
+        In one line.
+    """
+    frames, every = plan.course.frames, plan.preset.trip.keyframe
+    for index in range(0, frames, -(-frames // _MOST_CHECKED)):
+        grower.move(grower.parts(index, plan.start), index, plan.info.size)
+    if every is not None:
+        KeyframeTrip(grower, plan.info.size, every, plan.preset.trip.loop).check(plan.start)
 
 
 def choose_voyage(
@@ -270,10 +298,10 @@ def dreamnet_journey(duration: Fraction, *, loop: bool) -> dict[str, Any]:
     return {"cycle": list(_DREAMNETS[:count]), "every": every, "fade": _FADE * every}
 
 
-def _palette(path: Path | None, tell: Tell) -> RGB | None:
+def _palette(path: Path | None, limits: Limits, tell: Tell) -> RGB | None:
     from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    return None if path is None else read_still(path, notify=tell.notice).rgb
+    return None if path is None else read_still(path, notify=tell.notice, limits=limits).rgb
 
 
 def _check(output: Path, inputs: Mapping[str, Path], may_replace: MayReplace, *, folder: bool) -> None:

@@ -29,6 +29,12 @@ def test_the_example_dreams() -> None:
     assert all(0.01 < rms < 0.5 for rms in changed.values())
 
 
+def test_the_example_of_a_trip_travels(tmp_path: Path) -> None:
+    frames = load(ROOT / "docs/examples/zoom_trip.py").main(tmp_path)  # type: ignore[attr-defined]  # a script
+    assert frames == 6
+    assert (tmp_path / "spiral.mp4").is_file()
+
+
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = load(ROOT / "tools/readme_commands.py").setup_commands(readme)  # type: ignore[attr-defined]  # a script

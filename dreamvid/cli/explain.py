@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dreamvid.cli.options import FLAGS
+from dreamvid.cli.options import FLAGS, TRIP_FLAGS
 from dreamvid.errors import DreamvidError, PresetError
 
 _FIELD = re.compile(r"^[a-z_]+\.[a-z_.]+(?=[: ])")
@@ -44,5 +44,6 @@ def _foreign(error: Exception, text: str) -> str | None:
 
 def _with_flag(field: re.Match[str]) -> str:
     """Put the option that sets a field before the field's name."""
-    flag = next((flag for flag, path in FLAGS.items() if path == field[0]), None)
+    flags = [*FLAGS.items(), *TRIP_FLAGS.items()]
+    flag = next((flag for flag, path in flags if path == field[0]), None)
     return f"{flag} ({field[0]})" if flag else field[0]

@@ -147,7 +147,8 @@ def dreaming_command(
     ``video`` gives those of moving pictures as well, ``trip`` those of zoom trips instead of what only videos have.
 
     That is ``preset: Preset``, the one of ``--preset`` with the other options laid over it, or, where the function
-    asks for them, ``changes: dict``: dotted paths and values, to be laid over presets that it finds itself.
+    asks for them, ``changes: dict``: dotted paths and values, to be laid over presets that it finds itself. One that
+    asks for both is told what was laid over.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -182,6 +183,8 @@ def dreaming_command(
                 return
             ref = given.pop("preset_ref")
             preset = Preset() if ref is None else Preset.load(ref)
+            if "changes" in own.parameters:
+                given["changes"] = changes
             function(preset=preset.override(changes), common=common, **given)
 
         signature = inspect.Signature([*parameters, _parameter("context", typer.Context)])

@@ -39,10 +39,11 @@ def zoom(
     ] = None,
     *,
     preset: Preset,
+    changes: dict[str, object],
     common: Common,
 ) -> None:
     """Make a zoom trip: every frame is the last one, moved by the camera and dreamed on."""
-    preset = preset.override({"pipeline": "zoom", **_start(image, from_video)})
+    preset = preset.override({"pipeline": "zoom", **_start(image, from_video, changes)})
     with session(common) as tell:
         from dreamvid.pipelines.zoom import make_trip  # noqa: PLC0415  loads OpenCV and PyAV
 
@@ -57,10 +58,12 @@ def zoom(
         tell.finished(result)
 
 
-def _start(image: Path | None, from_video: str | None) -> dict[str, object]:
+def _start(image: Path | None, from_video: str | None, changes: dict[str, object]) -> dict[str, object]:
     """Return where the trip starts, as a change of the preset."""
-    if image is not None and from_video is not None:
-        raise SettingsError("a trip starts from an image or from a video, not from both")
+    given = {"IMAGE": image, "--from-video": from_video, "--from": changes.get("trip.start")}
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise SettingsError(f"a trip starts from one thing; give {names[0]} or {names[1]}, not both")
     if image is not None:
         return {"trip.start": str(image)}
     return (
