@@ -166,7 +166,7 @@ def _sources(move: Move, size: Size, mirrors: int) -> NDArray[np.complex128]:
     y, x = np.mgrid[0 : size.height, 0 : size.width].astype(np.float64)
     points = ((x - (size.width - 1) / 2) + 1j * (y - (size.height - 1) / 2)) / size.height
     if mirrors >= 2:  # noqa: PLR2004  one mirror is none that meets another
-        points = _folded(points, mirrors)
+        points = _folded(points, mirrors, wide=size.width > size.height)
     back = move.back()
     return np.asarray(back.turn * points + back.shift)
 
@@ -215,8 +215,11 @@ def _axis(at: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.floa
     return low.astype(np.float32), high.astype(np.float32), share.astype(np.float32)[..., None]
 
 
-def _folded(points: NDArray[np.complex128], mirrors: int) -> NDArray[np.complex128]:
-    """Return where each point's image lies in the first wedge, between two of the mirrors."""
+def _folded(points: NDArray[np.complex128], mirrors: int, *, wide: bool) -> NDArray[np.complex128]:
+    """Return where each point's image lies in one wedge: the one along the longer side, where most is in view."""
     wedge = 2.0 * math.pi / mirrors
-    angle = np.abs((np.angle(points) + math.pi / 2 + wedge / 2) % wedge - wedge / 2) - math.pi / 2
+    first = -math.pi / 2
+    if wide:
+        first = 0.0 if mirrors % 2 == 0 else -wedge / 4
+    angle = np.abs((np.angle(points) - first + wedge / 2) % wedge - wedge / 2) + first
     return np.asarray(np.abs(points) * np.exp(1j * angle))

@@ -178,6 +178,15 @@ def test_mirrors_make_a_kaleidoscope(mirrors: int) -> None:
     assert np.abs(turned - seen_through)[ring].mean() < 0.01
 
 
+@pytest.mark.parametrize("size", [Size(90, 160), Size(160, 90)])
+@pytest.mark.parametrize("mirrors", [5, 6, 8, 12])
+def test_mirrors_show_what_is_in_the_frame(size: Size, mirrors: int) -> None:
+    inside = seen(Move(), size, mirrors=mirrors)
+    assert inside is None or inside.mean() > 0.95
+    shown = warp(photograph(size, blur=4.0), Move(), mirrors=mirrors)
+    assert np.abs(shown - shown[:, ::-1]).max() < 1e-3
+
+
 @pytest.mark.parametrize("mirrors", [0, 1])
 def test_fewer_than_two_mirrors_are_none(mirrors: int) -> None:
     picture = photograph()
