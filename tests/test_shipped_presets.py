@@ -19,6 +19,7 @@ from dreamvid.pipelines.check import check_preset
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenery import Landscape
 from dreamvid.pipelines.video import dream_file
+from dreamvid.pipelines.zoom import make_trip
 from dreamvid.preset import ModelSettings, OutputSettings, Preset
 from dreamvid.preset_file import load_preset
 from dreamvid.types import Frame, Size, VideoInfo
@@ -29,27 +30,40 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "guide.md"
 FILES = {file.stem: file for file in sorted((ROOT / "presets").glob("*.yaml"))}
+TRIPS = tuple(name for name, file in FILES.items() if load_preset(file).preset.pipeline == "zoom")
 SIZE = Size(64, 96)
 FRAMES = 12
 RATE = Fraction(12)
 SPEEDS = {
+    "breathing": "fast",
     "carousel": "medium",
+    "cathedral": "fast",
     "classic": "fast",
     "fauve": "fast",
     "fever": "fast",
     "fiesta": "medium",
+    "flight": "fast",
     "flutter": "fast",
+    "garden": "fast",
     "inceptionism": "fast",
+    "infinite": "fast",
+    "journey": "fast",
+    "kaleidoscope": "fast",
     "lurk": "fast",
     "neon": "fast",
     "orchard": "slow",
     "palace": "fast",
+    "pulse": "fast",
+    "reef": "fast",
     "relief": "fast",
+    "spiral": "fast",
     "subtle": "fast",
     "tutorial": "slow",
     "vgg": "medium",
     "voyage": "fast",
 }
+SHORT = 9
+"""Frames of a trip."""
 SMALL = {"output.width": SIZE.width, "output.dream_width": None, "run.precision": "float32"}
 
 
@@ -103,11 +117,23 @@ def ready(name: str, weights: dict[str, Path]) -> Preset:
     return preset.override({"ascent.steps": 4})
 
 
-def test_there_are_presets_for_videos_and_for_stills() -> None:
+def differences(shown: list[RGB]) -> list[float]:
+    """Return how much each picture differs from the one after it, the last from the first."""
+    return [
+        float(np.abs(after - before).mean())
+        for before, after in zip(shown, shown[1:] + shown[:1], strict=True)
+    ]
+
+
+def test_there_are_presets_for_videos_for_stills_and_for_trips() -> None:
     embedded = [load_preset(file).preset for file in FILES.values()]
     own = [preset for preset in embedded if preset.model == ModelSettings()]
     assert sum(preset.pipeline == "video" for preset in own) >= 6
     assert sum(preset.pipeline == "image" for preset in own) >= 2
+    assert sum(preset.pipeline == "zoom" for preset in own) >= 6
+    assert any(preset.trip.loop for preset in own)
+    assert any(preset.trip.keyframe for preset in own)
+    assert any(preset.camera.mirrors for preset in own)
     assert set(FILES) == set(SPEEDS)
 
 
@@ -140,7 +166,7 @@ def test_each_takes_as_long_as_is_listed(name: str) -> None:
     assert speed_class(load_preset(FILES[name]).preset) == SPEEDS[name]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if name not in TRIPS])
 def test_each_dreams_a_clip_and_changes_it(
     name: str, clip: Path, weights: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -152,6 +178,23 @@ def test_each_dreams_a_clip_and_changes_it(
     changes = [float(np.abs(d - s).mean()) for d, s in zip(dreamed, source, strict=True)]
     assert all(np.isfinite(picture).all() and picture.std() > 0.05 for picture in dreamed)
     assert min(changes[1:]) > 0.005, changes
+
+
+@pytest.mark.parametrize("name", TRIPS)
+def test_each_trip_begins_by_itself_and_goes_on(
+    name: str, weights: dict[str, Path], tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    small = {"output.height": SIZE.height, "output.fps": RATE, "output.codec": "ffv1"}
+    preset = ready(name, weights).override({**small, "octaves.count": 2, "trip.duration": SHORT / RATE})
+    output = tmp_path / "out.mkv"
+    make_trip(output, preset, Machine(), overwrite=lambda _: False)
+    shown = pictures(output)
+    assert len(shown) == SHORT
+    assert all(picture.std() > 0.05 for picture in shown)
+    changes = differences(shown)
+    assert min(changes[:-1]) > 0.003, changes
+    assert not preset.trip.loop or changes[-1] < 2.0 * max(changes[:-1]), changes
+    assert not recwarn.list
 
 
 def test_the_schema_that_ships_is_current() -> None:

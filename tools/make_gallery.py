@@ -2,8 +2,9 @@
 
     python tools/make_gallery.py [PRESET...]
 
-Writes ``docs/gallery.md`` and, for each preset with the embedded network (or for those named), a strip of three
-pictures ``docs/images/gallery/PRESET.jpg``: three landscapes, or one at three moments where the look changes.
+Writes ``docs/gallery.md`` and, for each preset with the embedded network (or for those named), a strip of pictures
+``docs/images/gallery/PRESET.jpg``: three landscapes, or one at three moments where the look changes, or five moments
+of a zoom trip.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ import dreamvid
 from dreamvid.media.source import open_source
 from dreamvid.media.writer import open_writer
 from dreamvid.pipelines.catalog import speed_class
+from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenery import Landscape
+from dreamvid.pipelines.zoom import make_trip
 from dreamvid.preset import ModelSettings, OutputSettings, Preset
 from dreamvid.preset_file import load_preset
+from dreamvid.resample import resize
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -43,6 +47,10 @@ PACE: Final = 5.0
 SHORT, LONG = 6, 32
 """Frames of a clip whose look stays, and of one whose look changes."""
 MOMENTS: Final = (0.12, 0.5, 0.9)
+TRIP, TILE, STOPS = Size(144, 256), Size(110, 196), 5
+"""Size in which zoom trips are dreamed, and the size and number of their pictures."""
+TRIP_RATE, LONGEST = Fraction(15), Fraction(15)
+"""Frames a second of zoom trips, and how many seconds of them are dreamed."""
 
 _HEAD = """# Gallery
 
@@ -58,6 +66,13 @@ begins with `extends: NAME` changes only what it says. Forms follow what is ther
 *Made by `tools/make_gallery.py`; do not edit.*
 
 ![The landscapes themselves](images/gallery/source.jpg)
+"""
+_TRIPS = """Each of these begins by itself, from noise or from colors of its own, or in a photograph of yours:
+
+    dreamvid render reef spiral -o trips
+    dreamvid zoom photo.jpg --preset garden --duration 60
+
+*Five moments of the first fifteen seconds of each.*
 """
 _OTHERS = """
 ## On other networks
@@ -84,10 +99,12 @@ def main(
 
 
 def page(presets: dict[str, Preset]) -> str:
-    """Return the page: a heading, a line and a strip for each preset, videos first; then those without a strip."""
+    """Return the page: a heading, a line and a strip for each preset, by pipeline; then those without a strip."""
     lines = [_HEAD]
-    for kind, title in (("video", "For videos"), ("image", "For stills")):
+    for kind, title in (("video", "For videos"), ("image", "For stills"), ("zoom", "Zoom trips")):
         lines.append(f"## {title}\n")
+        if kind == "zoom":
+            lines.append(_TRIPS)
         for name, preset in presets.items():
             if preset.pipeline == kind and preset.model == ModelSettings():
                 lines += [f"**`{name}`** ({speed_class(preset)}): {preset.description}.{_when(preset)}\n"]
@@ -99,7 +116,7 @@ def page(presets: dict[str, Preset]) -> str:
 
 
 def _when(preset: Preset) -> str:
-    return " *At three moments.*" if _changes(preset) else ""
+    return " *At three moments.*" if preset.pipeline == "video" and _changes(preset) else ""
 
 
 def _changes(preset: Preset) -> bool:
@@ -107,7 +124,9 @@ def _changes(preset: Preset) -> bool:
 
 
 def strip(preset: Preset) -> RGB:
-    """Return three pictures side by side."""
+    """Return the pictures of a preset side by side."""
+    if preset.pipeline == "zoom":
+        return traveled(preset)
     if preset.pipeline == "image":
         return np.hstack([dreamvid.dream(landscape(seed, 1), preset) for seed in SEEDS])
     if _changes(preset):
@@ -128,6 +147,23 @@ def dreamed(preset: Preset, seed: int, frames: int) -> Sequence[RGB]:
                 writer.write(Frame(index, index / RATE, picture, duration=1 / RATE))
         dreamvid.dream_video(clip, output, preset.override({"output.codec": "ffv1"}))
         return [frame.rgb for frame in open_source(output, notify=print)]
+
+
+def traveled(preset: Preset) -> RGB:
+    """Return moments of a zoom trip side by side."""
+    changes = {
+        "output.width": TRIP.width,
+        "output.height": TRIP.height,
+        "output.fps": TRIP_RATE,
+        "output.codec": "ffv1",
+        "trip.duration": min(preset.trip.duration, LONGEST),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "trip.mkv"
+        outcome = make_trip(output, preset.override(changes), Machine(), overwrite=lambda _: False)
+        stops = {round((stop + 0.5) / STOPS * outcome.frames) for stop in range(STOPS)}
+        shown = [frame.rgb for frame in open_source(output, notify=print) if frame.index in stops]
+    return np.hstack([np.clip(resize(picture, TILE), 0.0, 1.0) for picture in shown])
 
 
 def landscape(seed: int, index: int) -> RGB:

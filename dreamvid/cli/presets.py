@@ -51,7 +51,8 @@ def show(
     duration: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", help="Length of the video in that chart; 10 s where it is not known (s)."
+            metavar="TEXT",
+            help="Length of the video in that chart (s); a trip's own, else 10 s, where it is not known.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Replace an existing chart.")] = False,
@@ -67,7 +68,8 @@ def show(
     from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
 
     changed = preset if duration is None else preset.override({"input.duration": duration})
-    clock = Clock(preset.output.fps or Fraction(24), changed.input.duration or Fraction(10))
+    usual = preset.trip.duration if preset.pipeline == "zoom" else Fraction(10)
+    clock = Clock(preset.output.fps or Fraction(24), changed.input.duration or usual)
     write_schedules(plot, preset, clock, overwrite=yes)
     typer.echo(str(plot))
 
