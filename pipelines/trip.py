@@ -73,10 +73,12 @@ class Trip:
         parts = self.grower.parts(first, start)
         dreamed, held = self.grower.begin(start, self.grower.whole(start, parts, 0), palette)
         if bare:
+            start = _mirrored(start, parts)
             return TripState(start, held, first, start)
         for _ in range(_SETTLES):
             moved = np.clip(warp(dreamed, Move(), soften=self._soften(parts)), 0.0, 1.0)
             dreamed = self.grower.grown(moved, parts, held, first)
+        dreamed = _mirrored(dreamed, parts)
         return TripState(dreamed, held, first, dreamed)
 
     def states(self, state: TripState) -> Iterator[TripState]:
@@ -98,7 +100,7 @@ class Trip:
         index = state.index + 1
         parts = self.grower.parts(index, state.picture)
         state = self._moved(state, parts, index)
-        picture = self.grower.grown(state.picture, parts, state.held, index)
+        picture = _mirrored(self.grower.grown(state.picture, parts, state.held, index), parts)
         return replace(state, picture=self._drawn(picture, state, index), index=index)
 
     def to_state(self, state: TripState) -> State:
@@ -128,12 +130,11 @@ class Trip:
         """Return the state with its picture as the camera sees it a frame later."""
         size = Size(*state.picture.shape[:2])
         move = self.grower.move(parts, index, size)
-        mirrors = settings_of(parts[-1]).camera.mirrors
-        picture = warp(state.picture, move, mirrors=mirrors, soften=self._soften(parts))
+        picture = warp(state.picture, move, soften=self._soften(parts))
         donor, since = state.donor, state.since.then(move)
-        inside = seen(move, size, mirrors=mirrors)
+        inside = seen(move, size)
         if inside is not None:
-            picture = np.where(inside[..., None], picture, warp(donor, since, mirrors=mirrors))
+            picture = np.where(inside[..., None], picture, warp(donor, since))
         np.clip(picture, 0.0, 1.0, out=picture)
         if inside is None or since.scale < _FRESH or _share(seen(since, size)) < _FRESH:
             donor, since = picture, Move()
@@ -148,6 +149,12 @@ class Trip:
         goal = state.head[place].astype(np.float32) / np.float32(65535.0)
         share = 1.0 - _left((place + 1) / course.head) / _left(place / course.head)
         return goal if place + 1 == course.head else picture + np.float32(share) * (goal - picture)
+
+
+def _mirrored(picture: RGB, parts: tuple[Part, ...]) -> RGB:
+    """Return a picture as its kaleidoscope shows it: what was dreamed into it as well."""
+    mirrors = settings_of(parts[-1]).camera.mirrors
+    return np.clip(warp(picture, Move(), mirrors=mirrors), 0.0, 1.0) if mirrors > 1 else picture
 
 
 def _share(where: NDArray[np.bool_] | None) -> float:

@@ -60,7 +60,11 @@ _DREAMNETS = (
     "class:mushroom",
     "mixed2",
     "class:goldfish, class:coral reef",
+    "class:alp",
     "mixed3",
+    "class:lakeside",
+    "class:umbrella",
+    "class:cliff dwelling",
 )
 """What dreamnet travels through where nothing is asked for: fed back for long, one objective ends as one texture."""
 
