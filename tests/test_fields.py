@@ -32,7 +32,7 @@ def test_the_fields_of_groups_within_groups_have_dotted_paths() -> None:
 def test_a_scene_has_the_same_fields_of_the_groups_that_it_may_change() -> None:
     scene, whole = field_paths(SceneSettings), field_paths(Preset)
     groups = {path.partition(".")[0] for path in scene if "." in path}
-    assert groups == {"model", "octaves", "ascent", "look", "stability"}
+    assert groups == {"model", "octaves", "ascent", "look", "stability", "camera"}
     assert {path for path in scene if "." in path} == {
         path for path in whole if path.partition(".")[0] in groups
     }

@@ -61,7 +61,8 @@ def probe(path: str | Path, *, fps: Fraction | None = None, limits: Limits | Non
     limits = limits or Limits()
     media = _probe(path, fps, limits)
     limits.check_picture(shown(media.path), media.video.size)
-    limits.check_rate(shown(media.path), media.video.rate)
+    if media.path.is_dir() or media.video.frames != 1:  # a container may say any rate of a single one
+        limits.check_rate(shown(media.path), media.video.rate)
     return media
 
 
