@@ -116,8 +116,7 @@ class KeyframeTrip:
         mirrors = self._mirrors(state)
         onward = state.total.back().then(state.way)
         old, new = self._view(state.last, state.way, mirrors), self._view(state.following, onward, mirrors)
-        of_old = (1.0 - share) ** 3 * self._soft(state.way) ** share  # edges end as hard as the view's own
-        of_new = share * self._soft(onward) ** (1.0 - share)
+        of_old, of_new = (1.0 - share) ** 3 * self._soft(state.way), share * self._soft(onward)
         weight = (of_new / np.maximum(of_old + of_new, 1e-6))[..., None]
         return self.grower.course.frame(state.index, np.clip(old + weight * (new - old), 0.0, 1.0))
 
