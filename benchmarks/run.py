@@ -70,7 +70,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "e": lambda: network.measure(folder, rounds=rounds),
         "f": lambda: steadiness.measure(options.clips, frames=options.clip_frames) if options.clips else [],
         "g": lambda: schedules.measure(folder, rounds=rounds, frames=frames),
-        "h": lambda: keeping.measure(folder, rounds=rounds, frames=frames),
+        "h": lambda: keeping.measure(folder, rounds=2 * rounds, frames=2 * frames),
         "i": lambda: trips.measure(rounds=rounds, frames=options.trip_frames),
     }
     return parts[part]()

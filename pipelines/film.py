@@ -11,6 +11,7 @@ from dreamvid.pipelines.position import Position
 if TYPE_CHECKING:
     from dreamvid.pipelines.keep import Begin, Take
     from dreamvid.pipelines.keeping import Asked
+    from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.outcome import Tell
     from dreamvid.pipelines.scenes import BuiltLooks
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Film:
     """A :class:`dreamvid.pipelines.keep.Producer` of a video's frames.
 
-    ``measure`` asks for the objective gain; ``stages`` are seconds by stage afterwards.
+    ``measure`` asks for the objective gain; ``known`` dreams are not made again; ``stages`` are seconds by stage
+    afterwards.
     """
 
     source: LateSource
@@ -30,6 +32,7 @@ class Film:
     cuts: bool
     measure: bool
     tell: Tell
+    known: KnownDreams | None = None
     stages: dict[str, float] = field(default_factory=dict)
     _first: tuple[RGB, RGB] | None = None
 
@@ -53,6 +56,7 @@ class Film:
             detect_cuts=self.cuts and (carries or (self.masks is not None and self.masks.follows_motion)),
             masks=self.masks,
             on_frame=self._dreamed,
+            known=self.known,
             notify=self.tell.notice,
         )
         self.stages.update(report.stages)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from dreamvid.errors import BrokenDreamError, DreamvidError
+from dreamvid.pipelines.encoding import Encoding
 from dreamvid.pipelines.outcome import Mute
-from dreamvid.pipelines.stages import ahead
 from dreamvid.types import Frame, Size
 from dreamvid.work.files import printable
 from dreamvid.work.keeper import Keeper
@@ -124,10 +124,12 @@ def make_output(
         tell.start(task.manifest.pictures.frames, task.output.name, resumed_at)
         if not task.delivered:
             _check_room(task, store)
-            if not store.complete:
-                _make_frames(store, produce, keeping, tell)
-            began = time.perf_counter()
-            _encode(store, writer, task.output.name, tell)
+            with Encoding(store, writer) as encoding:
+                if not store.complete:
+                    _make_frames(store, produce, encoding, keeping, tell)
+                began = time.perf_counter()
+                tell.encode(store.frames, task.output.name)
+                encoding.finish(tell.encoded)
     except BaseException as error:  # noqa: BLE001  raised again, once the directory is settled
         _leave(store, keeping, tell, error)
     kept = Kept(store.frames, resumed_at, time.perf_counter() - began, store.values)
@@ -138,32 +140,26 @@ def make_output(
     return kept
 
 
-def _make_frames(store: Store, produce: Producer, keeping: Keeping, tell: Tell) -> None:
+def _make_frames(store: Store, produce: Producer, encoding: Encoding, keeping: Keeping, tell: Tell) -> None:
     def on_chunk(record: ChunkRecord) -> None:
+        encoding.add(record)
         tell.chunk(record.number, record.end)
 
     begin = Begin(store.frames, store.state())
-    keeper = Keeper(store, keeping.chunk, on_chunk)
+    keeper = Keeper(store, keeping.chunk, encoding.take, on_chunk)
     stopped = False
     with keeping.interruptible() as asked:
         try:
-            produce(begin, keeper.take, asked)
+            produce(begin, keeper.take, lambda: asked() or encoding.failed)
             stopped = asked()
             keeper.close()
         except BaseException:
             keeper.abandon()
             raise
+    encoding.check()
     if stopped:
         raise KeyboardInterrupt
     store.finish()
-
-
-def _encode(store: Store, writer: FrameWriter, name: str, tell: Tell) -> None:
-    tell.encode(store.frames, name)
-    with writer:
-        for frame in ahead(store.dreamed()):
-            writer.write(frame)
-            tell.encoded(frame.index)
 
 
 def _lossless(pictures: Pictures) -> ChunkFormat:
@@ -181,6 +177,7 @@ def _check_room(task: Task, store: Store) -> None:
 
 def _leave(store: Store, keeping: Keeping, tell: Tell, error: BaseException) -> NoReturn:
     """Keep what is worth it, say so, and raise the error."""
+    store.drop_damaged()
     if not store.records or isinstance(error, BrokenDreamError):  # which says that not one frame was dreamed
         store.remove()
         raise error

@@ -27,6 +27,7 @@ LEAD_IN = 16
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.pipelines.masks import Masks
     from dreamvid.types import Dreamer, FrameSource, FrameWriter, Notify, Stabilizer
@@ -138,6 +139,7 @@ def dream_scenes(
     detect_cuts: bool = False,
     masks: Masks | None = None,
     on_frame: Callable[[Dreamed], None] | None = None,
+    known: KnownDreams | None = None,
     notify: Notify = lambda _: None,
 ) -> RunReport:
     """Dream every frame of ``source`` as ``looks`` say, and hand each to ``take`` with the position after it.
@@ -145,7 +147,8 @@ def dream_scenes(
     The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry` for each scene that it lies
     in; with ``detect_cuts``, a new shot gets none. ``masks`` say where dreams show; None is everywhere. ``on_frame``
     is called in the calling thread after each dreamed frame, with the newest scene's dream; ``take`` in one of its
-    own. ``notify`` is told of frames that came out as no picture (:mod:`dreamvid.pipelines.rescue`).
+    own. Dreams that are ``known`` are not made again.
+    ``notify`` is told of frames that came out as no picture (:mod:`dreamvid.pipelines.rescue`).
 
     A run may go on where another one stood: ``begin`` is a position that ``take`` was handed, and ``source`` then has
     to begin :data:`LEAD_IN` frames before that, or at the start; those are looked at, but not dreamed. It ends
@@ -167,7 +170,7 @@ def dream_scenes(
     stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
     stages.start("encode", lambda: _encode(take, dreamed, report))
     try:
-        for done in _dreams(observed, begin, report, notify):
+        for done in _dreams(observed, begin, report, Rescue(notify, begin.dreamed, begin.lost, known)):
             dreamed.put(done)
             if on_frame is not None:
                 on_frame(Dreamed(done.item.frame.index, done.item.picture, done.dreams[-1]))
@@ -227,11 +230,10 @@ class _Done(NamedTuple):
 
 
 def _dreams(
-    frames: Iterable[Prepared], begin: Position, report: RunReport, notify: Notify
+    frames: Iterable[Prepared], begin: Position, report: RunReport, rescue: Rescue
 ) -> Iterator[_Done]:
     """Dream the frames from a position on, one after the other."""
     carries = dict(begin.carries)
-    rescue = Rescue(notify, begin.dreamed, begin.lost)
     started = time.perf_counter()
     for item in frames:
         if item.frame.index < begin.frames:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.outcome import MayReplace
     from dreamvid.pipelines.scenes import BuiltLooks
@@ -64,7 +65,10 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What a preview is made of: frames from any time (seconds) on, how they are dreamed, and how long all last."""
+    """What a preview is made of: frames from any time (seconds) on, how they are dreamed, and how long all last.
+
+    What is dreamed goes into ``known``, for the whole.
+    """
 
     frames_from: Callable[[Fraction], Iterator[Frame]]
     built: BuiltLooks
@@ -72,6 +76,7 @@ class Glance:
     pictures: Pictures
     seconds: Fraction | None
     state_bytes: int
+    known: KnownDreams
 
 
 def preview(
@@ -113,7 +118,7 @@ def preview(
 
 def _dreamed(glance: Glance, at: Fraction, alone: list[float], carried: list[float], notify: Notify) -> RGB:
     """Return the frame at a time as it will be written; the next one is dreamed for its time alone."""
-    rescue = Rescue(notify)
+    rescue = Rescue(notify, known=glance.known, remembers=True)
     result: RGB | None = None
     last: Prepared | None = None
     carries: dict[int, Carry] = {}

@@ -14,6 +14,7 @@ import numpy as np
 from dreamvid.errors import BrokenDreamError
 
 if TYPE_CHECKING:
+    from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.look import Look
     from dreamvid.types import RGB, Carry, Frame, Motion, Notify, Seed
 
@@ -32,11 +33,16 @@ class Settled(NamedTuple):
 
 @dataclass(slots=True)
 class Rescue:
-    """Dreams the frames of one run, and counts those that came out as no picture."""
+    """Dreams the frames of one run, and counts those that came out as no picture.
+
+    Dreams that are ``known`` are taken as they are; with ``remembers``, all further ones become so.
+    """
 
     notify: Notify
     dreamed: int = 0
     lost: int = 0
+    known: KnownDreams | None = None
+    remembers: bool = False
 
     def settle(
         self, look: Look, frame: Frame, picture: RGB, *, motion: Motion | None, carry: Carry | None
@@ -50,7 +56,7 @@ class Rescue:
         """
         seed = _sound(look.stabilizer.seed(motion, carry), look)
         try:
-            made = _settled(look, frame, picture, seed=seed, carry=carry)
+            made = self._settled(look, frame, picture, seed=seed, carry=carry)
         except BrokenDreamError as error:
             self.lost += 1
             if not self.dreamed and self.lost >= _HOPELESS:
@@ -58,6 +64,26 @@ class Rescue:
             return self._instead(error, frame, picture, seed=seed, carry=carry)
         self.dreamed += 1
         return Settled(made.dreamed, made)
+
+    def _settled(self, look: Look, frame: Frame, picture: RGB, *, seed: Seed, carry: Carry | None) -> Carry:
+        """Dream a frame and settle it; a BrokenDreamError for what is no picture."""
+        raw = None if self.known is None else self.known.find(look.dreamer, picture, seed)
+        if raw is None:
+            raw = look.dreamer.dream(
+                picture,
+                detail=seed.detail,
+                steps=seed.steps,
+                effort=seed.effort,
+                frame_index=None if seed.detail is None else frame.index,
+            )
+        if not np.isfinite(raw).all():
+            raise BrokenDreamError("its dream holds what is no finite number; try --precision float32")
+        if self.known is not None and self.remembers:
+            self.known.remember(look.dreamer, picture, seed, raw)
+        settled = look.stabilizer.settle(picture, raw, seed, carry)
+        if not np.isfinite(settled.dreamed).all():
+            raise BrokenDreamError("its dream holds what is no finite number once it is settled")
+        return settled
 
     def finish(self) -> None:
         """Say how many frames were lost.
@@ -92,20 +118,3 @@ def _sound(seed: Seed, look: Look) -> Seed:
     if seed.detail is None or np.isfinite(seed.detail).all():
         return seed
     return look.stabilizer.seed(None, None)
-
-
-def _settled(look: Look, frame: Frame, picture: RGB, *, seed: Seed, carry: Carry | None) -> Carry:
-    """Dream a frame and settle it; a BrokenDreamError for what is no picture."""
-    raw = look.dreamer.dream(
-        picture,
-        detail=seed.detail,
-        steps=seed.steps,
-        effort=seed.effort,
-        frame_index=None if seed.detail is None else frame.index,
-    )
-    if not np.isfinite(raw).all():
-        raise BrokenDreamError("its dream holds what is no finite number; try --precision float32")
-    settled = look.stabilizer.settle(picture, raw, seed, carry)
-    if not np.isfinite(settled.dreamed).all():
-        raise BrokenDreamError("its dream holds what is no finite number once it is settled")
-    return settled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dreamvid.limits import VIDEO_BYTES
@@ -12,6 +12,7 @@ from dreamvid.pipelines.finish import dream_size
 from dreamvid.pipelines.identity import as_begun, describe
 from dreamvid.pipelines.keep import Task, make_output
 from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.known import KnownDreams
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.outcome import Mute, Outcome
 from dreamvid.pipelines.position import Position
@@ -19,7 +20,7 @@ from dreamvid.pipelines.preview import Forecast, Glance, preview
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.targets import check_target
 from dreamvid.preset import output_size
-from dreamvid.work.layout import work_folder
+from dreamvid.work.layout import OUTPUT, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,12 +113,15 @@ class ReadyDream:
     writer: FrameWriter
     keeping: Keeping
     tell: Tell
+    known: KnownDreams = field(default_factory=KnownDreams)
 
     def preview(self, count: int, overwrite: MayReplace) -> Forecast:
         """Dream a few frames onto a sheet; see :func:`dreamvid.pipelines.preview.preview`."""
         job, pictures = self.job, self.task.manifest.pictures
         seconds = None if pictures.frames is None else pictures.frames / job.info.rate
-        glance = Glance(job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes)
+        glance = Glance(
+            job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes, self.known
+        )
         return preview(
             glance, job.output, count, source=job.source, overwrite=overwrite, notify=self.tell.notice
         )
@@ -125,7 +129,15 @@ class ReadyDream:
     def make(self) -> Outcome:
         """Dream the whole; see :func:`dream_file`."""
         job, preset = self.job, self.job.preset
-        film = Film(job.frames, self.built, job.masks, preset.stability.cuts, job.machine.measure, self.tell)
+        film = Film(
+            job.frames,
+            self.built,
+            job.masks,
+            cuts=preset.stability.cuts,
+            measure=job.machine.measure,
+            tell=self.tell,
+            known=self.known,
+        )
         kept = make_output(self.task, film, self.writer, self.keeping, self.tell)
         return _outcome(job, kept, film, self.resolved)
 
@@ -178,6 +190,7 @@ class _Job:
             duration=self.preset.input.duration,
             metadata={KEY: text},
             overwrite=True,
+            part=work_folder(self.output) / OUTPUT,
             notify=tell.notice,
         )
 

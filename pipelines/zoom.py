@@ -25,7 +25,7 @@ from dreamvid.pipelines.voyage import Voyage
 from dreamvid.preset import LONGEST_SIDE, output_size
 from dreamvid.resample import cover
 from dreamvid.types import Size, VideoInfo
-from dreamvid.work.layout import work_folder
+from dreamvid.work.layout import OUTPUT, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,6 +95,7 @@ class Plan(NamedTuple):
             metadata={KEY: text},
             overwrite=True,
             expected_frames=self.course.frames,
+            part=work_folder(output) / OUTPUT,
             notify=tell.notice,
         )
 

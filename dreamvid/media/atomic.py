@@ -1,7 +1,8 @@
 """Outputs that appear under their name only when they are whole.
 
-A file is written as ``.<name>.part`` beside its target, a folder as ``.<name>.part/``; both are renamed with
-``os.replace`` after they were flushed to the disk. Every failure leaves the target as it was.
+A file is written as ``.<name>.part`` beside its target, a folder as ``.<name>.part/``, unless a place in a folder
+beside it is named; both are renamed with ``os.replace`` after they were flushed to the disk. Every failure leaves the
+target as it was.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Target:
         Whether an existing output is replaced.
     folder
         Whether a folder is written.
+    part
+        Where to write, in a folder beside the target, which may be made until then. Beside the target itself where
+        None, or where a link leads the target elsewhere.
 
     ``name`` is the path as it can be shown on one line; ``part`` is where to write.
 
@@ -60,7 +64,15 @@ class Target:
         missing.
     """
 
-    def __init__(self, path: Path, *, inputs: Iterable[Path], overwrite: bool, folder: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        inputs: Iterable[Path],
+        overwrite: bool,
+        folder: bool = False,
+        part: Path | None = None,
+    ) -> None:
         self.path = path
         self.name = shown(path)
         self.folder = folder
@@ -72,7 +84,10 @@ class Target:
         name = f".{self._real.name}.part"
         if len(os.fsencode(name)) > _NAME_BYTES:
             name = f".{hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()}.part"
-        self.part = self._real.with_name(name)
+        self._beside = self._real.with_name(name)
+        self.part = self._beside
+        if part is not None and os.path.realpath(part.parent.parent) == str(self._real.parent):
+            self.part = part
         self._claim: Claim | None = None
 
     def _check(self, inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -150,7 +165,7 @@ class Target:
             self._claim = None
 
     def _swap_folder(self) -> None:
-        old = self.part.with_name(f"{self.part.name}.old")
+        old = self._beside.with_name(f"{self._beside.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         self._real.replace(old)
         try:

@@ -99,6 +99,7 @@ class Ffv1Sink:
         self._path = path
         self._pix_fmt = pix_fmt
         self._count = 0
+        self._converter = RgbConverter()
         try:
             self._file = PatientFile(path, os.open(path, _NEW, 0o666))
         except OSError as error:
@@ -114,8 +115,8 @@ class Ffv1Sink:
             self.abandon()
             raise WriteError(f"{shown(path)}: the encoder ffv1 failed at {size} ({error})") from None
 
-    def write(self, frame: Frame) -> None:
-        """Append a frame's picture.
+    def write(self, frame: Frame) -> tuple[RGB, Alpha | None]:
+        """Append a frame's picture, and return it as reading will give it back.
 
         Raises
         ------
@@ -126,6 +127,7 @@ class Ffv1Sink:
         picture.pts, picture.time_base = self._count, _TICK
         self._count += 1
         self._mux(picture)
+        return self._converter.convert(picture)
 
     def close(self) -> None:
         """Finish the file and flush it to the disk; errors as for :meth:`write`."""

@@ -46,6 +46,7 @@ def open_writer(
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
     expected_frames: int | None = None,
+    part: Path | None = None,
     notify: Notify,
 ) -> FrameWriter:
     """Return a writer for a video, an animation or a folder of PNGs; nothing is written before it is entered.
@@ -65,6 +66,8 @@ def open_writer(
         Whether an existing output is replaced.
     expected_frames
         More or fewer are told to ``notify``.
+    part
+        Where it lies until it is whole; see :class:`dreamvid.media.atomic.Target`.
     notify
         Told of everything that is left out, padded, flattened or encoded anew.
 
@@ -79,7 +82,7 @@ def open_writer(
     suffix = _kind(path)
     choice = resolve(suffix, output, info)
     inputs = [] if companion is None else [companion]
-    target = Target(path, inputs=inputs, overwrite=overwrite, folder=suffix == FOLDER)
+    target = Target(path, inputs=inputs, overwrite=overwrite, folder=suffix == FOLDER, part=part)
     if choice.tick is not None and info.rate * choice.tick > 1:
         raise WriteError(
             f"{target.name}: {suffix} holds at most {1 / choice.tick} frames a second, not {float(info.rate):g}; "

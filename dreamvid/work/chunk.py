@@ -19,8 +19,8 @@ Picture: TypeAlias = "tuple[RGB, Alpha | None]"
 class ChunkSink(Protocol):
     """Takes the frames of one chunk."""
 
-    def write(self, frame: Frame) -> None:
-        """Append a frame's picture; its times are kept elsewhere.
+    def write(self, frame: Frame) -> Picture:
+        """Append a frame's picture, and return it as reading will give it back; its times are kept elsewhere.
 
         Raises
         ------

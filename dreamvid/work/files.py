@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import WriteError
@@ -37,6 +38,14 @@ def write_durably(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise refuse(path.parent, error) from None
+
+
+def unlink(entry: os.DirEntry[str]) -> None:
+    """Remove what lies in a work directory: a file, a link, or a folder that was to become an output."""
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path)
+    else:
+        os.unlink(entry.path)  # noqa: PTH108  scandir's own
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dreamvid.work.chunk import Times
@@ -42,8 +42,10 @@ class Keeper:
         Where they are kept.
     seconds
         Length of a chunk's video.
+    on_frame
+        Called with every frame, its picture as reading will give it back.
     on_chunk
-        Called when one is whole.
+        Called when a chunk is whole.
     clock
         Tells the time in seconds.
     """
@@ -52,11 +54,13 @@ class Keeper:
         self,
         store: Store,
         seconds: Fraction,
+        on_frame: Callable[[Frame], None],
         on_chunk: Callable[[ChunkRecord], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._seconds = seconds
+        self._on_frame = on_frame
         self._on_chunk = on_chunk
         self._clock = clock
         self._open: _Open | None = None
@@ -72,9 +76,10 @@ class Keeper:
         if self._open is None:
             self._open = _Open(self._store.begin(), self._clock())
         chunk = self._open
-        chunk.sink.write(frame)
+        rgb, alpha = chunk.sink.write(frame)
         chunk.times.append(Times(frame.pts, frame.duration))
         chunk.snapshot = state
+        self._on_frame(replace(frame, rgb=rgb, alpha=alpha))
         shown = frame.pts - chunk.times[0].pts
         length = shown + (frame.duration or shown / max(1, len(chunk.times) - 1))
         if length >= self._seconds or self._clock() - chunk.began >= LONGEST_WORK:

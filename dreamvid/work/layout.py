@@ -9,6 +9,7 @@
         000001.npz        what the frame after them needs
         000001.json       the chunk's record: it is whole if, and only if, this is there
         complete.json     every frame is there
+        output.part       the output, being encoded; a folder where frames become pictures
 
 Only files of these names are ever read, written or removed.
 """
@@ -28,11 +29,13 @@ LOCK, MANIFEST, COMPLETE = "lock", "manifest.json", "complete.json"
 PART = ".part"
 """Ending of a file that is being written and has not got its name yet."""
 
+OUTPUT = f"output{PART}"
+
 FRAMES, STATE, RECORD = ".mkv", ".npz", ".json"
 """Endings of a chunk's three files."""
 
 _LONGEST_NAME = 255
-_OURS = re.compile(r"(?:\d{6,}\.(?:mkv|npz|json)|manifest\.json|complete\.json|lock)(?:\.part)?")
+_OURS = re.compile(r"(?:\d{6,}\.(?:mkv|npz|json)|manifest\.json|complete\.json|lock)(?:\.part)?|output\.part")
 
 
 def work_folder(output: Path) -> Path:

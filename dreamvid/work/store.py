@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.errors import DamagedError, WorkError
 from dreamvid.types import Frame
 from dreamvid.work.chunk import ChunkRecord
-from dreamvid.work.files import printable, refuse, sync_folder, write_durably
+from dreamvid.work.files import printable, refuse, sync_folder, unlink, write_durably
 from dreamvid.work.layout import COMPLETE, FRAMES, LOCK, MANIFEST, RECORD, STATE, chunk_file, is_ours
 from dreamvid.work.state import State, pack_arrays, unpack_arrays
 
@@ -43,6 +43,7 @@ class Store:
         self.manifest = manifest
         self._chunks = chunks
         self._lock = lock
+        self._damaged: int | None = None
         self._records = read_records(folder, manifest.identity)
         self._go_back_to_what_is_whole()
         self._complete = self._read_complete()
@@ -124,26 +125,38 @@ class Store:
         write_durably(self.folder / COMPLETE, json.dumps({"frames": self.frames}).encode())
         self._complete = True
 
-    def dreamed(self) -> Iterator[Frame]:
-        """Yield the frames that are kept, with their exact times.
+    def read(self, record: ChunkRecord) -> Iterator[Frame]:
+        """Yield a chunk's frames, with their exact times; another thread may add chunks meanwhile.
 
         Raises
         ------
         WorkError
-            Where a chunk is damaged: it and those after it are given up, and a new run makes them again.
+            Where it is damaged: :meth:`drop_damaged` then gives it and those after it up, and a new run makes them
+            again.
         """
-        for record in list(self._records):
-            path = chunk_file(self.folder, record.number, FRAMES)
-            count = 0
-            try:
-                for picture, times in zip(self._chunks.read(path), record.times, strict=True):
-                    yield Frame(record.first + count, times.pts, *picture, times.duration)
-                    count += 1
-            except (DamagedError, OSError, ValueError):
-                self._give_up(record.number)
-                raise WorkError(
-                    f"{printable(path)} was damaged on the disk; run the same command again to dream it anew"
-                ) from None
+        path = chunk_file(self.folder, record.number, FRAMES)
+        count = 0
+        try:
+            for picture, times in zip(self._chunks.read(path), record.times, strict=True):
+                yield Frame(record.first + count, times.pts, *picture, times.duration)
+                count += 1
+        except (DamagedError, OSError, ValueError):
+            self._damaged = record.number
+            raise WorkError(
+                f"{printable(path)} was damaged on the disk; run the same command again to dream it anew"
+            ) from None
+
+    def drop_damaged(self) -> None:
+        """Give up the chunk that reading has found damaged, if any, and those after it."""
+        number, self._damaged = self._damaged, None
+        if number is None:
+            return
+        del self._records[number - 1 :]
+        self._complete = False
+        with suppress(OSError):
+            (self.folder / COMPLETE).unlink(missing_ok=True)
+            chunk_file(self.folder, number, RECORD).unlink(missing_ok=True)
+            sync_folder(self.folder)
 
     def release(self) -> None:
         """Let go of the directory; all that is whole stays."""
@@ -172,7 +185,7 @@ class Store:
                 digits, _, ending = entry.name.partition(".")
                 late = digits.isdecimal() and int(digits) > number
                 if is_ours(entry.name) and (late or ending.endswith("part")):
-                    os.unlink(entry.path)  # noqa: PTH108  scandir's own
+                    unlink(entry)
         except OSError as error:
             raise refuse(self.folder, error) from None
 
@@ -182,14 +195,6 @@ class Store:
             return bool(self._records) and content["frames"] == self.frames
         except _TORN:
             return False
-
-    def _give_up(self, number: int) -> None:
-        del self._records[number - 1 :]
-        self._complete = False
-        with suppress(OSError):
-            (self.folder / COMPLETE).unlink(missing_ok=True)
-            chunk_file(self.folder, number, RECORD).unlink(missing_ok=True)
-            sync_folder(self.folder)
 
 
 def read_records(folder: Path, identity: str) -> list[ChunkRecord]:
@@ -236,4 +241,4 @@ def clear(folder: Path) -> None:
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             if is_ours(entry.name) and entry.name not in {LOCK, MANIFEST}:
-                os.unlink(entry.path)  # noqa: PTH108  scandir's own
+                unlink(entry)

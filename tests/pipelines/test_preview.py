@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.preset import Preset
-    from dreamvid.types import RGB
+    from dreamvid.types import RGB, Frame
 
 
 def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -> None:
@@ -34,6 +34,33 @@ def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -
     assert "all 10 frames take about" in forecast.line()
     ready.preview(1, lambda _: False)  # replaces an older preview
     assert ready.make().frames == 10
+
+
+@pytest.mark.parametrize(("stability", "again"), [(0.0, 2), (1.0, 10)], ids=["each-alone", "steady"])
+def test_the_whole_takes_over_what_comes_out_the_same(
+    clip: Path, quick: Preset, monkeypatch: pytest.MonkeyPatch, stability: float, again: int
+) -> None:
+    preset = quick.override({"stability": stability, "output.codec": "ffv1"})
+    plain, taken = clip.with_name("plain.mkv"), clip.with_name("taken.mkv")
+    prepare(clip, plain, preset, Machine(device="cpu"), overwrite=lambda _: False).make()
+    ready = prepare(clip, taken, preset, Machine(device="cpu"), overwrite=lambda _: False)
+    ready.preview(4, lambda _: False)
+    dreamer = ready.built.first.dreamer
+    dreamed: list[bytes] = []
+    dream = dreamer.dream
+
+    def counted(image: RGB, **how: Any) -> RGB:
+        dreamed.append(image.tobytes())
+        return dream(image, **how)
+
+    monkeypatch.setattr(dreamer, "dream", counted)
+    ready.make()
+    assert len(set(dreamed)) == again
+    assert [f.rgb.tobytes() for f in frames_of(taken)] == [f.rgb.tobytes() for f in frames_of(plain)]
+
+
+def frames_of(path: Path) -> list[Frame]:
+    return list(open_source(path, notify=lambda _: None))
 
 
 @pytest.mark.parametrize("source", ["luma", "motion"])

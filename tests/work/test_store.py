@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from dreamvid.work.opening import open_store, read_manifest
 from dreamvid.work.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dreamvid.work.chunk import ChunkFormat
@@ -64,12 +65,16 @@ def opened(tmp_path: Path) -> Callable[..., Store]:
 def three_chunks(opened: Callable[..., Store]) -> Path:
     """Three chunks of two frames."""
     store = opened()
-    keeper = Keeper(store, Fraction(2 * 1001, 24000), lambda _: None)
+    keeper = Keeper(store, Fraction(2 * 1001, 24000), lambda _: None, lambda _: None)
     for index in range(6):
         keeper.take(make_frame(index), lambda index=index: make_state(index))  # type: ignore[misc]
     keeper.close()
     store.release()
     return store.folder
+
+
+def dreamed(store: Store) -> Iterator[Frame]:
+    return chain.from_iterable(map(store.read, store.records))
 
 
 def damage(path: Path) -> None:
@@ -86,7 +91,7 @@ def test_frames_times_and_states_come_back_bit_for_bit(three_chunks: Path, opene
     assert three_chunks.is_dir()
     store = opened()
     assert store.frames == 6
-    for index, frame in enumerate(store.dreamed()):
+    for index, frame in enumerate(dreamed(store)):
         wanted = make_frame(index)
         assert (frame.index, frame.pts, frame.duration) == (index, wanted.pts, None)
         assert np.array_equal(frame.rgb, wanted.rgb)
@@ -111,6 +116,23 @@ def test_a_chunk_that_a_power_failure_tore_is_gone_back_behind(
     assert not list(three_chunks.glob("000003*"))
 
 
+@pytest.mark.parametrize("folder", [False, True])
+def test_an_output_that_was_begun_is_removed(three_chunks: Path, opened: Opened, *, folder: bool) -> None:
+    part = three_chunks / "output.part"
+    if folder:
+        part.mkdir()
+        (part / "000001.png").write_bytes(b"half")
+    else:
+        part.write_bytes(b"half")
+    store = opened()
+    assert store.frames == 6
+    assert not part.exists()
+    part.mkdir()
+    (part / "000001.png").write_bytes(b"half")
+    store.remove()
+    assert not three_chunks.exists()
+
+
 @pytest.mark.parametrize("name", ["000002.mkv", "000001.json"])
 def test_a_missing_file_ends_what_counts(three_chunks: Path, opened: Opened, name: str) -> None:
     (three_chunks / name).unlink()
@@ -123,7 +145,8 @@ def test_damage_found_while_reading_is_gone_back_behind_the_next_time(
     damage(three_chunks / "000001.mkv")  # too early to be looked at on opening
     store = opened()
     with pytest.raises(WorkError, match="run the same command again"):
-        list(store.dreamed())
+        list(dreamed(store))
+    store.drop_damaged()
     store.release()
     assert opened().frames == 0
 

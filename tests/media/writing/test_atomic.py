@@ -232,3 +232,24 @@ def test_whatever_lies_where_the_part_goes_is_in_nobodys_way(write: Any, tmp_pat
     write("o.mp4")
     assert (tmp_path / "precious").read_text() == "stay"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.mp4", "precious"]
+
+
+def test_a_part_may_lie_in_a_folder_beside_its_target(tmp_path: Path) -> None:
+    place = tmp_path / "o.mp4.work" / "output.part"
+    target = Target(tmp_path / "o.mp4", inputs=(), overwrite=False, part=place)
+    place.parent.mkdir()  # only now
+    part = PartFile(target)
+    part.write(b"whole")
+    part.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["o.mp4.work"]
+    target.commit()
+    assert (tmp_path / "o.mp4").read_bytes() == b"whole"
+    assert not list(place.parent.iterdir())
+
+
+def test_a_part_lies_beside_a_target_that_a_link_leads_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "o.mp4").symlink_to(tmp_path / "far" / "o.mp4")
+    place = tmp_path / "o.mp4.work" / "output.part"
+    target = Target(tmp_path / "o.mp4", inputs=(), overwrite=False, part=place)
+    assert target.part == tmp_path / "far" / ".o.mp4.part"

@@ -1,0 +1,203 @@
+"""The output is encoded beside the dreaming: the same frames whether it keeps up, falls behind or comes later."""
+
+from __future__ import annotations
+
+import threading
+import time
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pytest
+
+from dreamvid.errors import WorkError, WriteError
+from dreamvid.pipelines.keep import Begin, Task, make_output
+from dreamvid.pipelines.keeping import Keeping
+from dreamvid.types import Frame, Size
+from dreamvid.work.manifest import Manifest, Pictures
+from dreamvid.work.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dreamvid.pipelines.keep import Take
+    from dreamvid.pipelines.keeping import Asked
+
+SIZE = Size(24, 32)
+FRAMES = 20
+RATE = Fraction(10)
+
+
+def make_task(folder: Path, bits: int = 8) -> Task:
+    pictures = Pictures(SIZE.width, SIZE.height, bits, alpha=False, rate=str(RATE), frames=FRAMES)
+    facts = {"version": "1", "settings": {"steps": 1}, "source": {}}
+    return Task(folder / "out.mkv", Manifest("out.mkv", facts, {}, pictures))
+
+
+class Producer:
+    """Makes frames of noise between 8-bit codes; ends after ``stop`` of them."""
+
+    def __init__(self, stop: int = FRAMES, after: Callable[[int], None] = lambda _index: None) -> None:
+        self.stop = stop
+        self.after = after
+        self.made: list[int] = []
+        self.asked: Asked = lambda: False
+
+    def __call__(self, begin: Begin, take: Take, asked: Asked) -> None:
+        self.asked = asked
+        for index in range(begin.frame, FRAMES):
+            if asked():
+                return
+            if index == self.stop:
+                raise ZeroDivisionError
+            rgb = np.random.default_rng(index).random((*SIZE, 3), dtype=np.float32)
+            take(Frame(index, index / RATE, rgb, duration=1 / RATE), State)
+            self.made.append(index)
+            self.after(index)
+
+
+class Written:
+    """A writer that notes what it is handed, at most as fast as it is let."""
+
+    def __init__(self, let: threading.Semaphore | None = None, fails_at: int | None = None) -> None:
+        self.frames: list[Frame] = []
+        self.given_up: bool | None = None
+        self.wrote = threading.Condition()
+        self._let = let
+        self._fails_at = fails_at
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, frame: Frame) -> None:
+        if self._let is not None:
+            self._let.acquire()
+        if frame.index == self._fails_at:
+            raise WriteError("the disk is full")
+        with self.wrote:
+            self.frames.append(frame)
+            self.wrote.notify_all()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.given_up = kind is not None
+
+    def wait_for(self, frames: int) -> None:
+        with self.wrote:
+            assert self.wrote.wait_for(lambda: len(self.frames) >= frames, timeout=20)
+
+    def pictures(self) -> list[tuple[int, Fraction, bytes]]:
+        assert self.given_up is False
+        return [(frame.index, frame.pts, frame.rgb.tobytes()) for frame in self.frames]
+
+
+KEEPING = Keeping(chunk=Fraction(1, 2))
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> list[tuple[int, Fraction, bytes]]:
+    """What comes out where every frame is read back from its chunk."""
+    let = threading.Semaphore(0)
+    writer = Written(let)
+    producer = Producer(after=lambda index: let.release(FRAMES) if index == FRAMES - 1 else None)
+    make_output(make_task(tmp_path), producer, writer, KEEPING)
+    return writer.pictures()
+
+
+def test_frames_are_encoded_while_others_are_dreamed(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]]
+) -> None:
+    writer = Written()
+    producer = Producer(after=lambda index: writer.wait_for(index + 1))  # in step, before any chunk is whole
+    make_output(make_task(tmp_path), producer, writer, KEEPING)
+    assert writer.pictures() == wanted
+    assert [index for index, _, _ in wanted] == list(range(FRAMES))
+
+
+@pytest.mark.parametrize("last", [0, 3, 7, 12])
+def test_one_that_falls_behind_holds_nothing_up(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]], last: int
+) -> None:
+    """It stalls at a frame until all are dreamed, and goes on from the chunks."""
+    let = threading.Semaphore(last)
+    writer = Written(let)
+
+    def after(index: int) -> None:
+        if index < last:
+            writer.wait_for(index + 1)
+        if index == FRAMES - 1:
+            let.release(FRAMES)
+
+    make_output(make_task(tmp_path), Producer(after=after), writer, KEEPING)
+    assert writer.pictures() == wanted
+
+
+def test_what_an_earlier_run_has_kept_comes_first(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]]
+) -> None:
+    first = Written()
+    with pytest.raises(ZeroDivisionError):
+        make_output(make_task(tmp_path), Producer(stop=12), first, KEEPING)
+    assert first.given_up
+    writer, rest = Written(), Producer()
+    make_output(make_task(tmp_path), rest, writer, KEEPING)
+    assert rest.made == list(range(10, FRAMES))
+    assert writer.pictures() == wanted
+
+
+def test_16_bits_are_no_less_exact(tmp_path: Path) -> None:
+    pictures = []
+    for let in (None, threading.Semaphore(0)):
+        writer = Written(let)
+        producer = Producer(after=lambda index, let=let: let and let.release() if index > 9 else None)  # type: ignore[misc]
+        threading.Timer(0.5, (let or threading.Semaphore()).release, [FRAMES]).start()
+        make_output(make_task(tmp_path, bits=16), producer, writer, KEEPING)
+        pictures.append(writer.pictures())
+    assert pictures[0] == pictures[1]
+
+
+def test_an_encoder_that_fails_ends_the_run_and_keeps_the_work(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]]
+) -> None:
+    writer = Written(fails_at=2)
+
+    def after(index: int) -> None:
+        if index == 2:
+            while not producer.asked():
+                time.sleep(0.001)
+
+    producer = Producer(after=after)
+    with pytest.raises(WriteError, match="the disk is full"):
+        make_output(make_task(tmp_path), producer, writer, KEEPING)
+    assert producer.made == [0, 1, 2]
+    assert writer.given_up
+    again, rest = Written(), Producer()
+    make_output(make_task(tmp_path), rest, again, KEEPING)
+    assert rest.made == list(range(3, FRAMES))  # the chunk that was begun counts, too
+    assert again.pictures() == wanted
+
+
+def test_a_chunk_that_was_damaged_meanwhile_is_dreamed_anew(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]]
+) -> None:
+    let = threading.Semaphore(0)
+
+    def after(index: int) -> None:
+        if index == FRAMES - 1:
+            chunk = tmp_path / "out.mkv.work" / "000003.mkv"
+            data = bytearray(chunk.read_bytes())
+            data[len(data) // 2] ^= 0xFF
+            chunk.write_bytes(data)
+            let.release(FRAMES)
+
+    with pytest.raises(WorkError, match="damaged on the disk; run the same command again"):
+        make_output(make_task(tmp_path), Producer(after=after), Written(let), KEEPING)
+    writer, rest = Written(), Producer()
+    make_output(make_task(tmp_path), rest, writer, KEEPING)
+    assert rest.made == list(range(10, FRAMES))
+    assert writer.pictures() == wanted
+
+
+def test_an_output_grows_in_order(wanted: list[tuple[int, Fraction, bytes]]) -> None:
+    assert all(b[0] == a[0] + 1 and b[1] > a[1] for a, b in pairwise(wanted))
