@@ -11,37 +11,20 @@ a file one by one, with a dream that takes no network; this is the whole thing.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pictures import write_clip
-
-from dreamvid.media.source import open_source
-from dreamvid.types import Size
+from runs import SIZE, Event, begin, content, events, finished, work_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from fractions import Fraction
+    from collections.abc import Sequence
 
-SIZE = Size(96, 160)
-OPTIONS = (
-    "--octaves=2",
-    "--steps=4",
-    "--chunk=0.25",
-    "--device=cpu",
-    "--precision=float32",
-    "--codec=ffv1",
-    "--progress=json",
-)
 PHASES = ("loading", "first frames", "a frame", "the end of a chunk", "finishing")
 
 
@@ -57,8 +40,8 @@ def main() -> None:
         folder = Path(scratch)
         clip = folder / "clip.mp4"
         write_clip(clip, SIZE, frames=options.frames)
-        uncut = list(_events(_run(clip, folder / "uncut.mkv")))
-        wanted = _content(folder / "uncut.mkv")
+        uncut = list(events(begin(clip, folder / "uncut.mkv")))
+        wanted = content(folder / "uncut.mkv")
         print(f"an uncut run takes {uncut[-1].seconds:.1f} s, {len(wanted)} frames", flush=True)
         hits: Counter[str] = Counter()
         wrong = 0
@@ -70,11 +53,9 @@ def main() -> None:
                 for again in range(kills)
             )
             hits[hit] += 1
-            code = 0 if output.exists() and not _work(output).exists() else _finished(_run(clip, output))
+            code = 0 if output.exists() and not work_of(output).exists() else finished(begin(clip, output))
             left = sorted(path.name for path in folder.iterdir())
-            same = (
-                code == 0 and _content(output) == wanted and left == ["clip.mp4", "killed.mkv", "uncut.mkv"]
-            )
+            same = code == 0 and content(output) == wanted and left == ["clip.mp4", "killed.mkv", "uncut.mkv"]
             wrong += not same
             print(f"{number + 1:3d} {'ok' if same else f'WRONG ({code}, {left})'}: {hit}", flush=True)
             output.unlink(missing_ok=True)
@@ -84,22 +65,15 @@ def main() -> None:
     sys.exit(1 if wrong else 0)
 
 
-class Event(NamedTuple):
-    """What a run has told, and when (seconds from its start)."""
-
-    name: str
-    seconds: float
-
-
 def _killed(clip: Path, output: Path, phase: str, uncut: Sequence[Event], chance: random.Random) -> str:
     """Kill a run in a phase; return what it was at."""
     event, delay = _moment(phase, uncut, chance)
-    run = _run(clip, output)
-    if not event or any(told.name == event for told in _events(run, wait=False)):
+    run = begin(clip, output)
+    if not event or any(told.name == event for told in events(run, wait=False)):
         time.sleep(delay)
     run.kill()
     run.communicate()
-    work = _work(output)
+    work = work_of(output)
     if not work.exists():
         return "finished" if output.exists() else "before the work"
     names = {path.name for path in work.iterdir()}
@@ -129,44 +103,6 @@ def _moment(phase: str, uncut: Sequence[Event], chance: random.Random) -> tuple[
         return before.name, chance.uniform(0.0, 2 * (last.seconds - before.seconds) + 0.002)
     done = next(told for told in uncut if told.name == "done")
     return chunks[-1].name, chance.uniform(0.0, done.seconds - chunks[-1].seconds)
-
-
-def _events(run: subprocess.Popen[str], *, wait: bool = True) -> Iterator[Event]:
-    """Yield what a run tells; the last one is its end."""
-    began = time.perf_counter()
-    assert run.stderr is not None
-    for line in run.stderr:
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        number = told.get("frame", told.get("chunk", ""))
-        yield Event(f"{told['event']} {number}".strip(), time.perf_counter() - began)
-    if wait:
-        run.wait()
-        yield Event("end", time.perf_counter() - began)
-
-
-def _run(clip: Path, output: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "dreamvid", "video", str(clip), "-o", str(output), *OPTIONS]
-    env = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)  # noqa: S603  ours
-
-
-def _finished(run: subprocess.Popen[str]) -> int:
-    run.communicate()
-    return run.returncode
-
-
-def _work(output: Path) -> Path:
-    return output.with_name(f"{output.name}.work")
-
-
-def _content(path: Path) -> list[tuple[Fraction, str]]:
-    return [
-        (frame.pts, hashlib.blake2b(frame.rgb.tobytes()).hexdigest())
-        for frame in open_source(path, notify=lambda _text: None)
-    ]
 
 
 if __name__ == "__main__":

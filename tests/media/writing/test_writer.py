@@ -362,3 +362,20 @@ def test_a_picture_of_another_size_is_refused(write: Any, draw: Any) -> None:
 def test_a_codec_that_the_container_cannot_hold_names_those_that_can(write: Any) -> None:
     with pytest.raises(SettingsError, match=r"\.mp4 cannot hold prores; use \.mov or \.mkv"):
         write(codec="prores")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("o.mp4", "h264"), ("o.mp4", "h265"), ("o.webm", "vp9"), ("o.mp4", "av1")]
+)
+def test_the_same_frames_become_the_same_video(write: Any, mute: Any, name: str, codec: str) -> None:
+    size, random = Size(120, 160), np.random.default_rng(0)
+    base = cv2.GaussianBlur(random.random((240, 320, 3), dtype=np.float32), (0, 0), 3)
+    base = (base - base.min()) / np.ptp(base)
+    pictures = [np.ascontiguousarray(base[i : i + 120, 2 * i : 2 * i + 160]) for i in range(24)]
+    found = set()
+    for _ in range(8):  # libx264 with AVX-512 made up to 5 of them in 40
+        written = write(
+            name, frames=24, size=size, pictures=pictures, codec=codec, speed="medium", overwrite=True
+        )
+        found.add(b"".join(frame.rgb.tobytes() for frame in read(written.path, mute)))
+    assert len(found) == 1
