@@ -25,7 +25,6 @@ OPTIONS = (
     "--chunk=0.25",
     "--device=cpu",
     "--precision=float32",
-    "--codec=ffv1",
     "--progress=json",
 )
 
@@ -38,8 +37,10 @@ class Event(NamedTuple):
 
 
 def begin(clip: Path, output: Path) -> subprocess.Popen[str]:
-    """Start a run; what it tells is piped."""
+    """Start a run; what it tells is piped. An .mkv is lossless."""
+    codec = "ffv1" if output.suffix == ".mkv" else "auto"
     command = [sys.executable, "-m", "dreamvid", "video", str(clip), "-o", str(output), *OPTIONS]
+    command.append(f"--codec={codec}")
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)  # noqa: S603  ours
 

@@ -38,6 +38,12 @@ class Built:
     files: dict[str, Path]
 
 
+def tell_of_trips(preset: Preset, notify: Notify) -> None:
+    """Say that a zoom trip's settings move nothing, where what is dreamed is no trip."""
+    if preset.camera != type(preset.camera)() or preset.trip != type(preset.trip)():
+        notify("the preset's camera and trip settings are for 'dreamvid zoom'; here nothing is moved")
+
+
 def build_dreamer(
     preset: Preset, machine: Machine, *, notify: Notify, objective: Objective | None = None
 ) -> Built:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dreamvid.errors import BrokenDreamError, SettingsError, WriteError
 from dreamvid.limits import STILL_BYTES
-from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.build import build_dreamer, tell_of_trips
 from dreamvid.pipelines.embed import KEY, settings_json
 from dreamvid.pipelines.finish import dream_size, make_finish
 from dreamvid.pipelines.masks import open_masks
@@ -68,6 +68,7 @@ def dream_images(
         _check(path, source, size, preset=preset, overwrite=overwrite, may_make=path != output)
     masks = open_masks(preset, rate=None, notify=tell.notice, machine=machine)
     tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
+    tell_of_trips(preset, tell.notice)
     built = build_dreamer(preset, machine, notify=tell.notice)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
         outcome = _dream_one(

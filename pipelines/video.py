@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dreamvid.limits import VIDEO_BYTES
+from dreamvid.pipelines.build import tell_of_trips
 from dreamvid.pipelines.embed import KEY, is_delivered, settings_json
 from dreamvid.pipelines.film import Film
 from dreamvid.pipelines.finish import dream_size
@@ -86,6 +87,7 @@ def prepare(
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
     tell, keeping = tell or Mute(), keeping or Keeping()
     job = _open(source, output, preset, machine, tell)
+    tell_of_trips(preset, tell.notice)
     unfinished = not keeping.fresh and work_folder(job.output).is_dir()
     may_replace = (lambda _: True) if unfinished else overwrite  # asked below, once it is known what is there
     check_target(job.output, source, may_replace, folder=job.folder)

@@ -18,7 +18,8 @@ import pytest
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.source import open_source
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.video import dream_file
+from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.video import dream_file, prepare
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -74,6 +75,19 @@ def test_strength_zero_gives_the_source_back_exactly(clip: Path, quick: Preset) 
     )
     for source, same in frames:
         assert np.array_equal(source.rgb, same.rgb)
+
+
+def test_what_only_trips_have_is_told_to_do_nothing(clip: Path, quick: Preset) -> None:
+    said: list[str] = []
+
+    class Hears(Mute):
+        def notice(self, text: str) -> None:
+            said.append(text)
+
+    for settings in ({"trip.color_lock": 0.2}, {"camera.zoom": 1.3}, {}):
+        prepare(clip, None, quick.override(settings), Machine(), overwrite=lambda _: False, tell=Hears())
+    assert [text for text in said if "dreamvid zoom" in text] == said
+    assert len(said) == 2
 
 
 def test_the_same_seed_is_the_same_video_bit_for_bit(clip: Path, quick: Preset) -> None:
