@@ -2,9 +2,10 @@
 
 Every run is the command itself, working on a small disk in memory (tmpfs, which takes root to mount). At a random
 moment of each phase something else takes up all the room but a random rest: before the run, after its start, at a
-random frame, at a random chunk, and once all is dreamed. A run that fails must end with exit code 1 and one line.
-Room is made then, and the same command must make, bit for bit, what a run makes that had room, with nothing left
-beside it. Prints what each run said, and ends with exit code 1 where anything was wrong.
+random frame, at a random chunk, and in the last one, where the output's end is written, too. A run that fails must
+end with exit code 1 and one line. Room is made then, and the same command must make, bit for bit, what a run makes
+that had room, with nothing left beside it. Prints what each run said, and ends with exit code 1 where anything was
+wrong.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PHASES = {
     "a frame": 300_000,
     "a chunk": 500_000,
     "a chunk's files": 50_000,
-    "all dreamed": 5_000,
+    "the last chunk": 900_000,
 }
 """When the disk fills up, and the most bytes that are left free then: less than the run still has to write."""
 
@@ -102,7 +103,7 @@ def _moment(phase: str, frames: int, chance: random.Random) -> str:
         return f'"frame": {chance.randrange(frames)},'
     if phase.startswith("a chunk"):
         return f'"chunk": {chance.randrange(1, frames // 6)},'
-    return '"event": "start"' if phase == "start" else f'"kept": {frames},'
+    return '"event": "start"' if phase == "start" else f'"frame": {frames - 6},'
 
 
 def _filled(clip: Path, output: Path, filler: Path, moment: str, rest: int) -> tuple[int, str]:

@@ -72,6 +72,11 @@ class Limits:
             given[name] = _whole(match)
         return replace(cls(), **given)
 
+    @property
+    def decoded(self) -> int:
+        """Pixels that a decoder may ask for: it counts borders and whole blocks as well, of small pictures many."""
+        return 2 * self.pixels + (1 << 16)
+
     def check_picture(self, name: str, size: Size) -> None:
         """Refuse a picture that is too large.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.models import Network
+    from dreamvid.limits import Limits
     from dreamvid.objective import Objective
     from dreamvid.pipelines.machine import Machine
     from dreamvid.preset import Preset
@@ -61,7 +62,7 @@ def build_dreamer(
 
     if objective is None and preset.objective != "auto":
         objective = objectives.parse(preset.objective)
-    guides = {} if objective is None else read_guides(objective)
+    guides = {} if objective is None else read_guides(objective, machine.limits)
     device = runtime.configure(device=machine.device, threads=machine.threads)
     network = models.load_network(
         preset.model,
@@ -142,7 +143,7 @@ def best_objective(network: Network) -> Objective:
     return objectives.layer(shallow[-1] if shallow else network.layers[0].name)
 
 
-def read_guides(objective: Objective) -> dict[str, RGB]:
+def read_guides(objective: Objective, limits: Limits | None = None) -> dict[str, RGB]:
     """Return the guide images that an objective names, at most 512 px on their longer side, by path."""
     guides: dict[str, RGB] = {}
     for term in objective.terms:
@@ -150,7 +151,7 @@ def read_guides(objective: Objective) -> dict[str, RGB]:
             from dreamvid.media.still import read_still  # noqa: PLC0415  loads imageio
 
             try:
-                guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)
+                guides[term.guide] = _limit(read_still(Path(term.guide), limits=limits).rgb)
             except ReadError as error:
                 raise SettingsError(f"guide image: {error}") from error
     return guides

@@ -18,6 +18,7 @@ from dreamvid.errors import DreamvidError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dreamvid.limits import Limits
     from dreamvid.preset import Preset
 
 KEY = "dreamvid"
@@ -89,7 +90,7 @@ def settings_json(
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def read_settings(path: Path) -> str | None:
+def read_settings(path: Path, limits: Limits | None = None) -> str | None:
     """Return the text that is embedded in a finished file or folder; None where there is none.
 
     Raises
@@ -101,18 +102,18 @@ def read_settings(path: Path) -> str | None:
     from dreamvid.media.still import read_embedded  # noqa: PLC0415  imageio the same
 
     if not path.is_dir() and path.suffix.lower() in _PICTURES:
-        return read_embedded(path)
-    metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
+        return read_embedded(path, limits=limits)
+    metadata = {key.lower(): value for key, value in probe(path, limits=limits).metadata.items()}
     return metadata.get(KEY)
 
 
-def is_delivered(output: Path, text: str) -> bool:
+def is_delivered(output: Path, text: str, limits: Limits) -> bool:
     """Return whether the output is in place already: a run was killed between renaming it and tidying up.
 
     Outputs get their name only when they are whole; the embedded text tells this one from others.
     """
     try:
-        return output.exists() and read_settings(output) == text
+        return output.exists() and read_settings(output, limits) == text
     except DreamvidError:
         return False
 

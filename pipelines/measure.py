@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.flow.meter_report import Report
+    from dreamvid.limits import Limits
     from dreamvid.pipelines.outcome import MayReplace, Tell
 
 _FAINT = 0.005
@@ -28,6 +29,7 @@ def measure_files(
     plot: Path | None = None,
     compare: Path | None = None,
     keep_going: bool = False,
+    limits: Limits | None = None,
     overwrite: MayReplace,
     tell: Tell | None = None,
 ) -> Report:
@@ -46,6 +48,8 @@ def measure_files(
         A video to write: source left, dream right, with the source's sound.
     keep_going
         Measure what comes before damage in an input.
+    limits
+        What is too large to be read.
     overwrite
         Asked when an output exists; its no is a ``WriteError``.
 
@@ -59,7 +63,9 @@ def measure_files(
     from dreamvid.pipelines.measure_chart import check_suffix, write_chart  # noqa: PLC0415  so does PyAV
 
     tell = tell or Mute()
-    couple = open_couple(source, dreamed, cut or Cut(), keep_going=keep_going, notify=tell.notice)
+    couple = open_couple(
+        source, dreamed, cut or Cut(), keep_going=keep_going, limits=limits, notify=tell.notice
+    )
     inputs = (source, dreamed)
     if plot is not None and compare is not None and plot.resolve() == compare.resolve():
         raise WriteError(f"{plot}: chart and comparison are one file; name two")

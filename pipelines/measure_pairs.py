@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from dreamvid.limits import Limits
     from dreamvid.media.info import MediaInfo
     from dreamvid.types import RGB, Frame, FrameSource, Notify, VideoInfo
 
@@ -78,7 +79,9 @@ class Couple:
             yield source, other.rgb[: self.size.height, : self.size.width], one
 
 
-def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool, notify: Notify) -> Couple:
+def open_couple(
+    source: Path, dreamed: Path, cut: Cut, *, keep_going: bool, limits: Limits | None = None, notify: Notify
+) -> Couple:
     """Open a source as its dream shows it.
 
     Part and rate are those of ``cut``, where it is silent those in the settings that the dream carries, else all
@@ -93,12 +96,12 @@ def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool, noti
     from dreamvid.media.probe import probe  # noqa: PLC0415  the same
     from dreamvid.media.source import open_source  # noqa: PLC0415  the same
 
-    media = probe(dreamed)
+    media = probe(dreamed, limits=limits)
     said = _embedded(media)
     start = said.input.start if cut.start is None else cut.start
     duration = said.input.duration if cut.duration is None else cut.duration
     fps = said.output.fps if cut.fps is None else cut.fps
-    own = probe(source, fps=fps).video.size
+    own = probe(source, fps=fps, limits=limits).video.size
     size = _unpadded(media.video.size, output_size(own, said.output))
     couple = Couple(
         names=(shown(source), shown(dreamed)),
@@ -109,9 +112,10 @@ def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool, noti
             fps=fps,
             size=None if size == own else size,
             keep_going=keep_going,
+            limits=limits,
             notify=notify,
         ),
-        dreamed=open_source(dreamed, keep_going=keep_going, notify=notify),
+        dreamed=open_source(dreamed, keep_going=keep_going, limits=limits, notify=notify),
         size=size,
         start=start,
         duration=duration,

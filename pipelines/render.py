@@ -18,6 +18,7 @@ from dreamvid.pipelines.zoom import make_trip
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dreamvid.limits import Limits
     from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
@@ -49,7 +50,10 @@ class Result:
 
 
 def plan_jobs(
-    presets: Sequence[tuple[str, Preset]], inputs: Sequence[Path], output: Path | None
+    presets: Sequence[tuple[str, Preset]],
+    inputs: Sequence[Path],
+    output: Path | None,
+    limits: Limits | None = None,
 ) -> list[Job]:
     """Return what is to be rendered.
 
@@ -62,6 +66,8 @@ def plan_jobs(
     output
         A file for a single job, else a folder; None writes beside each input. Files are named
         ``<input>.<preset>.<suffix>``.
+    limits
+        What is too large to be looked at.
 
     Raises
     ------
@@ -77,7 +83,7 @@ def plan_jobs(
     if output is not None and not single and output.suffix and not output.is_dir():
         raise WriteError(f"{output}: several outputs need a folder as --output")
     jobs = [
-        Job(name, preset, source, output if single else _beside(source, name, preset, output))
+        Job(name, preset, source, output if single else _beside(source, name, preset, output, limits))
         for name, preset, source in pairs
     ]
     seen: set[Path] = set()
@@ -146,7 +152,9 @@ def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
     return found
 
 
-def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
+def _beside(
+    source: Path | None, name: str, preset: Preset, folder: Path | None, limits: Limits | None
+) -> Path:
     """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input."""
     from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.writer import default_output  # noqa: PLC0415  the same
@@ -158,7 +166,7 @@ def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None)
     if preset.pipeline == "image":
         return place / f"{source.stem}.{name}.png"
     try:
-        info = probe(source, fps=preset.output.fps).video
+        info = probe(source, fps=preset.output.fps, limits=limits).video
         usual = default_output(source, info=info, output=preset.output)
     except DreamvidError:
         return place / f"{source.stem}.{name}.mp4"  # the job itself says what is wrong with its input

@@ -20,6 +20,7 @@ from dreamvid.preset import Preset
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dreamvid.limits import Limits
     from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
@@ -80,7 +81,7 @@ def replay(
         In one line: no settings, a source or a file that is missing or has changed.
     """
     tell = tell or Mute()
-    recipe = read_recipe(dreamed)
+    recipe = read_recipe(dreamed, machine.limits)
     if recipe.version != __version__:
         tell.notice(
             f"{dreamed.name} was made by dreamvid {recipe.version}, this is {__version__}: it may differ"
@@ -104,7 +105,7 @@ def replay(
     return dream_file(found, output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
 
 
-def read_recipe(dreamed: Path) -> Recipe:
+def read_recipe(dreamed: Path, limits: Limits | None = None) -> Recipe:
     """Return what a file says of how it was made.
 
     Raises
@@ -112,7 +113,7 @@ def read_recipe(dreamed: Path) -> Recipe:
     ReadError
         Where it cannot be read, says nothing, or not what dreamvid writes.
     """
-    text = read_settings(dreamed)
+    text = read_settings(dreamed, limits)
     if text is None:
         raise ReadError(
             f"{dreamed}: holds no settings of dreamvid's; was it made by it, and not re-encoded since?"

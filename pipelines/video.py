@@ -96,7 +96,7 @@ def prepare(
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = built.resolved(dreamed_size)
     text = settings_json(preset, source=source, resolved=resolved, files=built.files)
-    delivered = unfinished and is_delivered(job.output, text)
+    delivered = unfinished and is_delivered(job.output, text, machine.limits)
     if unfinished and not delivered:
         check_target(job.output, source, overwrite, folder=job.folder)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0

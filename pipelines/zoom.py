@@ -160,7 +160,7 @@ def make_trip(
         built = build_looks(looks, machine, clock, plan.info.size, notify=tell.notice)
         resolved = built.resolved(plan.info.size)
         text = settings_json(preset, source=None, resolved=resolved, files={**built.files, **inputs})
-        delivered = unfinished and is_delivered(output, text)
+        delivered = unfinished and is_delivered(output, text, machine.limits)
         if unfinished and not delivered:
             _check(output, inputs, overwrite, folder=folder)
         grower = Grower(built.looks, plan.course, clock.signals, Sparing(tell.notice))

@@ -13,6 +13,7 @@ from dreamvid.cli.options import Common
 from dreamvid.cli.progress import Bar, Progress, choose
 from dreamvid.cli.session import Recorded, Session
 from dreamvid.errors import SettingsError
+from dreamvid.limits import Limits
 from dreamvid.pipelines.measure_pairs import Cut
 from dreamvid.preset import Preset
 
@@ -69,6 +70,14 @@ def measure(
             rich_help_panel=_RUN,
         ),
     ] = False,
+    limits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=N,...",
+            help="Raise what inputs may ask for (pixels, frames, fps).",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     progress: Annotated[
         str,
         typer.Option(
@@ -103,6 +112,7 @@ def measure(
             plot=plot,
             compare=compare,
             keep_going=keep_going,
+            limits=None if limits is None else Limits.parse(limits),
             overwrite=Session(common, Recorded(shown)).may_replace,
             tell=shown,
         )

@@ -54,7 +54,7 @@ def render(
         from dreamvid.pipelines.render import plan_jobs, render  # noqa: PLC0415  loads OpenCV and PyAV
 
         results: list[Result] = []
-        jobs = plan_jobs(loaded, inputs or [], output) if loaded else []
+        jobs = plan_jobs(loaded, inputs or [], output, common.limits) if loaded else []
         for result in render(
             jobs, common.machine(), overwrite=tell.may_replace, keeping=common.keeping(), tell=tell.progress
         ):

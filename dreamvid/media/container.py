@@ -127,7 +127,7 @@ def open_sound(path: str | Path) -> Iterator[InputContainer]:
 def _opened(
     found: Path, formats: str, why: Callable[[Path, bytes], str], limits: Limits | None = None
 ) -> Iterator[InputContainer]:
-    most = str((limits or Limits()).pixels)
+    most = str((limits or Limits()).decoded)
     try:
         file = found.open("rb")
     except OSError as error:

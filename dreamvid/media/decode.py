@@ -124,7 +124,7 @@ class _Decoding:
             assert isinstance(created, av.VideoCodecContext)
             created.extradata = context.extradata
             context = created
-        options = {"max_pixels": str(self._limits.pixels)}
+        options = {"max_pixels": str(self._limits.decoded)}
         context.options = (
             options if self._care == Care.CONCEAL else options | {"err_detect": "crccheck+explode"}
         )

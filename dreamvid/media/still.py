@@ -96,7 +96,7 @@ def read_still(path: str | Path, *, notify: Notify | None = None, limits: Limits
     return Still(rgb, alpha, 16 if picture.deep else 8, gray, profile, texts)
 
 
-def read_embedded(path: str | Path) -> str | None:
+def read_embedded(path: str | Path, *, limits: Limits | None = None) -> str | None:
     """Return the settings that dreamvid embedded in a picture; None where there are none.
 
     Raises
@@ -104,7 +104,7 @@ def read_embedded(path: str | Path) -> str | None:
     ReadError
         For what is no picture.
     """
-    with warnings.catch_warnings(), opened(Path(path)) as picture:
+    with warnings.catch_warnings(), opened(Path(path), limits=limits) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         return embedded_text(picture.reader.metadata(index=0))
 

@@ -212,6 +212,25 @@ def test_what_is_too_much_is_one_line(
     assert error.count("\n") == 1
 
 
+def test_limits_reach_everything_that_is_read(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guide = clip.with_name("guide.png")
+    write_still(guide, Still(np.zeros((40, 50, 3), np.float32)), overwrite=False)
+    small, smaller = (
+        ("--limits", "pixels=1600"),
+        ("--limits", "pixels=100"),
+    )  # the clip has 1536, the guide 2000
+    runs: list[tuple[list[str], tuple[str, str]]] = [
+        (["measure", str(clip), str(clip)], smaller),
+        (["replay", str(clip)], smaller),
+        (["video", str(clip), *QUICK, "--objective", f"guide:{guide}@mixed3"], small),
+    ]
+    for words, limits in runs:
+        assert run(*words, *limits) == 1
+        error = capsys.readouterr().err
+        assert "are read" in error
+        assert error.count("\n") == 1
+
+
 def test_limits_hold_for_videos_too(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("video", clip, *QUICK, "--limits", "frames=2") == 1
     assert "has 3 frames; at most 2 are read" in capsys.readouterr().err

@@ -10,8 +10,14 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import av
+import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
+from dreamvid.errors import ReadError
+from dreamvid.limits import Limits
+from dreamvid.media.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -292,3 +298,18 @@ def test_a_list_of_frames_cannot_ask_for_the_impossible(
     assert verdict.kind == "ReadError", verdict
     assert verdict.error.isprintable()
     assert verdict.seconds < SECONDS
+
+
+def test_what_a_limit_lets_through_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "small.mp4"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for index in range(3):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 48), 40 * index, np.uint8), format="yuv420p")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    limits = Limits(pixels=48 * 32)
+    assert len(list(open_source(path, limits=limits, notify=lambda _: None))) == 3
+    with pytest.raises(ReadError, match="at most"):
+        open_source(path, limits=Limits(pixels=48 * 32 - 1), notify=lambda _: None)
