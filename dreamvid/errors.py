@@ -15,6 +15,7 @@
     ├── WorkError              unfinished work that does not fit, is damaged, or that another run works on
     └── EngineError            no usable device, or too little memory
         └── BrokenDreamError   a dream that came out as no picture
+            └── NothingDreamedError   and so did all others
 
 The message is one line for people: what is wrong, with which file or key, and what to do.
 """
@@ -82,6 +83,10 @@ class EngineError(DreamvidError):
 
 class BrokenDreamError(EngineError):
     """A dream that came out as no picture: numbers that are not finite."""
+
+
+class NothingDreamedError(BrokenDreamError):
+    """Not one frame of a run came out as a picture."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

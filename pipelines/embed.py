@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
 from dreamvid.errors import DreamvidError
+from dreamvid.work.layout import COMPLETE, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,11 +111,16 @@ def read_settings(path: Path, limits: Limits | None = None) -> str | None:
 def is_delivered(output: Path, text: str, limits: Limits) -> bool:
     """Return whether the output is in place already: a run was killed between renaming it and tidying up.
 
-    Outputs get their name only when they are whole; the embedded text tells this one from others.
+    Outputs get their name only when they are whole, and their last bytes once all of their work is; the embedded text
+    tells this one from others.
     """
+    from dreamvid.media.frame_list import FILE_NAME  # noqa: PLC0415  PyAV loads only when media is touched
+
     try:
-        return output.exists() and read_settings(output, limits) == text
-    except DreamvidError:
+        made = (output / FILE_NAME if output.is_dir() else output).stat().st_mtime_ns
+        complete = (work_folder(output) / COMPLETE).stat().st_mtime_ns
+        return made >= complete and read_settings(output, limits) == text
+    except (OSError, DreamvidError):
         return False
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dreamvid.work.chunk import ChunkRecord
     from dreamvid.work.store import Store
 
-_WAITING = 4
+_WAITING = 2
 """Frames that may wait in memory."""
 
 _POLL_SECONDS = 0.2
@@ -43,6 +43,7 @@ class Encoding:
         self._stages = Stages()
         self._waiting: queue.SimpleQueue[Frame | ChunkRecord | None] = queue.SimpleQueue()
         self._keeps_up = True
+        self._delivered = False
         self._on_frame: Callable[[int], None] | None = None
         for record in store.records:
             self.add(record)
@@ -85,10 +86,16 @@ class Encoding:
         ------
         WriteError, WorkError
             What the writer raises, and where a chunk is damaged.
+        KeyboardInterrupt
+            Where that came before the output was in place; otherwise it came too late.
         """
         self._on_frame = on_frame
         self._waiting.put(None)
-        self._stages.join()
+        try:
+            self._stages.join()
+        except KeyboardInterrupt:
+            if not self._delivered:
+                raise
 
     def _encode(self) -> None:
         with self._writer:
@@ -96,6 +103,7 @@ class Encoding:
                 self._writer.write(frame)
                 if self._on_frame is not None:
                     self._on_frame(frame.index)
+        self._delivered = True
 
     def _frames(self) -> Iterator[Frame]:
         """Yield every frame once, in order."""

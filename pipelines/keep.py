@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
-from dreamvid.errors import BrokenDreamError, DreamvidError
+from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.encoding import Encoding
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.types import Frame, Size
@@ -134,7 +134,7 @@ def make_output(
         _leave(store, keeping, tell, error)
     kept = Kept(store.frames, resumed_at, time.perf_counter() - began, store.values)
     if keeping.keep:
-        store.release()
+        store.keep()
     else:
         store.remove()
     return kept
@@ -146,13 +146,15 @@ def _make_frames(store: Store, produce: Producer, encoding: Encoding, keeping: K
         tell.chunk(record.number, record.end)
 
     begin = Begin(store.frames, store.state())
+    if begin.frame and begin.state is None:
+        raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
     keeper = Keeper(store, keeping.chunk, encoding.take, on_chunk)
     stopped = False
     with keeping.interruptible() as asked:
         try:
             produce(begin, keeper.take, lambda: asked() or encoding.failed)
-            stopped = asked()
             keeper.close()
+            stopped = asked()
         except BaseException:
             keeper.abandon()
             raise
@@ -178,7 +180,7 @@ def _check_room(task: Task, store: Store) -> None:
 def _leave(store: Store, keeping: Keeping, tell: Tell, error: BaseException) -> NoReturn:
     """Keep what is worth it, say so, and raise the error."""
     store.drop_damaged()
-    if not store.records or isinstance(error, BrokenDreamError):  # which says that not one frame was dreamed
+    if not store.records or isinstance(error, NothingDreamedError):
         store.remove()
         raise error
     store.release()

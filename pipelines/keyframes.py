@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from dreamvid.camera import Move, warp
-from dreamvid.errors import SettingsError
+from dreamvid.errors import BrokenDreamError, SettingsError
 from dreamvid.pipelines.growing import USUAL_FPS, Held, settings_of
 from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
@@ -153,7 +153,11 @@ class KeyframeTrip:
         parts = self.grower.parts(end, seen)
         if self.grower.rests(parts):
             return replace(state, following=seen, total=total)
-        dreamed = self.grower.whole(seen, parts, end)
+        try:
+            dreamed = self.grower.whole(seen, parts, end)
+        except BrokenDreamError as error:
+            self.grower.notify(f"the keyframe at frame {end} is left undreamed: {error}")
+            return replace(state, following=seen, total=total)
         pace = (end - state.index) * USUAL_FPS / float(self.grower.course.fps)
         return replace(state, following=self.grower.hold(dreamed, parts, state.held, pace), total=total)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dreamvid.errors import BrokenDreamError
+from dreamvid.errors import BrokenDreamError, NothingDreamedError
 
 if TYPE_CHECKING:
     from dreamvid.pipelines.known import KnownDreams
@@ -51,7 +51,7 @@ class Rescue:
 
         Raises
         ------
-        BrokenDreamError
+        NothingDreamedError
             Where not one of the run's first 24 frames has come out as a picture.
         """
         seed = _sound(look.stabilizer.seed(motion, carry), look)
@@ -60,7 +60,7 @@ class Rescue:
         except BrokenDreamError as error:
             self.lost += 1
             if not self.dreamed and self.lost >= _HOPELESS:
-                raise
+                raise NothingDreamedError(str(error)) from error
             return self._instead(error, frame, picture, seed=seed, carry=carry)
         self.dreamed += 1
         return Settled(made.dreamed, made)
@@ -90,11 +90,11 @@ class Rescue:
 
         Raises
         ------
-        BrokenDreamError
+        NothingDreamedError
             Where all of them were.
         """
         if self.lost and not self.dreamed:
-            raise BrokenDreamError(
+            raise NothingDreamedError(
                 "no frame came out as a picture; try --precision float32, or another model"
             )
         if self.lost > _TOLD:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ T = TypeVar("T")
 
 _QUEUE_FRAMES = 2
 _POLL_SECONDS = 0.2
+_PATIENCE = 10.0
+"""Seconds that stages have to end in after an interruption: one may hang on a disk that has gone."""
 
 
 class StoppedError(Exception):
@@ -55,21 +59,22 @@ class Stages:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self._errors: list[BaseException] = []
-        self._threads: list[threading.Thread] = []
+        self._over: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Run ``work`` in a thread of that name."""
+        over = self._over[name] = threading.Event()
 
         def guarded() -> None:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001  handed to the main thread, whatever it is
                 self.fail(error)
+            finally:
+                over.set()
 
-        thread = threading.Thread(target=guarded, name=f"dreamvid-{name}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        threading.Thread(target=guarded, name=f"dreamvid-{name}", daemon=True).start()
 
     def fail(self, error: BaseException) -> None:
         """Note an error and stop everything."""
@@ -79,17 +84,37 @@ class Stages:
             self.stop.set()
 
     def wait(self, name: str) -> None:
-        """Wait until the stage of this name has done all that it was given, or has failed."""
-        for thread in self._threads:
-            if thread.name == f"dreamvid-{name}":
-                thread.join()
+        """Wait until the stage of this name has done all that it was given, or has failed.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Where that was interrupted: all stages are stopped, and this one has ended, or hangs. A second one comes
+            at once.
+        """
+        self._wait_for([self._over[name]])
 
     def join(self) -> None:
-        """Wait for all threads, then raise the first error, if any."""
-        for thread in self._threads:
-            thread.join()
+        """Wait for all threads, then raise the first error, if any; interruptions as for :meth:`wait`."""
+        self._wait_for(list(self._over.values()))
         if self._errors:
             raise self._errors[0]
+
+    def _wait_for(self, stages: list[threading.Event]) -> None:
+        """Wait for events: a thread's own ``join`` returns early for good once it was interrupted (Python 3.11)."""
+        interruption: KeyboardInterrupt | None = None
+        until = math.inf
+        for over in stages:
+            while not over.is_set() and time.monotonic() < until:
+                try:
+                    over.wait(_POLL_SECONDS)
+                except KeyboardInterrupt as error:
+                    if interruption is not None:
+                        raise
+                    interruption, until = error, time.monotonic() + _PATIENCE
+                    self.fail(error)
+        if interruption is not None:
+            raise interruption
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:

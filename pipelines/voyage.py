@@ -53,10 +53,12 @@ class Travel(Protocol[S]):
 class Voyage(Generic[S]):
     """A :class:`dreamvid.pipelines.keep.Producer` of a trip's frames.
 
-    ``start``, ``bare`` and ``palette`` are as for :meth:`Travel.begin`; ``stages`` are seconds by stage afterwards.
+    ``frames`` is how many there are in all. ``start``, ``bare`` and ``palette`` are as for :meth:`Travel.begin`;
+    ``stages`` are seconds by stage afterwards.
     """
 
     trip: Travel[S]
+    frames: int
     start: RGB
     bare: bool
     palette: RGB | None
@@ -87,6 +89,8 @@ class Voyage(Generic[S]):
     def _states(self, begin: Begin) -> Iterator[S]:
         if begin.state is None:
             return self.trip.states(self.trip.begin(self.start, bare=self.bare, palette=self.palette))
+        if begin.frame >= self.frames:
+            return iter(())
         return self.trip.states(self.trip.advance(self.trip.from_state(begin.state)))
 
     def _hand_on(self, line: Line[tuple[Frame, Callable[[], State]]], take: Take) -> None:

@@ -239,9 +239,9 @@ def choose_voyage(
     """Return what makes the frames of a trip."""
     every, bare = plan.preset.trip.keyframe, plan.beginning.is_picture
     if every is None:
-        return Voyage(Trip(grower), plan.start, bare, palette, tell)
+        return Voyage(Trip(grower), plan.course.frames, plan.start, bare, palette, tell)
     trip = KeyframeTrip(grower, plan.info.size, every, plan.preset.trip.loop)
-    return Voyage(trip, plan.start, bare, palette, tell)
+    return Voyage(trip, plan.course.frames, plan.start, bare, palette, tell)
 
 
 def trip_size(output: OutputSettings, own: Size | None) -> Size:

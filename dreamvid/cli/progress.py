@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Lines(Silent):
 
     def notice(self, text: str) -> None:
         """Print the notice."""
-        sys.stderr.write(f"note: {' '.join(text.split())}\n")
+        with suppress(OSError):  # nobody listens any more: the dream goes on
+            sys.stderr.write(f"note: {' '.join(text.split())}\n")
 
 
 class JsonLines(Silent):
@@ -127,8 +129,9 @@ class JsonLines(Silent):
         self._emit(event="done", **summary)
 
     def _emit(self, **event: Any) -> None:
-        sys.stderr.write(json.dumps(event) + "\n")
-        sys.stderr.flush()
+        with suppress(OSError):  # nobody listens any more: the dream goes on
+            sys.stderr.write(json.dumps(event) + "\n")
+            sys.stderr.flush()
 
 
 class Bar(Silent):
@@ -166,11 +169,14 @@ class Bar(Silent):
         self._bar.update(self._task, completed=index + 1, speed=f"{speed:.2f} fps")
 
     def encode(self, frames: int, label: str) -> None:
-        """Begin anew, for the encoding."""
+        """Begin anew, for what is left of the encoding."""
         self._show("encoding", frames, label, 0)
+        self._begun = -1
 
     def encoded(self, index: int) -> None:
         """Move the bar."""
+        if self._begun < 0:
+            self._started, self._begun = time.perf_counter(), index
         self.frame(index)
 
     def _show(self, doing: str, frames: int | None, label: str, begun: int) -> None:

@@ -152,7 +152,7 @@ class Target:
         """
         try:
             sync(self.part)
-            if self.folder and self._real.exists():
+            if self.folder:
                 self._swap_folder()
             else:
                 self.part.replace(self._real)
@@ -166,14 +166,17 @@ class Target:
 
     def _swap_folder(self) -> None:
         old = self._beside.with_name(f"{self._beside.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        self._real.replace(old)
+        replaced = self._real.exists()
+        if replaced:
+            shutil.rmtree(old, ignore_errors=True)
+            self._real.replace(old)
         try:
             self.part.replace(self._real)
         except OSError:
-            old.replace(self._real)
+            if replaced:
+                old.replace(self._real)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)  # an earlier run may have been killed before this
 
 
 def sync(path: Path) -> None:

@@ -6,6 +6,7 @@ within one code of what unrounded pictures give in a YUV one. 16 bits where the 
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,13 @@ _OPTIONS = {"level": "3", "g": "1", "slicecrc": "1"}
 _SLICED = 16  # px, from which on a side is cut in two
 _BUFFER = 1 << 18
 _TICK = Fraction(1, 1000)
+_PASSING = {
+    getattr(errno, name, None)
+    for name in (
+        *("EIO", "ESTALE", "EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM", "ENODEV", "ENXIO"),
+        *("ETIMEDOUT", "EINTR", "EAGAIN", "EBUSY", "ENOTCONN", "EHOSTDOWN"),
+    )
+} - {None}
 _NEW = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 
 
@@ -62,6 +70,8 @@ class Ffv1Chunks:
         ------
         DamagedError
             At the first sign of damage.
+        OSError
+            Where the system cannot read it now, which says nothing about it.
         """
         converter = RgbConverter()
         try:
@@ -74,10 +84,11 @@ class Ffv1Chunks:
                     for frame in stream.codec_context.decode(packet if packet.size else None):
                         yield converter.convert(frame)
         except (av.FFmpegError, OSError, IndexError) as error:
+            _raise_passing(error)
             raise DamagedError(f"{shown(path)} is damaged ({error})") from None
 
     def intact(self, path: Path, frames: int) -> bool:
-        """Return whether a chunk has so many frames, all with the right checksums; nothing is decoded."""
+        """Return whether a chunk has so many frames, all with the right checksums; an OSError as for :meth:`read`."""
         count = 0
         try:
             with path.open("rb") as file, av.open(file, "r", format="matroska") as container:
@@ -87,9 +98,16 @@ class Ffv1Chunks:
                         count += 1
                         if packet.is_corrupt or not slices.intact(bytes(packet)):
                             return False
-        except (av.FFmpegError, OSError, IndexError):
+        except (av.FFmpegError, OSError, IndexError) as error:
+            _raise_passing(error)
             return False
         return count == frames
+
+
+def _raise_passing(error: Exception) -> None:
+    """Raise an OSError for an error that is the system's, and not what damaged data make of a decoder."""
+    if isinstance(error, av.FFmpegError | OSError) and error.errno is not None and error.errno in _PASSING:
+        raise OSError(error.errno, os.strerror(error.errno)) from None
 
 
 class Ffv1Sink:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import WriteError
@@ -38,7 +39,8 @@ class PatientFile:
     """A seekable binary file that keeps its first error instead of raising it.
 
     Libraries in C call :meth:`write` from deep inside and may lose an exception on the way; :meth:`check` raises it
-    where it can be handled.
+    where it can be handled. Once it is closed, by whichever thread, nothing touches the descriptor any more: its
+    number may be another file's by then.
 
     Parameters
     ----------
@@ -53,29 +55,33 @@ class PatientFile:
         self._error: BaseException | None = None
         self._descriptor = descriptor
         self._open = True
+        self._lock = threading.Lock()
 
     def write(self, data: bytes) -> int:
         """Write all of ``data``; after an error, nothing more."""
-        if self._error is None:
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
-            except BaseException as error:  # noqa: BLE001  raised again by check(), outside of the C library
-                self._error = error
+        with self._lock:
+            if self._error is None and self._open:
+                try:
+                    view = memoryview(data)
+                    while view:
+                        view = view[os.write(self._descriptor, view) :]
+                except BaseException as error:  # noqa: BLE001  raised again by check(), outside of the C library
+                    self._error = error
         return len(data)
 
     def read(self, size: int) -> bytes:
         """Read what was written, for muxers that move their index to the front."""
-        return os.read(self._descriptor, size)
+        with self._lock:
+            return os.read(self._descriptor, size) if self._open else b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move and return the position."""
-        return os.lseek(self._descriptor, offset, whence)
+        with self._lock:
+            return os.lseek(self._descriptor, offset, whence) if self._open else 0
 
     def tell(self) -> int:
         """Return the position."""
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        return self.seek(0, os.SEEK_CUR)
 
     @property
     def closed(self) -> bool:
@@ -97,7 +103,9 @@ class PatientFile:
 
     def close(self) -> None:
         """Flush to the disk and close; errors are kept for :meth:`check`."""
-        if self._open:
+        with self._lock:
+            if not self._open:
+                return
             self._open = False
             try:
                 if self._error is None:

@@ -52,11 +52,13 @@ class ChunkFormat(Protocol):
         ------
         DamagedError
             At the first sign of damage.
+        OSError
+            Where the system cannot read it now, which says nothing about it.
         """
         ...
 
     def intact(self, path: Path, frames: int) -> bool:
-        """Return whether a chunk has so many frames, all undamaged; nothing is decoded."""
+        """Return whether a chunk has so many frames, all undamaged; nothing is decoded. An OSError as above."""
         ...
 
 

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import WriteError
-from dreamvid.work.layout import PART
+from dreamvid.work.layout import OUTPUT, PART
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +41,8 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def unlink(entry: os.DirEntry[str]) -> None:
-    """Remove what lies in a work directory: a file, a link, or a folder that was to become an output."""
-    if entry.is_dir(follow_symlinks=False):
+    """Remove what lies in a work directory: a file, a link, or the folder that was to become the output."""
+    if entry.name == OUTPUT and entry.is_dir(follow_symlinks=False):
         shutil.rmtree(entry.path)
     else:
         os.unlink(entry.path)  # noqa: PTH108  scandir's own
@@ -62,14 +62,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def refuse(folder: Path, error: OSError) -> WriteError:
-    """Return the one line for a failure to write in a work directory."""
+def refuse(folder: Path, error: OSError, doing: str = "written") -> WriteError:
+    """Return the one line for a failure to write, or ``read``, in a work directory."""
     name = printable(folder)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return WriteError(f"{name}: the disk is full; free some space and run the same command again")
     if error.errno == errno.EFBIG:
         return WriteError(f"{name}: a file grew past the size that is allowed here; raise it and run again")
-    return WriteError(f"{name}: cannot be written ({error.strerror or error})")
+    return WriteError(f"{name}: cannot be {doing} ({error.strerror or error})")
 
 
 def printable(path: Path) -> str:

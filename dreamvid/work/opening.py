@@ -60,6 +60,8 @@ def open_store(
     except (FileExistsError, NotADirectoryError):
         raise WorkError(f"{printable(folder)} is in the way; remove it, or name another output") from None
     except OSError as error:
+        if made:
+            remove(folder)
         raise refuse(folder, error) from None
     try:
         begun = _settle(folder, manifest, fresh=fresh, notify=notify)

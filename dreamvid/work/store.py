@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from dreamvid.work.lock import Lock
     from dreamvid.work.manifest import Manifest
 
-_TORN = (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError)
+_TORN = (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError)
+"""What is torn or missing. All other errors of the system are none of the work's, and may pass."""
+
 _STATES = 3
 """States that are kept, those of the last chunks: a chunk torn by a power failure is gone back behind."""
 
@@ -64,7 +66,13 @@ class Store:
         return self._complete
 
     def state(self) -> State | None:
-        """Return what the next frame needs, read from the disk; None before the first chunk."""
+        """Return what the next frame needs, read from the disk; None before the first chunk.
+
+        Raises
+        ------
+        WriteError
+            Where the system cannot read it now.
+        """
         if not self._records:
             return None
         record = self._records[-1]
@@ -73,6 +81,8 @@ class Store:
             return State(record.values, unpack_arrays(data))
         except (*_TORN, EOFError, zipfile.BadZipFile):
             return None
+        except OSError as error:
+            raise refuse(self.folder, error, "read") from None
 
     def begin(self) -> ChunkSink:
         """Begin the next chunk.
@@ -133,6 +143,8 @@ class Store:
         WorkError
             Where it is damaged: :meth:`drop_damaged` then gives it and those after it up, and a new run makes them
             again.
+        WriteError
+            Where the system cannot read it now.
         """
         path = chunk_file(self.folder, record.number, FRAMES)
         count = 0
@@ -140,7 +152,9 @@ class Store:
             for picture, times in zip(self._chunks.read(path), record.times, strict=True):
                 yield Frame(record.first + count, times.pts, *picture, times.duration)
                 count += 1
-        except (DamagedError, OSError, ValueError):
+        except OSError as error:
+            raise refuse(self.folder, error, "read") from None
+        except (DamagedError, ValueError):
             self._damaged = record.number
             raise WorkError(
                 f"{printable(path)} was damaged on the disk; run the same command again to dream it anew"
@@ -158,6 +172,12 @@ class Store:
             chunk_file(self.folder, number, RECORD).unlink(missing_ok=True)
             sync_folder(self.folder)
 
+    def keep(self) -> None:
+        """Let go of the directory after success: from now on its output counts as made before it."""
+        with suppress(OSError):
+            os.utime(self.folder / COMPLETE)
+        self.release()
+
     def release(self) -> None:
         """Let go of the directory; all that is whole stays."""
         self._lock.release()
@@ -171,7 +191,11 @@ class Store:
         """Drop chunks at the end until one is whole and its state is there; remove what does not count."""
         checked = self._records[-_CHECKED:]
         for record in checked:
-            if not self._chunks.intact(chunk_file(self.folder, record.number, FRAMES), len(record.times)):
+            try:
+                whole = self._chunks.intact(chunk_file(self.folder, record.number, FRAMES), len(record.times))
+            except OSError as error:
+                raise refuse(self.folder, error, "read") from None
+            if not whole:
                 del self._records[record.number - 1 :]
                 break
         while self._records and self.state() is None:
@@ -193,7 +217,7 @@ class Store:
         try:
             content = json.loads((self.folder / COMPLETE).read_bytes())
             return bool(self._records) and content["frames"] == self.frames
-        except _TORN:
+        except (*_TORN, OSError):
             return False
 
 
@@ -208,6 +232,8 @@ def read_records(folder: Path, identity: str) -> list[ChunkRecord]:
             found = chunk_file(folder, number, FRAMES).stat()
         except _TORN:
             return records
+        except OSError as error:
+            raise refuse(folder, error, "read") from None
         whole = stat.S_ISREG(found.st_mode) and found.st_size == record.size and record.times
         if not whole or (record.number, record.first, record.dream) != (number, first, identity):
             return records
@@ -227,18 +253,21 @@ def read_record(folder: Path, number: int) -> ChunkRecord:
 
 
 def remove(folder: Path) -> None:
-    """Remove a directory with all of ours in it; whoever calls this holds the lock."""
-    clear(folder)
-    for name in (MANIFEST, LOCK):
+    """Remove a directory with all of ours in it; whoever calls this holds the lock.
+
+    What tells that the output is in place goes last but for the lock.
+    """
+    clear(folder, besides=COMPLETE)
+    for name in (MANIFEST, COMPLETE, LOCK):
         with suppress(OSError):
             (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
 
 
-def clear(folder: Path) -> None:
+def clear(folder: Path, besides: str | None = None) -> None:
     """Remove all chunks; what is not ours stays."""
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
-            if is_ours(entry.name) and entry.name not in {LOCK, MANIFEST}:
+            if is_ours(entry.name) and entry.name not in {LOCK, MANIFEST, besides}:
                 unlink(entry)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from dreamvid.cli.main import main
+from dreamvid.cli.progress import JsonLines, Lines
 from dreamvid.media.still import Still, write_still
 from dreamvid.media.writer import open_writer
 from dreamvid.preset import OutputSettings
@@ -238,3 +239,13 @@ def test_limits_hold_for_videos_too(clip: Path, capsys: pytest.CaptureFixture[st
     assert "has 300 frames" in capsys.readouterr().err
     assert run("video", clip, *QUICK, "--width", "16384", "--height", "16384", "--limits", "memory=24G") == 1
     assert "take about 114 GB of memory" in capsys.readouterr().err
+
+
+def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def write(self, text: str) -> int:
+            raise OSError(text)
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    JsonLines().frame(3)
+    Lines().notice("something")

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pytest
+
 from dreamvid._version import __version__
-from dreamvid.pipelines.embed import fingerprint, settings_json
-from dreamvid.preset import Preset
+from dreamvid.limits import Limits
+from dreamvid.media.writer import open_writer
+from dreamvid.pipelines.embed import KEY, fingerprint, is_delivered, settings_json
+from dreamvid.preset import OutputSettings, Preset
+from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +68,22 @@ def test_a_folder_has_one_fingerprint_for_all_its_files(tmp_path: Path) -> None:
     before = fingerprint(tmp_path)
     (tmp_path / "1.png").rename(tmp_path / "2.png")
     assert fingerprint(tmp_path) != before
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o"])
+def test_an_output_counts_as_in_place_only_where_it_was_made_last(tmp_path: Path, name: str) -> None:
+    output, complete = tmp_path / name, tmp_path / f"{name}.work" / "complete.json"
+    info = VideoInfo(Size(16, 32), Fraction(10))
+    writer = open_writer(output, info=info, output=OutputSettings(), metadata={KEY: "{}"}, notify=print)
+    with writer:
+        writer.write(Frame(0, Fraction(0), np.zeros((16, 32, 3), np.float32)))
+    made = output / "frames.json" if output.is_dir() else output
+    assert not is_delivered(output, "{}", Limits())  # by a run whose work is gone
+    complete.parent.mkdir()
+    assert not is_delivered(output, "{}", Limits())  # by an earlier run: this one's work is not complete
+    complete.write_text("{}")
+    os.utime(complete, ns=(0, made.stat().st_mtime_ns - 1))
+    assert is_delivered(output, "{}", Limits())
+    assert not is_delivered(output, '{"other": 1}', Limits())
+    os.utime(complete, ns=(0, made.stat().st_mtime_ns + 1))
+    assert not is_delivered(output, "{}", Limits())

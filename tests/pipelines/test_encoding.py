@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pytest
 
-from dreamvid.errors import WorkError, WriteError
+from dreamvid.errors import BrokenDreamError, NothingDreamedError, WorkError, WriteError
 from dreamvid.pipelines.keep import Begin, Task, make_output
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.types import Frame, Size
 from dreamvid.work.manifest import Manifest, Pictures
 from dreamvid.work.state import State
+from dreamvid.work.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from dreamvid.errors import DreamvidError
     from dreamvid.pipelines.keep import Take
     from dreamvid.pipelines.keeping import Asked
 
@@ -201,3 +208,73 @@ def test_a_chunk_that_was_damaged_meanwhile_is_dreamed_anew(
 
 def test_an_output_grows_in_order(wanted: list[tuple[int, Fraction, bytes]]) -> None:
     assert all(b[0] == a[0] + 1 and b[1] > a[1] for a, b in pairwise(wanted))
+
+
+@pytest.mark.parametrize(("error", "stays"), [(BrokenDreamError, True), (NothingDreamedError, False)])
+def test_work_goes_only_where_nothing_was_dreamed(
+    tmp_path: Path, error: type[DreamvidError], *, stays: bool
+) -> None:
+    def after(index: int) -> None:
+        if index == 12:
+            raise error("no picture")
+
+    with pytest.raises(error):
+        make_output(make_task(tmp_path), Producer(after=after), Written(), KEEPING)
+    assert (tmp_path / "out.mkv.work").exists() == stays
+
+
+def test_an_interruption_while_the_last_chunk_is_closed_is_no_less_one(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    add = Store.add
+
+    def interrupted(store: Store, *args: Any) -> Any:
+        if store.frames == 14:
+            stop.set()
+        return add(store, *args)
+
+    monkeypatch.setattr(Store, "add", interrupted)
+    asking = replace(KEEPING, chunk=Fraction(7, 10), interruptible=lambda: nullcontext(stop.is_set))
+    writer = Written()
+    with pytest.raises(KeyboardInterrupt, match="20 of 20 frames are kept"):
+        make_output(make_task(tmp_path), Producer(), writer, asking)
+    assert writer.given_up
+    monkeypatch.undo()
+    again, rest = Written(), Producer()
+    make_output(make_task(tmp_path), rest, again, KEEPING)
+    assert rest.made == []
+    assert again.pictures() == wanted
+
+
+def test_an_interruption_that_comes_too_late_changes_nothing(tmp_path: Path) -> None:
+    class Slow(Written):
+        def __exit__(self, kind: object, error: object, trace: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+            super().__exit__(kind, error, trace)
+
+    writer = Slow()
+    assert make_output(make_task(tmp_path), Producer(), writer, KEEPING).frames == FRAMES
+    assert len(writer.pictures()) == FRAMES
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_system_cannot_read_now_is_not_damaged(
+    tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        make_output(make_task(tmp_path), Producer(stop=12), Written(), KEEPING)
+
+    def fails(*_: object) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    for place in ("dreamvid.media.chunks.Ffv1Chunks.read", "dreamvid.work.store.read_record"):
+        monkeypatch.setattr(place, fails)
+        with pytest.raises(WriteError, match=r"cannot be read \(Too many open files\)"):
+            make_output(make_task(tmp_path), Producer(), Written(), KEEPING)
+        monkeypatch.undo()
+    writer, rest = Written(), Producer()
+    make_output(make_task(tmp_path), rest, writer, KEEPING)
+    assert rest.made[0] >= 10
+    assert writer.pictures() == wanted

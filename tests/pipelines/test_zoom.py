@@ -23,6 +23,7 @@ from dreamvid.coherence import palette_of
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.limits import Limits
 from dreamvid.media.source import open_source
+from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.pipelines.replay import replay
@@ -620,3 +621,20 @@ def test_memory_does_not_grow_with_length(here: Path) -> None:
         [sys.executable, "-c", script], cwd=here, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 1_000_000
+
+
+@pytest.mark.parametrize("how", [{}, {"trip.keyframe": "0.5"}], ids=["frames", "keyframes"])
+def test_a_trip_whose_frames_are_all_kept_only_needs_its_encoding(photo: Path, how: dict[str, str]) -> None:
+    assert photo.exists()
+    preset = Preset.build(TINY).override({"trip.duration": "1", **how})
+
+    def run(name: str) -> list[RGB]:
+        keeping = Keeping(keep=True)
+        path = Path(name)
+        make_trip(path, preset, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping)
+        return frames(path)
+
+    whole = run("a.mkv")
+    Path("a.mkv").unlink()
+    Path("a.mkv.work/complete.json").unlink()  # as a kill between the last chunk and this leaves it
+    assert same(run("a.mkv"), whole)

@@ -253,3 +253,11 @@ def test_a_part_lies_beside_a_target_that_a_link_leads_elsewhere(tmp_path: Path)
     place = tmp_path / "o.mp4.work" / "output.part"
     target = Target(tmp_path / "o.mp4", inputs=(), overwrite=False, part=place)
     assert target.part == tmp_path / "far" / ".o.mp4.part"
+
+
+def test_a_folder_that_a_killed_run_put_aside_is_removed(write: Any, tmp_path: Path) -> None:
+    aside = tmp_path / ".o.part.old"
+    aside.mkdir()
+    (aside / "000001.png").write_bytes(b"of the output before")
+    write("o")
+    assert [path.name for path in tmp_path.iterdir()] == ["o"]
