@@ -22,8 +22,8 @@ _AMOUNT = re.compile(r"(\d{1,15})(?:\.(\d{1,6}))?([kMGT]?)B?")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
-STILL_BYTES, VIDEO_BYTES = 170, 420
-"""Memory that a run takes for each pixel of its frames: measured from 1 to 31 megapixels."""
+STILL_BYTES, VIDEO_BYTES = 170, 640
+"""Memory that a run takes for each pixel of its frames: measured from 1 to 31 megapixels, for videos to 8."""
 _BASE_BYTES = 1_200_000_000
 
 

@@ -61,7 +61,7 @@ def test_each_refusal_names_a_limit_that_lets_it_through() -> None:
     with pytest.raises(ReadError, match="frames a second") as caught:
         usual.check_rate("x", Fraction(2_000_001, 2000))
     retry(str(caught.value)).check_rate("x", Fraction(2_000_001, 2000))
-    with pytest.raises(SettingsError, match="take about 114 GB of memory") as refused:
+    with pytest.raises(SettingsError, match="take about 173 GB of memory") as refused:
         Limits(memory=24 * 10**9).check_memory("x", Size(16384, 16384), VIDEO_BYTES)
     retry(str(refused.value)).check_memory("x", Size(16384, 16384), VIDEO_BYTES)
 

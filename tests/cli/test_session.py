@@ -238,7 +238,7 @@ def test_limits_hold_for_videos_too(clip: Path, capsys: pytest.CaptureFixture[st
     assert run("video", clip, *QUICK, "--fps", "1000", "--limits", "frames=200") == 1
     assert "has 300 frames" in capsys.readouterr().err
     assert run("video", clip, *QUICK, "--width", "16384", "--height", "16384", "--limits", "memory=24G") == 1
-    assert "take about 114 GB of memory" in capsys.readouterr().err
+    assert "take about 173 GB of memory" in capsys.readouterr().err
 
 
 def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
