@@ -96,7 +96,7 @@ class Limits:
         if count > self.frames:
             raise ReadError(
                 f"{name} has {_amount(count)} frames; at most {_amount(self.frames)} are read, or more with "
-                f"--limits frames={_next(count)}; --duration takes a part, and --fps sets how many there are a second"
+                f"--limits frames={_next(count)}; --fps sets how many there are a second"
             )
 
     def check_rate(self, name: str, rate: Fraction) -> None:

@@ -8,13 +8,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.errors import WorkError
+from dreamvid.errors import ReadError, WorkError
+from dreamvid.pipelines.embed import fingerprint
+from dreamvid.work.files import printable
 from dreamvid.work.layout import work_folder
 from dreamvid.work.manifest import InputFile, Manifest, Pictures
 from dreamvid.work.opening import read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dreamvid.pipelines.keeping import Keeping
     from dreamvid.preset import Preset
@@ -25,6 +27,9 @@ ENCODING = frozenset({"codec", "crf", "speed", "depth", "audio"})
 
 _RESOLVED = frozenset({"precision", "tile"})
 """Fields of ``run`` of which only what became of them counts."""
+
+_IDLE = frozenset({"description", "inputs"})
+"""Fields of a preset that say nothing of any frame."""
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "av")
 
@@ -55,7 +60,7 @@ def describe(
         What to run to go on.
     """
     embedded: dict[str, Any] = json.loads(text)
-    settings = embedded["settings"]
+    settings = _that_count(embedded["settings"])
     encoding = {name: value for name, value in settings.get("output", {}).items() if name in ENCODING}
     dream = {
         "version": embedded["version"],
@@ -83,6 +88,50 @@ def describe(
     )
 
 
+class Watch:
+    """Notices that a file which is being dreamed has been written over.
+
+    One that was moved away, removed or replaced by another is none of that: what is open stays what it was.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._known = set(fingerprints(manifest.dream))
+        self._files = {Path(file.path): (file.size, file.changed) for file in manifest.inputs}
+        self._nodes = {path: _node(path) for path in self._files}
+
+    def check(self) -> None:
+        """Look again.
+
+        Raises
+        ------
+        ReadError
+            Where a file's content is another one.
+        """
+        for path, before in self._files.items():
+            try:
+                facts = path.stat()
+                now = facts.st_size, facts.st_mtime_ns
+                if now == before or _node(path) != self._nodes[path]:
+                    continue
+                if fingerprint(path) not in self._known:
+                    raise ReadError(
+                        f"{printable(path)} has changed while it was dreamed; bring it back as it was, and the same "
+                        "command goes on"
+                    )
+            except OSError:
+                continue
+            self._files[path] = now
+
+
+def fingerprints(value: dict[str, Any]) -> Iterator[str]:
+    """Yield all fingerprints in what a manifest says of a dream."""
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from fingerprints(inner)
+        elif key == "fingerprint":
+            yield str(inner)
+
+
 def as_begun(preset: Preset, output: Path, keeping: Keeping) -> Preset:
     """Return the preset with the precision that ``auto`` became when the unfinished work on an output was begun."""
     if keeping.fresh or preset.run.precision != "auto":
@@ -95,6 +144,14 @@ def as_begun(preset: Preset, output: Path, keeping: Keeping) -> Preset:
     if "scenes" in resolved or resolved.get("precision") is None:
         return preset
     return preset.override({"run.precision": resolved["precision"]})
+
+
+def _that_count(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without those that say nothing of any frame."""
+    found = _without(settings, _IDLE)
+    if "scenes" in found:
+        found["scenes"] = [_without(scene, _IDLE) for scene in found["scenes"]]
+    return found
 
 
 def _frames(info: VideoInfo) -> int | None:
@@ -114,6 +171,14 @@ def _fingerprint(file: dict[str, Any] | None) -> dict[str, Any]:
 def _input(path: Path) -> InputFile:
     facts = path.stat()
     return InputFile(str(path.resolve()), facts.st_size, facts.st_mtime_ns)
+
+
+def _node(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _versions() -> dict[str, str]:

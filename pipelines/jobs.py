@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ReadError, WorkError
 from dreamvid.pipelines.embed import fingerprint
+from dreamvid.pipelines.identity import fingerprints
 from dreamvid.work.files import printable
-from dreamvid.work.layout import COMPLETE, LOCK, MANIFEST, RECORD, SUFFIX, chunk_file, is_ours
+from dreamvid.work.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
 from dreamvid.work.lock import is_locked
 from dreamvid.work.opening import read_manifest
 from dreamvid.work.room import room_needed, size_text
-from dreamvid.work.store import read_records
+from dreamvid.work.store import is_delivered_by, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +90,7 @@ def unfinished_jobs(folder: Path) -> list[UnfinishedJob]:
 
 
 def _job(work: Path) -> UnfinishedJob | None:
-    """Return what is known of a directory; None for one that is not ours."""
+    """Return what is known of a directory; None for one that is not ours, or was kept after success."""
     try:
         names = {path.name for path in work.iterdir()}
         manifest = read_manifest(work)
@@ -97,9 +98,13 @@ def _job(work: Path) -> UnfinishedJob | None:
         return _unreadable(work, " ".join(str(error).split()))
     if manifest is None:
         ours = names & {LOCK, MANIFEST, chunk_file(work, 1, RECORD).name}
-        lost = "its manifest is lost; the command that began it makes it anew"
+        lost = "the command that began it: its manifest is lost"
         return _unreadable(work, lost) if ours and all(map(is_ours, names)) else None
+    if is_delivered_by(work) and work.with_name(manifest.output).exists():
+        return None
     records = read_records(work, manifest.identity)
+    while records and chunk_file(work, records[-1].number, STATE).name not in names:
+        records.pop()
     complete = COMPLETE in names
     frames = manifest.pictures.frames
     total = records[-1].end if complete and records else frames
@@ -138,7 +143,7 @@ def _unreadable(work: Path, why: str) -> UnfinishedJob:
 
 
 def _needs(work: Path, manifest: Manifest, needed: int | None) -> Iterable[str]:
-    known = {str(found) for found in _fingerprints(manifest.dream)}
+    known = set(fingerprints(manifest.dream))
     for file in manifest.inputs:
         yield from _input_needs(file, known)
     free = shutil.disk_usage(work).free
@@ -155,14 +160,6 @@ def _input_needs(file: InputFile, known: set[str]) -> Iterable[str]:
             yield f"{printable(path)} as it was; it has changed"
     except OSError:
         yield f"{printable(path)}, which is missing"
-
-
-def _fingerprints(value: dict[str, Any]) -> Iterable[Any]:
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            yield from _fingerprints(inner)
-        elif key == "fingerprint":
-            yield inner
 
 
 def _command(manifest: Manifest) -> str:

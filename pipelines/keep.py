@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.encoding import Encoding
+from dreamvid.pipelines.identity import Watch
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.types import Frame, Size
 from dreamvid.work.files import printable
@@ -124,9 +125,11 @@ def make_output(
         tell.start(task.manifest.pictures.frames, task.output.name, resumed_at)
         if not task.delivered:
             _check_room(task, store)
+            watch = Watch(task.manifest)
             with Encoding(store, writer) as encoding:
                 if not store.complete:
-                    _make_frames(store, produce, encoding, keeping, tell)
+                    _make_frames(store, produce, encoding, watch, keeping=keeping, tell=tell)
+                watch.check()
                 began = time.perf_counter()
                 tell.encode(store.frames, task.output.name)
                 encoding.finish(tell.encoded)
@@ -140,7 +143,9 @@ def make_output(
     return kept
 
 
-def _make_frames(store: Store, produce: Producer, encoding: Encoding, keeping: Keeping, tell: Tell) -> None:
+def _make_frames(
+    store: Store, produce: Producer, encoding: Encoding, watch: Watch, *, keeping: Keeping, tell: Tell
+) -> None:
     def on_chunk(record: ChunkRecord) -> None:
         encoding.add(record)
         tell.chunk(record.number, record.end)
@@ -148,7 +153,7 @@ def _make_frames(store: Store, produce: Producer, encoding: Encoding, keeping: K
     begin = Begin(store.frames, store.state())
     if begin.frame and begin.state is None:
         raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
-    keeper = Keeper(store, keeping.chunk, encoding.take, on_chunk)
+    keeper = Keeper(store, keeping.chunk, encoding.take, on_chunk, check=watch.check)
     stopped = False
     with keeping.interruptible() as asked:
         try:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _MARK = "dreamvid-preview"
 _CELL = 480
 _GAP = 4
+_SHORT = 90
+"""Seconds that are told as such."""
 _SHOT = 5
 """Seconds of a shot, where their number is not known: its first frame takes longer than those that carry it on."""
 
@@ -59,6 +61,8 @@ class Forecast:
         """Return it for people."""
         hours, minutes = divmod(math.ceil(self.seconds / 60), 60)
         took = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        if self.seconds <= _SHORT:
+            took = f"{math.ceil(self.seconds)} s"
         memory = "" if self.memory is None else f", {size_text(self.memory)} of memory"
         return f"{self.sheet}: all {self.frames} frames take about {took}, {size_text(self.disk)} on the disk{memory}"
 

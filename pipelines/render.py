@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import glob
+import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dreamvid._version import __version__
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
 from dreamvid.pipelines.beginning import Beginning
+from dreamvid.pipelines.embed import fingerprint, portable_settings, read_settings
 from dreamvid.pipelines.image import dream_images
+from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.outcome import Mute
 from dreamvid.pipelines.video import dream_file
 from dreamvid.pipelines.zoom import default_output as trip_output
 from dreamvid.pipelines.zoom import make_trip
+from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dreamvid.limits import Limits
-    from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
     from dreamvid.preset import Preset
@@ -42,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job: an outcome or an error."""
+    """What became of a job: an outcome or an error; neither where its output was there already."""
 
     job: Job
     outcome: Outcome | None = None
@@ -101,15 +106,56 @@ def render(
     *,
     overwrite: MayReplace,
     keeping: Keeping | None = None,
+    again: bool = False,
     tell: Tell | None = None,
 ) -> Iterator[Result]:
-    """Render one job after the other; one that fails is reported and the rest goes on."""
-    tell = tell or Mute()
-    for job in jobs:
-        try:
-            yield Result(job, outcome=_render(job, machine, overwrite=overwrite, keeping=keeping, tell=tell))
-        except DreamvidError as error:
-            yield Result(job, error=error)
+    """Render one job after the other; one that fails is reported and the rest goes on.
+
+    An output that was made with the same settings from the same input is not made ``again`` unless that is asked for,
+    so that the same command goes on after an interruption.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where the run was asked to stop; its text says how to go on.
+    """
+    tell, keeping = tell or Mute(), keeping or Keeping()
+    with keeping.interruptible() as asked:
+        for number, job in enumerate(jobs):
+            if asked():
+                raise KeyboardInterrupt(_stopped(number, len(jobs), keeping))
+            if not again and _is_made(job, machine):
+                yield Result(job)
+                continue
+            try:
+                yield Result(
+                    job, outcome=_render(job, machine, overwrite=overwrite, keeping=keeping, tell=tell)
+                )
+            except DreamvidError as error:
+                yield Result(job, error=error)
+            except KeyboardInterrupt as error:
+                raise KeyboardInterrupt(*(error.args or [_stopped(number, len(jobs), keeping)])) from None
+
+
+def _stopped(number: int, jobs: int, keeping: Keeping) -> str:
+    way = shlex.join(keeping.command) if keeping.command else "the same call"
+    return f"interrupted; {number} of {jobs} are done; go on with: {way}"
+
+
+def _is_made(job: Job, machine: Machine) -> bool:
+    """Return whether an output is in place that says of itself that it was made by this job."""
+    output = job.output
+    if output is None or not output.exists() or work_folder(output).exists():
+        return False
+    start = {"trip.start": str(job.source)} if job.source and job.preset.pipeline == "zoom" else {}
+    try:
+        made = json.loads(read_settings(output, machine.limits) or "{}")
+        wanted = json.loads(json.dumps(portable_settings(job.preset.override(start))))
+        found = made.get("files", {}).get("start") if start else made.get("source")
+        same = job.source is None or found["fingerprint"] == fingerprint(job.source)
+        return bool(same) and bool(made["version"] == __version__ and made["settings"] == wanted)
+    except (DreamvidError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _render(

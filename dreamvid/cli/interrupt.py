@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
+_OPEN: list[Asked] = []
+
+
 class Interrupted(BaseException):
     """A command has stopped because it was asked to; its message says how to go on."""
 
@@ -24,8 +27,12 @@ class Interrupted(BaseException):
 def asking(*, quiet: bool) -> Iterator[Asked]:
     """Let the first interruption only be noted; what is given tells whether there was one.
 
-    ``quiet`` leaves away the line that says so. Signals that are ignored (``nohup``) stay so.
+    ``quiet`` leaves away the line that says so. Signals that are ignored (``nohup``) stay so. Within another one,
+    it is that one.
     """
+    if _OPEN:
+        yield _OPEN[-1]
+        return
     asked = False
 
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature
@@ -42,8 +49,10 @@ def asking(*, quiet: bool) -> Iterator[Asked]:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, note)
+    _OPEN.append(lambda: asked)
     try:
-        yield lambda: asked
+        yield _OPEN[-1]
     finally:
+        _OPEN.pop()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -146,7 +146,7 @@ class Bar(Silent):
         speed = TextColumn("{task.fields[speed]}")
         text = TextColumn("{task.description}")
         self._bar = Progress(
-            text, BarColumn(), MofNCompleteColumn(), speed, TimeLeft(), console=self._console
+            text, BarColumn(), MofNCompleteColumn(), speed, TimeLeft(), console=self._console, transient=True
         )
         self._task = self._bar.add_task("", total=None, speed="")
         self._started = time.perf_counter()
@@ -178,6 +178,10 @@ class Bar(Silent):
         if self._begun < 0:
             self._started, self._begun = time.perf_counter(), index
         self.frame(index)
+
+    def done(self, summary: dict[str, Any]) -> None:  # noqa: ARG002  the closing line says it
+        """Take the bar away."""
+        self._bar.stop()
 
     def _show(self, doing: str, frames: int | None, label: str, begun: int) -> None:
         self._started, self._begun = time.perf_counter(), begun

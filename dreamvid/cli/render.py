@@ -56,7 +56,12 @@ def render(
         results: list[Result] = []
         jobs = plan_jobs(loaded, inputs or [], output, common.limits) if loaded else []
         for result in render(
-            jobs, common.machine(), overwrite=tell.may_replace, keeping=common.keeping(), tell=tell.progress
+            jobs,
+            common.machine(),
+            overwrite=tell.may_replace,
+            keeping=common.keeping(),
+            again=common.yes,
+            tell=tell.progress,
         ):
             results.append(result)
             if result.outcome is not None:
@@ -92,7 +97,12 @@ def _show(results: list[Result], failed: dict[str, DreamvidError]) -> None:
     rows = [
         (result.job.name, str(result.job.source), "failed", explain(result.error))
         if result.error is not None
-        else (result.job.name, str(result.job.source), "done", str(result.outcome and result.outcome.output))
+        else (
+            result.job.name,
+            str(result.job.source),
+            "there already" if result.outcome is None else "done",
+            str(result.job.output if result.outcome is None else result.outcome.output),
+        )
         for result in results
     ]
     rows += [(ref, "", "failed", explain(error)) for ref, error in failed.items()]

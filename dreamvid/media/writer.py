@@ -161,6 +161,8 @@ def _video(info: VideoInfo, output: OutputSettings) -> str:
 
 def _kind(path: Path) -> str:
     """Return the suffix that says what is written; a folder may be called anything that is no other suffix."""
+    if not path.name:
+        raise WriteError(f"'{path}' names no output; name a file, or a folder for pictures")
     suffix = path.suffix.lower()
     if suffix not in CONTAINERS and (suffix == _FOLDER_SUFFIX or path.is_dir()):
         return FOLDER

@@ -46,6 +46,8 @@ class Keeper:
         Called with every frame, its picture as reading will give it back.
     on_chunk
         Called when a chunk is whole.
+    check
+        Called before a chunk counts; what it raises makes it count for nothing.
     clock
         Tells the time in seconds.
     """
@@ -56,12 +58,15 @@ class Keeper:
         seconds: Fraction,
         on_frame: Callable[[Frame], None],
         on_chunk: Callable[[ChunkRecord], None],
+        *,
+        check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._seconds = seconds
         self._on_frame = on_frame
         self._on_chunk = on_chunk
+        self._check = check
         self._clock = clock
         self._open: _Open | None = None
 
@@ -90,6 +95,11 @@ class Keeper:
         chunk, self._open = self._open, None
         if chunk is None or chunk.snapshot is None:
             return
+        try:
+            self._check()
+        except BaseException:
+            chunk.sink.abandon()
+            raise
         chunk.sink.close()
         self._on_chunk(self._store.add(chunk.times, chunk.snapshot()))
 

@@ -65,12 +65,15 @@ def open_store(
         raise refuse(folder, error) from None
     try:
         begun = _settle(folder, manifest, fresh=fresh, notify=notify)
-        return Store(folder, begun, chunks(begun.pictures), lock)
+        store = Store(folder, begun, chunks(begun.pictures), lock)
     except BaseException:
         if made:
             remove(folder)
         lock.release()
         raise
+    if store.lost:
+        notify(f"{printable(folder)} is damaged: it is dreamed anew from frame {store.frames} on")
+    return store
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -9,7 +9,7 @@ import zipfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.errors import DamagedError, WorkError
+from dreamvid.errors import DamagedError, WorkError, WriteError
 from dreamvid.types import Frame
 from dreamvid.work.chunk import ChunkRecord
 from dreamvid.work.files import printable, refuse, sync_folder, unlink, write_durably
@@ -47,6 +47,7 @@ class Store:
         self._lock = lock
         self._damaged: int | None = None
         self._records = read_records(folder, manifest.identity)
+        self._found = _last_number(folder)
         self._go_back_to_what_is_whole()
         self._complete = self._read_complete()
 
@@ -166,6 +167,8 @@ class Store:
         if number is None:
             return
         del self._records[number - 1 :]
+        while self._records and self.state() is None:  # states of earlier chunks are not all kept
+            self._records.pop()
         self._complete = False
         with suppress(OSError):
             (self.folder / COMPLETE).unlink(missing_ok=True)
@@ -173,9 +176,11 @@ class Store:
             sync_folder(self.folder)
 
     def keep(self) -> None:
-        """Let go of the directory after success: from now on its output counts as made before it."""
-        with suppress(OSError):
-            os.utime(self.folder / COMPLETE)
+        """Let go of the directory after success: its output is in place."""
+        with suppress(WriteError):
+            write_durably(
+                self.folder / COMPLETE, json.dumps({"frames": self.frames, "delivered": True}).encode()
+            )
         self.release()
 
     def release(self) -> None:
@@ -186,6 +191,11 @@ class Store:
         """Remove the directory with all of ours in it, and let go; the manifest goes last."""
         remove(self.folder)
         self.release()
+
+    @property
+    def lost(self) -> int:
+        """Chunks that were found on opening, and cannot be gone on from: later than damage, or without a state."""
+        return self._found - len(self._records)
 
     def _go_back_to_what_is_whole(self) -> None:
         """Drop chunks at the end until one is whole and its state is there; remove what does not count."""
@@ -221,6 +231,14 @@ class Store:
             return False
 
 
+def is_delivered_by(folder: Path) -> bool:
+    """Return whether a work directory was kept after its output was in place."""
+    try:
+        return bool(json.loads((folder / COMPLETE).read_bytes()).get("delivered"))
+    except (*_TORN, OSError):
+        return False
+
+
 def read_records(folder: Path, identity: str) -> list[ChunkRecord]:
     """Return the records of a dream's chunks, from the first up to a gap, a torn one, or one of another dream."""
     records: list[ChunkRecord] = []
@@ -250,6 +268,17 @@ def read_record(folder: Path, number: int) -> ChunkRecord:
         Where there is none, or it is torn.
     """
     return ChunkRecord.from_json(json.loads(chunk_file(folder, number, RECORD).read_bytes()))
+
+
+def _last_number(folder: Path) -> int:
+    """Return the number of the last chunk that has a record, whatever it is worth."""
+    found = [0]
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            digits, _, ending = entry.name.partition(".")
+            if f".{ending}" == RECORD and digits.isdecimal():
+                found.append(int(digits))
+    return max(found)
 
 
 def remove(folder: Path) -> None:
