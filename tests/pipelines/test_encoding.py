@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pytest
 
-from dreamvid.errors import BrokenDreamError, NothingDreamedError, WorkError, WriteError
+from dreamvid.errors import BrokenDreamError, NothingDreamedError, ReadError, WorkError, WriteError
+from dreamvid.pipelines.embed import fingerprint
 from dreamvid.pipelines.keep import Begin, Task, make_output
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.types import Frame, Size
-from dreamvid.work.manifest import Manifest, Pictures
+from dreamvid.work.manifest import InputFile, Manifest, Pictures
 from dreamvid.work.state import State
 from dreamvid.work.store import Store
 
@@ -278,3 +279,48 @@ def test_what_the_system_cannot_read_now_is_not_damaged(
     make_output(make_task(tmp_path), rest, writer, KEEPING)
     assert rest.made[0] >= 10
     assert writer.pictures() == wanted
+
+
+def watched(task: Task, path: Path) -> Task:
+    """Return a task that dreams of a file."""
+    facts = path.stat()
+    inputs = (InputFile(str(path), facts.st_size, facts.st_mtime_ns),)
+    dream = {**task.manifest.dream, "source": {"fingerprint": fingerprint(path)}}
+    return replace(task, manifest=replace(task.manifest, inputs=inputs, dream=dream))
+
+
+def test_an_input_that_is_written_over_ends_the_run_before_it_shows(tmp_path: Path) -> None:
+    source = tmp_path / "film.mp4"
+    source.write_bytes(b"frames and sound")
+    task = watched(make_task(tmp_path), source)
+
+    def after(index: int) -> None:
+        if index == 7:
+            source.write_bytes(b"others")
+
+    producer = Producer(after=after)
+    with pytest.raises(ReadError, match=r"film\.mp4 has changed while it was dreamed"):
+        make_output(task, producer, Written(), KEEPING)
+    source.write_bytes(b"frames and sound")
+    writer, rest = Written(), Producer()
+    make_output(watched(make_task(tmp_path), source), rest, writer, KEEPING)
+    assert rest.made == list(range(5, FRAMES))  # the chunk in which it changed counts for nothing
+    assert len(writer.pictures()) == FRAMES
+
+
+def test_an_input_that_is_moved_away_or_only_touched_is_as_good_as_before(tmp_path: Path) -> None:
+    source, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
+    source.write_bytes(b"frames and sound")
+    other.write_bytes(b"others")
+
+    def after(index: int) -> None:
+        if index == 3:
+            os.utime(source)
+        if index == 7:
+            other.replace(source)
+        if index == 13:
+            source.unlink()
+
+    writer = Written()
+    make_output(watched(make_task(tmp_path), source), Producer(after=after), writer, KEEPING)
+    assert len(writer.pictures()) == FRAMES

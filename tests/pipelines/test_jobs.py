@@ -102,3 +102,25 @@ def test_nothing_unfinished_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         main(["jobs", str(tmp_path)])
     assert capsys.readouterr().out == f"no unfinished work in {tmp_path}\n"
+
+
+def test_what_cannot_be_gone_on_from_does_not_count(clip: Path, work: Path) -> None:
+    (work / "000001.npz").unlink()
+    (job,) = unfinished_jobs(clip.parent)
+    assert job.kept == 0
+
+
+def test_what_was_kept_after_success_is_no_unfinished_work(clip: Path, quick: Preset) -> None:
+    keeping = Keeping(keep=True)
+    outcome = dream_file(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping)
+    assert unfinished_jobs(clip.parent) == []
+    outcome.output.unlink()
+    (job,) = unfinished_jobs(clip.parent)
+    assert job.complete
+
+
+def test_a_description_is_no_setting(clip: Path, quick: Preset, work: Path) -> None:
+    assert work.is_dir()
+    described = quick.override({"description": "my look", "inputs": ["*.mp4"]})
+    outcome = dream_file(clip, None, described, Machine(device="cpu"), overwrite=lambda _: False)
+    assert outcome.resumed_at == 3

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from dreamvid.errors import ReadError, SettingsError, WriteError
+from dreamvid.media.still import Still, write_still
+from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.render import plan_jobs, render
+from dreamvid.pipelines.render import Result, plan_jobs, render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +72,37 @@ def test_nothing_is_replaced_unasked(clip: Path, quick: Preset) -> None:
     (result,) = render(plan_jobs([("p", quick)], [clip], None), Machine(), overwrite=lambda _: False)
     assert isinstance(result.error, WriteError)
     assert existing.read_text(encoding="utf-8") == "mine"
+
+
+def test_what_is_there_already_is_not_made_again(clip: Path, quick: Preset) -> None:
+    still = quick.override({"pipeline": "image"})
+    photo = clip.with_name("a.png")
+    write_still(photo, Still(np.full((48, 64, 3), 0.4, np.float32)), overwrite=False)
+    machine = Machine(device="cpu")
+
+    def run(preset: Preset = quick, **how: Any) -> list[Result]:
+        jobs = [*plan_jobs([("p", preset)], [clip], None), *plan_jobs([("s", still)], [photo], None)]
+        return list(render(jobs, machine, overwrite=lambda _: how.get("again", False), **how))
+
+    assert all(result.outcome for result in run())
+    assert [(result.outcome, result.error) for result in run()] == [(None, None)] * 2
+    assert all(result.outcome for result in run(again=True))
+    changed = run(quick.override({"ascent.steps": 2}))
+    assert isinstance(changed[0].error, WriteError)
+    assert changed[1].error is None
+    clip.write_bytes(clip.read_bytes() + b"\0" * 8)
+    assert isinstance(run()[0].error, WriteError)
+
+
+def test_an_interruption_between_two_jobs_says_how_to_go_on(clip: Path, quick: Preset) -> None:
+    asked: list[bool] = []
+    keeping = Keeping(
+        command=("dreamvid", "render", "p q"), interruptible=lambda: nullcontext(lambda: bool(asked))
+    )
+    clip.with_name("clap.mp4").write_bytes(clip.read_bytes())
+    jobs = plan_jobs([("p", quick)], [clip, clip.with_name("clap.mp4")], None)
+    results = render(jobs, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping)
+    assert next(results).outcome is not None
+    asked.append(True)
+    with pytest.raises(KeyboardInterrupt, match=r"1 of 2 are done; go on with: dreamvid render 'p q'"):
+        next(results)

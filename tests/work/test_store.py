@@ -110,6 +110,7 @@ def test_a_chunk_that_a_power_failure_tore_is_gone_back_behind(
     harm(three_chunks / name)
     store = opened()
     assert store.frames == 4
+    assert store.lost == 1
     state = store.state()
     assert state is not None
     assert state.values == make_state(3).values

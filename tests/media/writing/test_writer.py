@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -13,12 +14,9 @@ import pytest
 
 from dreamvid.errors import SettingsError, WriteError
 from dreamvid.media.source import open_source
-from dreamvid.media.writer import default_output
+from dreamvid.media.writer import check_output, default_output
 from dreamvid.preset import OutputSettings
 from dreamvid.types import Frame, Size, VideoInfo
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NTSC = Fraction(30000, 1001)
 VARIED = [Fraction(0), Fraction(1, 30), Fraction(1, 10), Fraction(1, 2), Fraction(3, 4)]
@@ -362,6 +360,13 @@ def test_a_picture_of_another_size_is_refused(write: Any, draw: Any) -> None:
 def test_a_codec_that_the_container_cannot_hold_names_those_that_can(write: Any) -> None:
     with pytest.raises(SettingsError, match=r"\.mp4 cannot hold prores; use \.mov or \.mkv"):
         write(codec="prores")
+
+
+def test_what_has_no_name_is_one_line() -> None:
+    info = VideoInfo(Size(16, 16), Fraction(10))
+    for path in (Path(), Path("/")):
+        with pytest.raises(WriteError, match="names no output"):
+            check_output(path, info=info, output=OutputSettings())
 
 
 @pytest.mark.parametrize(
