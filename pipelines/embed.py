@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
-from dreamvid.errors import DreamvidError
-from dreamvid.work.layout import COMPLETE, work_folder
+from dreamvid.errors import DreamvidError, WriteError
+from dreamvid.work.layout import COMPLETE, LOCK, work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from dreamvid.limits import Limits
     from dreamvid.preset import Preset
@@ -108,19 +108,48 @@ def read_settings(path: Path, limits: Limits | None = None) -> str | None:
     return metadata.get(KEY)
 
 
-def is_delivered(output: Path, text: str, limits: Limits) -> bool:
+def is_delivered(output: Path, text: str, limits: Limits, check: Callable[[], object]) -> bool:
     """Return whether the output is in place already: a run was killed between renaming it and tidying up.
 
     Outputs get their name only when they are whole, and their last bytes once all of their work is; the embedded text
-    tells this one from others.
+    tells this one from others. ``check`` is called where it is not, and raises where it may not be replaced; that an
+    empty directory is left then says that it is in place all the same.
+
+    Raises
+    ------
+    WriteError
+        What ``check`` raises.
     """
+    work = work_folder(output)
+    try:
+        complete = (work / COMPLETE).stat().st_mtime_ns
+    except OSError:
+        complete = None
+    if complete is not None and _made(output) >= complete and _says(output, text, limits):
+        return True
+    try:
+        check()
+    except WriteError:
+        if {path.name for path in work.iterdir()} <= {LOCK} and _says(output, text, limits):
+            return True
+        raise
+    return False
+
+
+def _made(output: Path) -> int:
+    """Return when an output was written to last; 0 where there is none."""
     from dreamvid.media.frame_list import FILE_NAME  # noqa: PLC0415  PyAV loads only when media is touched
 
     try:
-        made = (output / FILE_NAME if output.is_dir() else output).stat().st_mtime_ns
-        complete = (work_folder(output) / COMPLETE).stat().st_mtime_ns
-        return made >= complete and read_settings(output, limits) == text
-    except (OSError, DreamvidError):
+        return (output / FILE_NAME if output.is_dir() else output).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _says(output: Path, text: str, limits: Limits) -> bool:
+    try:
+        return read_settings(output, limits) == text
+    except DreamvidError:
         return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dreamvid.limits import VIDEO_BYTES
@@ -96,9 +97,8 @@ def prepare(
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = built.resolved(dreamed_size)
     text = settings_json(preset, source=source, resolved=resolved, files=built.files)
-    delivered = unfinished and is_delivered(job.output, text, machine.limits)
-    if unfinished and not delivered:
-        check_target(job.output, source, overwrite, folder=job.folder)
+    check = partial(check_target, job.output, source, overwrite, folder=job.folder)
+    delivered = unfinished and is_delivered(job.output, text, machine.limits, check)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
     task = Task(job.output, job.manifest(text, built.files, keeping), state, delivered)
     return ReadyDream(job, built, resolved, task, job.writer(text, tell), keeping, tell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -160,9 +161,8 @@ def make_trip(
         built = build_looks(looks, machine, clock, plan.info.size, notify=tell.notice)
         resolved = built.resolved(plan.info.size)
         text = settings_json(preset, source=None, resolved=resolved, files={**built.files, **inputs})
-        delivered = unfinished and is_delivered(output, text, machine.limits)
-        if unfinished and not delivered:
-            _check(output, inputs, overwrite, folder=folder)
+        check = partial(_check, output, inputs, overwrite, folder=folder)
+        delivered = unfinished and is_delivered(output, text, machine.limits, check)
         grower = Grower(built.looks, plan.course, clock.signals, Sparing(tell.notice))
         check_camera(plan, grower)
         voyage = choose_voyage(plan, grower, palette, tell)

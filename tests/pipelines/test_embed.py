@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dreamvid._version import __version__
+from dreamvid.errors import WriteError
 from dreamvid.limits import Limits
 from dreamvid.media.writer import open_writer
 from dreamvid.pipelines.embed import KEY, fingerprint, is_delivered, settings_json
@@ -78,12 +79,31 @@ def test_an_output_counts_as_in_place_only_where_it_was_made_last(tmp_path: Path
     with writer:
         writer.write(Frame(0, Fraction(0), np.zeros((16, 32, 3), np.float32)))
     made = output / "frames.json" if output.is_dir() else output
-    assert not is_delivered(output, "{}", Limits())  # by a run whose work is gone
+    checked: list[bool] = []
+
+    def delivered(text: str = "{}", error: WriteError | None = None) -> bool:
+        def check() -> None:
+            checked.append(True)
+            if error is not None:
+                raise error
+
+        return is_delivered(output, text, Limits(), check)
+
     complete.parent.mkdir()
-    assert not is_delivered(output, "{}", Limits())  # by an earlier run: this one's work is not complete
+    assert not delivered()  # a run that has not begun may replace it
+    assert delivered(error=WriteError("exists"))  # nothing but this is left where one has tidied up
+    with pytest.raises(WriteError):
+        delivered('{"other": 1}', error=WriteError("exists"))
+    manifest = complete.with_name("manifest.json")
+    manifest.write_text("{}")
+    assert not delivered()  # by an earlier run: this one's work is not complete
+    with pytest.raises(WriteError):
+        delivered(error=WriteError("exists"))
     complete.write_text("{}")
     os.utime(complete, ns=(0, made.stat().st_mtime_ns - 1))
-    assert is_delivered(output, "{}", Limits())
-    assert not is_delivered(output, '{"other": 1}', Limits())
+    checked.clear()
+    assert delivered()
+    assert not checked
+    assert not delivered('{"other": 1}')
     os.utime(complete, ns=(0, made.stat().st_mtime_ns + 1))
-    assert not is_delivered(output, "{}", Limits())
+    assert not delivered()

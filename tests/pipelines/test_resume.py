@@ -179,12 +179,27 @@ def test_a_changed_input_is_noticed(clip: Path, quick: Preset) -> None:
 
 def test_an_output_that_is_in_place_already_is_not_made_again(clip: Path, quick: Preset) -> None:
     output = clip.with_name("out.mp4")
-    dream(clip, quick, output, keep=True)  # as where a run is killed after the rename
+    dream(clip, quick, output, keep=True)
     before = output.stat().st_mtime_ns
+    complete = output.with_name("out.mp4.work") / "complete.json"
+    os.utime(complete, ns=(0, before - 1))  # as where a run is killed after the rename
     tell = EndsAt()
     assert dream(clip, quick, output, tell=tell).frames == 10
     assert (tell.dreamed, output.stat().st_mtime_ns) == ([], before)
     assert not output.with_name("out.mp4.work").exists()
+
+
+def test_work_that_was_kept_is_encoded_again_where_that_is_asked_for(clip: Path, quick: Preset) -> None:
+    output = clip.with_name("out.mp4")
+    dream(clip, quick, output, keep=True)
+    whole = output.read_bytes()
+    output.write_bytes(whole[: len(whole) // 2])  # it was damaged since
+    with pytest.raises(WriteError, match="--yes"):
+        dream(clip, quick, output)
+    tell = EndsAt()
+    dream(clip, quick, output, tell=tell, yes=True)
+    assert tell.dreamed == []
+    assert output.read_bytes() == whole
 
 
 def test_another_output_that_came_meanwhile_is_not_replaced(clip: Path, quick: Preset) -> None:
