@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid._version import __version__
 from dreamvid.errors import DreamvidError, WriteError
 from dreamvid.work.layout import COMPLETE, LOCK, work_folder
+from dreamvid.work.store import is_delivered_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,7 +126,8 @@ def is_delivered(output: Path, text: str, limits: Limits, check: Callable[[], ob
         complete = (work / COMPLETE).stat().st_mtime_ns
     except OSError:
         complete = None
-    if complete is not None and _made(output) >= complete and _says(output, text, limits):
+    last = complete is not None and _made(output) >= complete and not is_delivered_by(work)
+    if last and _says(output, text, limits):
         return True
     try:
         check()

@@ -182,6 +182,7 @@ def test_an_output_that_is_in_place_already_is_not_made_again(clip: Path, quick:
     dream(clip, quick, output, keep=True)
     before = output.stat().st_mtime_ns
     complete = output.with_name("out.mp4.work") / "complete.json"
+    complete.write_text('{"frames": 10}')
     os.utime(complete, ns=(0, before - 1))  # as where a run is killed after the rename
     tell = EndsAt()
     assert dream(clip, quick, output, tell=tell).frames == 10
