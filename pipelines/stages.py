@@ -60,6 +60,7 @@ class Stages:
         self.stop = threading.Event()
         self._errors: list[BaseException] = []
         self._over: dict[str, threading.Event] = {}
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def start(self, name: str, work: Callable[[], None]) -> None:
@@ -74,7 +75,9 @@ class Stages:
             finally:
                 over.set()
 
-        threading.Thread(target=guarded, name=f"dreamvid-{name}", daemon=True).start()
+        thread = threading.Thread(target=guarded, name=f"dreamvid-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def fail(self, error: BaseException) -> None:
         """Note an error and stop everything."""
@@ -97,6 +100,8 @@ class Stages:
     def join(self) -> None:
         """Wait for all threads, then raise the first error, if any; interruptions as for :meth:`wait`."""
         self._wait_for(list(self._over.values()))
+        for thread in self._threads:
+            thread.join(_POLL_SECONDS)  # they have nothing more to do
         if self._errors:
             raise self._errors[0]
 
