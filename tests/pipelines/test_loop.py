@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pytest
 
-from dreamvid.errors import BrokenDreamError, DamagedError, EngineError, WriteError
+from dreamvid.errors import DamagedError, EngineError, NothingDreamedError, WriteError
 from dreamvid.pipelines.finish import Finish, dream_size
 from dreamvid.pipelines.loop import IndependentFrames, dream_video
 from dreamvid.types import RGB, Carry, Effort, Frame, Motion, Seed, Size, VideoInfo
@@ -131,7 +131,7 @@ def test_a_stabilizer_sees_the_carry_and_settles_the_dream() -> None:
     [
         (Clip(50, fails_at=4), Brighten(), Collect(), DamagedError),
         (Clip(50), Brighten(fails_at=4), Collect(), EngineError),
-        (Clip(50), Brighten(poison=True), Collect(), BrokenDreamError),
+        (Clip(50), Brighten(poison=True), Collect(), NothingDreamedError),
         (Clip(50), Brighten(), Collect(fails_at=4), WriteError),
     ],
     ids=["decode", "dream", "not-a-number", "encode"],
