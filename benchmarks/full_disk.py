@@ -10,7 +10,6 @@ wrong.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictures import write_clip
-from runs import SIZE, begin, content, finished, work_of
+from runs import SIZE, arguments, begin, content, finished, work_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +42,7 @@ PHASES = {
 
 def main() -> None:
     """Fill, fail, make room, go on, compare."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=40, help="runs")
-    parser.add_argument("--frames", type=int, default=36, help="frames of the clip")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    options = parser.parse_args()
+    options = arguments(__doc__, runs=40)
     chance = random.Random(options.seed)  # noqa: S311  moments, not secrets
     wrong, said = 0, Counter[str]()
     with tempfile.TemporaryDirectory(prefix="dreamvid-full-") as scratch, small_disk(Path(scratch)) as disk:

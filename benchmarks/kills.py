@@ -11,7 +11,6 @@ this is the whole thing.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictures import write_clip
-from runs import SIZE, Event, begin, content, events, finished, work_of
+from runs import SIZE, Event, arguments, begin, content, events, finished, work_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +30,7 @@ PHASES = ("loading", "first frames", "a frame", "the end of a chunk", "finishing
 
 def main() -> None:
     """Kill, go on, compare."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=50, help="runs to kill")
-    parser.add_argument("--frames", type=int, default=36, help="frames of the clip")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    options = parser.parse_args()
+    options = arguments(__doc__, runs=50)
     chance = random.Random(options.seed)  # noqa: S311  moments, not secrets
     with tempfile.TemporaryDirectory(prefix="dreamvid-kills-") as scratch:
         folder = Path(scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -27,6 +28,15 @@ OPTIONS = (
     "--precision=float32",
     "--progress=json",
 )
+
+
+def arguments(text: str | None, *, runs: int) -> argparse.Namespace:
+    """Return what a proof was asked for: runs, frames of its clip, and the seed of its moments."""
+    parser = argparse.ArgumentParser(description=text)
+    parser.add_argument("--runs", type=int, default=runs, help="runs")
+    parser.add_argument("--frames", type=int, default=36, help="frames of the clip")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    return parser.parse_args()
 
 
 class Event(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.errors import ReadError, WorkError
+from dreamvid.errors import ReadError, WorkError, WriteError
 from dreamvid.pipelines.embed import fingerprint
 from dreamvid.pipelines.identity import fingerprints
 from dreamvid.work.files import printable
@@ -102,7 +102,10 @@ def _job(work: Path) -> UnfinishedJob | None:
         return _unreadable(work, lost) if ours and all(map(is_ours, names)) else None
     if is_delivered_by(work) and work.with_name(manifest.output).exists():
         return None
-    records = read_records(work, manifest.identity)
+    try:
+        records = read_records(work, manifest.identity)
+    except WriteError as error:
+        return _unreadable(work, str(error))
     while records and chunk_file(work, records[-1].number, STATE).name not in names:
         records.pop()
     complete = COMPLETE in names

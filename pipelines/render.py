@@ -143,7 +143,10 @@ def _stopped(number: int, jobs: int, keeping: Keeping) -> str:
 
 
 def _is_made(job: Job, machine: Machine) -> bool:
-    """Return whether an output is in place that says of itself that it was made by this job."""
+    """Return whether an output is in place that says of itself that it was made by this job.
+
+    One that further files went into (guide images, masks, music) is not looked into: it may be of others by now.
+    """
     output = job.output
     if output is None or not output.exists() or work_folder(output).exists():
         return False
@@ -151,8 +154,9 @@ def _is_made(job: Job, machine: Machine) -> bool:
     try:
         made = json.loads(read_settings(output, machine.limits) or "{}")
         wanted = json.loads(json.dumps(portable_settings(job.preset.override(start))))
-        found = made.get("files", {}).get("start") if start else made.get("source")
-        same = job.source is None or found["fingerprint"] == fingerprint(job.source)
+        files = made["files"]
+        found = files.pop("start", None) if start else made["source"]
+        same = not files and (job.source is None or found["fingerprint"] == fingerprint(job.source))
         return bool(same) and bool(made["version"] == __version__ and made["settings"] == wanted)
     except (DreamvidError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -176,7 +176,7 @@ class Bar(Silent):
     def encoded(self, index: int) -> None:
         """Move the bar."""
         if self._begun < 0:
-            self._started, self._begun = time.perf_counter(), index
+            self._started, self._begun = time.perf_counter(), index + 1
         self.frame(index)
 
     def done(self, summary: dict[str, Any]) -> None:  # noqa: ARG002  the closing line says it

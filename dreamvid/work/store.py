@@ -167,9 +167,10 @@ class Store:
         if number is None:
             return
         del self._records[number - 1 :]
-        while self._records and self.state() is None:  # states of earlier chunks are not all kept
-            self._records.pop()
         self._complete = False
+        with suppress(WriteError):
+            while self._records and self.state() is None:  # states of earlier chunks are not all kept
+                self._records.pop()
         with suppress(OSError):
             (self.folder / COMPLETE).unlink(missing_ok=True)
             chunk_file(self.folder, number, RECORD).unlink(missing_ok=True)

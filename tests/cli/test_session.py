@@ -242,10 +242,14 @@ def test_limits_hold_for_videos_too(clip: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
     class Gone:
         def write(self, text: str) -> int:
+            said.append(text)
             raise OSError(text)
 
     monkeypatch.setattr(sys, "stderr", Gone())
     JsonLines().frame(3)
     Lines().notice("something")
+    assert len(said) == 2  # both were tried, and neither raised
