@@ -26,9 +26,9 @@ from tutorial import (
     save_random_inception,
 )
 
+from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.machine import Machine
-from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:

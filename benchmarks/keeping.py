@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 from figures import Figure, interleave, ratios
 from pictures import write_clip
 
-from dreamvid.media.source import open_source
-from dreamvid.media.writer import open_writer
-from dreamvid.pipelines.embed import settings_json
-from dreamvid.pipelines.film import Film
+from dreamvid.config.preset import Preset
+from dreamvid.media.input.source import open_source
+from dreamvid.media.output.writer import open_writer
+from dreamvid.pipelines.film import VideoFrames
+from dreamvid.pipelines.frame_loop import dream_scenes
 from dreamvid.pipelines.identity import describe
-from dreamvid.pipelines.keep import Task, make_output
 from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.loop import dream_scenes
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.provenance import settings_json
+from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import Clock, build_looks
-from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     def kept() -> None:
         text = settings_json(preset, source=clip, resolved={}, files={})
         manifest = describe(text, output=output, inputs=[clip], info=source.info, bits=8)
-        film = Film(source, looks, None, cuts=True, measure=False, tell=Mute())
-        make_output(Task(output, manifest), film, writer(), Keeping(chunk=Fraction(1)))
+        film = VideoFrames(source, looks, None, cuts=True, measure=False, tell=NullProgress())
+        run_resumable(OutputJob(output, manifest), film, writer(), Keeping(chunk=Fraction(1)))
 
     processor: dict[str, list[float]] = {"kept": [], "bare": []}
 

@@ -17,9 +17,9 @@ import psutil
 from figures import Figure
 from pictures import picture
 
+from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.machine import Machine
-from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:

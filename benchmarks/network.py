@@ -13,9 +13,9 @@ from figures import Figure, interleave, ratios
 from pictures import picture
 from tutorial import save_random_inception
 
+from dreamvid.config.preset import ModelSettings, Preset
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.machine import Machine
-from dreamvid.preset import ModelSettings, Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _BAR = 0.5
 
 def measure(folder: Path, *, rounds: int) -> list[Figure]:
     """Return the ratios dreamnet / InceptionV3 of time a step, by precision."""
-    from dreamvid.engine.models import load_network
+    from dreamvid.engine.network import load_network
 
     weights = folder / "inception.weights.h5"
     if not weights.exists():

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from figures import Figure, interleave, ratios
 from pictures import picture, write_clip
 
+from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
-from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SIZE = Size(270, 480)
 BAR = 1.15
 
 
-class _Clock(Mute):
+class _Clock(NullProgress):
     """Notes when the first frame was dreamed."""
 
     def __init__(self) -> None:

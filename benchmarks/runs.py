@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 from dreamvid.types import Size
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from figures import Figure, ratios
 from pictures import write_clip
 
+from dreamvid.config.preset import Preset
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
-from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ SCHEDULED = {
 }
 
 
-class _Clock(Mute):
+class _Clock(NullProgress):
     """Notes when the first and the last frame were dreamed."""
 
     def __init__(self) -> None:
@@ -76,6 +76,6 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
 
 
 def _pictures(path: Path) -> bytes:
-    from dreamvid.media.source import open_source  # noqa: PLC0415  only here
+    from dreamvid.media.input.source import open_source  # noqa: PLC0415  only here
 
     return b"".join(frame.rgb.tobytes() for frame in open_source(path, notify=lambda _text: None))

@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from figures import Figure
 
-from dreamvid.flow.meter import Meter
+from dreamvid.config.preset import Preset
+from dreamvid.flow.stability import Meter
 from dreamvid.flow.warp import warp
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
-from dreamvid.pipelines.loop import IndependentFrames, dream_video
+from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
 from dreamvid.pipelines.machine import Machine
-from dreamvid.preset import Preset
-from dreamvid.types import Carry, Frame, Motion, Seed, Size, Stabilizer, VideoInfo
+from dreamvid.types import Carry, Frame, InitialDetail, Motion, Size, Stabilizer, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from dreamvid.engine.dreamer import DreamEngine
-    from dreamvid.flow.carried import CarriedDetail
-    from dreamvid.flow.meter_report import Report
+    from dreamvid.flow.stability_report import Report
+    from dreamvid.flow.stabilizer import CarriedDetail
     from dreamvid.types import RGB
 
 PART = "f steadiness"
@@ -82,7 +82,7 @@ class Kept:
 class LinearBlend(IndependentFrames):
     """Each frame alone, mixed with the last output."""
 
-    def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:  # noqa: ARG002  protocol
+    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  protocol
         """Mix."""
         last = dreamed if carry is None else carry.dreamed
         return Carry(picture, dreamed + _LAST_BLEND * (last - dreamed))
@@ -94,15 +94,15 @@ class UnmaskedResidual(IndependentFrames):
 
     flow: CarriedDetail
 
-    def observe(self, target: RGB, source: RGB) -> Motion:
+    def estimate_motion(self, target: RGB, source: RGB) -> Motion:
         """Find the motion as ours does."""
-        return self.flow.observe(target, source)
+        return self.flow.estimate_motion(target, source)
 
-    def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
+    def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
         """Carry half of the detail, seen or not."""
         if motion is None or carry is None:
-            return Seed()
-        return Seed(_RESIDUAL * warp(carry.dreamed - carry.source, motion.flow))
+            return InitialDetail()
+        return InitialDetail(_RESIDUAL * warp(carry.dreamed - carry.source, motion.flow))
 
 
 def measure(folder: Path, *, frames: int) -> list[Figure]:

@@ -11,18 +11,18 @@ import cv2
 import numpy as np
 from figures import Figure
 
-from dreamvid.camera import Velocity, warp
-from dreamvid.pipelines.beginning import parse_beginning, read_beginning
-from dreamvid.pipelines.growing import Course, Grower
+from dreamvid.config.preset import Preset
+from dreamvid.image.transform import Velocity, warp
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenes import Clock, build_looks
-from dreamvid.pipelines.trip import Trip
-from dreamvid.pipelines.zoom import filled
-from dreamvid.preset import Preset
+from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
+from dreamvid.pipelines.zoom.frame_by_frame import Trip
+from dreamvid.pipelines.zoom.run import filled
+from dreamvid.pipelines.zoom.start_image import parse_start_image, read_start_image
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.trip import TripState
+    from dreamvid.pipelines.zoom.frame_by_frame import TripState
     from dreamvid.types import RGB
 
 PART = "i trips"
@@ -98,8 +98,8 @@ def _begin(size: Size, frames: int) -> tuple[Trip, TripState]:
     duration = frames / FPS
     preset = filled(Preset.build({"pipeline": "zoom"}), duration)
     looks = build_looks(preset, Machine(), Clock(FPS, duration), size, notify=lambda _: None).looks
-    trip = Trip(Grower(looks, Course(FPS, frames)))
-    start = read_beginning(parse_beginning("noise"), size, 0, notify=lambda _: None)
+    trip = Trip(FeedbackStep(looks, ZoomClock(FPS, frames)))
+    start = read_start_image(parse_start_image("noise"), size, 0, notify=lambda _: None)
     return trip, trip.begin(start, bare=False)
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid._version import __version__
 
 if TYPE_CHECKING:
+    from dreamvid.config.preset import Preset
     from dreamvid.errors import (
         DamagedError,
         DreamvidError,
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
     )
     from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
     from dreamvid.pipelines.api import dream, dream_image, dream_video, load_dreamer, zoom_trip
-    from dreamvid.pipelines.outcome import Outcome
-    from dreamvid.preset import Preset
+    from dreamvid.pipelines.result import RunResult
 
 __all__ = [
     "DamagedError",
@@ -49,9 +49,9 @@ __all__ = [
     "ModelError",
     "Objective",
     "ObjectiveError",
-    "Outcome",
     "Preset",
     "ReadError",
+    "RunResult",
     "SettingsError",
     "WorkError",
     "WriteError",
@@ -76,8 +76,8 @@ _HOMES = {
     ),
     "dreamvid.objective": "Objective channel class_logit guide layer neuron parse",
     "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer zoom_trip",
-    "dreamvid.pipelines.outcome": "Outcome",
-    "dreamvid.preset": "Preset",
+    "dreamvid.pipelines.result": "RunResult",
+    "dreamvid.config.preset": "Preset",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

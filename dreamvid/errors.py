@@ -81,11 +81,11 @@ class EngineError(DreamvidError):
     """No usable device, or too little memory."""
 
 
-class BrokenDreamError(EngineError):
+class NonFiniteDreamError(EngineError):
     """A dream that came out as no picture: numbers that are not finite."""
 
 
-class NothingDreamedError(BrokenDreamError):
+class NothingDreamedError(NonFiniteDreamError):
     """Not one frame of a run came out as a picture."""
 
 

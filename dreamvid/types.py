@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,16 @@ Flow = NDArray[np.float32]
 Mask = NDArray[np.float32]
 """``[H, W]``, [0, 1]."""
 
-Effort = NDArray[np.float32]
+StepMap = NDArray[np.float32]
 """``[H, W]``, in gradient steps, 0 and up: how far each pixel's dream is taken."""
 
 Alpha = NDArray[np.float32]
 """``[H, W]``, straight (not premultiplied), [0, 1]."""
+
+BlendMode = Literal[
+    "normal", "lighten", "darken", "screen", "multiply", "overlay", "soft-light", "hard-light", "difference"
+]
+KeepColor = Literal["off", "luma", "lab", "histogram"]
 
 Notify = Callable[[str], None]
 """Told, in one line, of everything that was done differently from what one might expect."""
@@ -84,7 +89,7 @@ class VideoInfo:
     variable_rate: bool = False
 
 
-class Level(NamedTuple):
+class DetailStatistics(NamedTuple):
     """How strong added detail is: its mean color, each band of frequencies, finest first, and all its color.
 
     A band has two strengths: the RMS of what is common to its channels, and the mean spread of what is not.
@@ -96,7 +101,7 @@ class Level(NamedTuple):
     color: float
     push: float = 1.0
 
-    def towards(self, other: Level, share: float) -> Level:
+    def towards(self, other: DetailStatistics, share: float) -> DetailStatistics:
         """Return the level with its bands a share of the way to another's, as strong in all as before."""
         own, theirs = (math.hypot(*(gray for gray, _ in level.bands)) for level in (self, other))
         scale = own / theirs if theirs > 0 else 1.0
@@ -110,12 +115,12 @@ class Level(NamedTuple):
             color=between(self.color, other.color),
         )
 
-    def pushed(self, push: float) -> Level:
+    def pushed(self, push: float) -> DetailStatistics:
         """Return what it would be of a dream that is taken further, or less far: strength grows with distance."""
         if push == self.push or not push > 0 or not self.push > 0:
             return self
         factor = push / self.push
-        return Level(
+        return DetailStatistics(
             tuple(factor * value for value in self.mean),
             tuple((factor * gray, factor * color) for gray, color in self.bands),
             factor * self.color,
@@ -132,22 +137,22 @@ class Carry:
 
     source: RGB
     dreamed: RGB
-    level: Level | None = None
+    level: DetailStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
     """Where a frame's pixels were in the frame before: a pure function of the two sources.
 
-    ``visible`` is 1 where a pixel was seen there and 0 where it was hidden, with soft edges.
+    ``visible_mask`` is 1 where a pixel was seen there and 0 where it was hidden, with soft edges.
     """
 
     flow: Flow
-    visible: Mask
+    visible_mask: Mask
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
+class InitialDetail:
     """What a frame's dream starts from.
 
     ``detail`` is added to the source before the ascent (same size, signed); ``steps`` is how many gradients are
@@ -157,7 +162,7 @@ class Seed:
 
     detail: RGB | None = None
     steps: int | None = None
-    effort: Effort | None = None
+    effort: StepMap | None = None
     kept: Mask | None = None
 
 
@@ -174,7 +179,7 @@ class FrameSource(Protocol):
         ...
 
 
-class LateSource(FrameSource, Protocol):
+class SeekableSource(FrameSource, Protocol):
     """A source that can begin later."""
 
     def from_frame(self, index: int) -> FrameSource:
@@ -209,7 +214,7 @@ class Dreamer(Protocol):
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: Effort | None = None,
+        effort: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
@@ -232,17 +237,17 @@ class FlowEstimator(Protocol):
 class Stabilizer(Protocol):
     """Carries dreams from frame to frame; holds no state of its own."""
 
-    def observe(self, target: RGB, source: RGB) -> Motion | None:
+    def estimate_motion(self, target: RGB, source: RGB) -> Motion | None:
         """Return how ``target`` moved on from ``source``, the frame before; None where nothing is carried.
 
         A pure function of the two, so that it can be computed while an earlier frame still dreams.
         """
         ...
 
-    def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
+    def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
         """Say what a frame's dream starts from; without motion or carry, it starts a shot."""
         ...
 
-    def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:
+    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:
         """Return what the frame hands on, its final, full-strength dream among it."""
         ...

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.finish import make_finish
+from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.masks import open_masks
-from dreamvid.preset import Preset
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.objective import Objective
-    from dreamvid.pipelines.outcome import Outcome, Tell
+    from dreamvid.pipelines.result import RunResult, Tell
     from dreamvid.types import RGB, Dreamer
 
 PresetLike = Preset | Mapping[str, Any] | None
@@ -83,7 +83,7 @@ def dream(
         raise SettingsError("a dreamer has its objective already; give one of the two")
     settings, goal = _settle(preset, objective)
     rgb = _to_float(image)
-    finish = make_finish(settings, Size(*rgb.shape[:2]))
+    finish = make_compositor(settings, Size(*rgb.shape[:2]))
     masks = open_masks(settings, rate=None, notify=lambda _: None)
     dreamer = dreamer or load_dreamer(settings, objective=goal)
     prepared = finish.prepare(rgb)
@@ -102,7 +102,7 @@ def dream_video(
     overwrite: bool = False,
     device: str = "auto",
     tell: Tell | None = None,
-) -> Outcome:
+) -> RunResult:
     """Dream a whole video file, animation or folder of PNGs; see ``dreamvid video --help``.
 
     ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``tell`` is told of progress.
@@ -128,7 +128,7 @@ def dream_image(
     *,
     overwrite: bool = False,
     device: str = "auto",
-) -> Outcome:
+) -> RunResult:
     """Dream a still image file; ``output`` None writes ``<name>.dream.png`` beside it.
 
     Raises
@@ -152,7 +152,7 @@ def zoom_trip(
     overwrite: bool = False,
     device: str = "auto",
     tell: Tell | None = None,
-) -> Outcome:
+) -> RunResult:
     """Make a zoom trip; see ``dreamvid zoom --help``.
 
     Parameters
@@ -173,11 +173,11 @@ def zoom_trip(
     DreamvidError
         In one line; nothing half-written is left.
     """
-    from dreamvid.pipelines.zoom import make_trip  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.pipelines.zoom.run import run_zoom  # noqa: PLC0415  PyAV loads only when media is touched
 
     settings, _ = _settle(preset, None)
     changes = {} if start is None else {"trip.start": str(start)}
-    return make_trip(
+    return run_zoom(
         None if output is None else Path(output),
         settings.override({"pipeline": "zoom", **changes}),
         Machine(device=device),

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from dreamvid import objective as objectives
 from dreamvid.errors import ObjectiveError, ReadError, SettingsError
-from dreamvid.pipelines.loop import IndependentFrames
+from dreamvid.image.resize import resize
+from dreamvid.pipelines.frame_loop import IndependentFrames
 from dreamvid.pipelines.masks import mask_file
-from dreamvid.resample import resize
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dreamvid.config.preset import Preset
     from dreamvid.engine.dreamer import DreamEngine
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.limits import Limits
     from dreamvid.objective import Objective
     from dreamvid.pipelines.machine import Machine
-    from dreamvid.preset import Preset
     from dreamvid.types import Notify, Stabilizer
 
 _GUIDE_SIDE = 512
@@ -39,7 +39,7 @@ class Built:
     files: dict[str, Path]
 
 
-def tell_of_trips(preset: Preset, notify: Notify) -> None:
+def warn_unused_trip_fields(preset: Preset, notify: Notify) -> None:
     """Say that a zoom trip's settings move nothing, where what is dreamed is no trip."""
     if preset.camera != type(preset.camera)() or preset.trip != type(preset.trip)():
         notify("the preset's camera and trip settings are for 'dreamvid zoom'; here nothing is moved")
@@ -57,7 +57,8 @@ def build_dreamer(
     DreamvidError
         In one line: an unknown model, layer, channel or class, weights that do not fit, a missing guide image.
     """
-    from dreamvid.engine import models, precision, runtime
+    from dreamvid.engine import network as models
+    from dreamvid.engine import precision, runtime
     from dreamvid.engine.dreamer import DreamEngine
 
     if objective is None and preset.objective != "auto":
@@ -100,8 +101,8 @@ def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
 
     ``turnover`` is the share of the detail that is exchanged, as the objective changes.
     """
-    from dreamvid.flow.carried import CarriedDetail  # noqa: PLC0415  OpenCV loads only when something is dreamed
-    from dreamvid.flow.estimate import make_estimator  # noqa: PLC0415  the same
+    from dreamvid.flow.optical_flow import make_estimator  # noqa: PLC0415  the same
+    from dreamvid.flow.stabilizer import CarriedDetail  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
     settings = preset.stability
     if settings.steadiness == 0.0:
@@ -128,7 +129,7 @@ def best_objective(network: Network) -> Objective:
     ObjectiveError
         Where the network has no layer that can be dreamed.
     """
-    from dreamvid.engine.registry import known_models
+    from dreamvid.engine.architectures import known_models
 
     for entry in known_models():
         if entry.name == network.name:
@@ -148,7 +149,7 @@ def read_guides(objective: Objective, limits: Limits | None = None) -> dict[str,
     guides: dict[str, RGB] = {}
     for term in objective.terms:
         if term.kind == "guide" and term.guide_image is None:
-            from dreamvid.media.still import read_still  # noqa: PLC0415  loads imageio
+            from dreamvid.media.still.reader import read_still  # noqa: PLC0415  loads imageio
 
             try:
                 guides[term.guide] = _limit(read_still(Path(term.guide), limits=limits).rgb)

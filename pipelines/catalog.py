@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dreamvid.config.loader import find_presets, load_preset
 from dreamvid.errors import SettingsError
-from dreamvid.preset_file import find_presets, load_preset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
 
 SpeedClass = Literal["fast", "medium", "slow"]
 

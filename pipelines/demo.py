@@ -7,21 +7,21 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dreamvid.checkpoint.layout import work_folder
+from dreamvid.config.preset import OutputSettings
 from dreamvid.errors import WriteError
-from dreamvid.pipelines.scenery import Landscape, write_wind
-from dreamvid.pipelines.targets import check_target
+from dreamvid.pipelines.landscape import Landscape, write_wind
+from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.video import dream_file
-from dreamvid.preset import OutputSettings
 from dreamvid.types import Frame, Size, VideoInfo
-from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dreamvid.config.preset import Preset
     from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
-    from dreamvid.preset import Preset
+    from dreamvid.pipelines.result import ConfirmOverwrite, RunResult, Tell
 
 SIZE = Size(270, 480)
 RATE = Fraction(12)
@@ -33,10 +33,10 @@ def run_demo(
     preset: Preset,
     machine: Machine,
     *,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     keeping: Keeping | None = None,
     tell: Tell,
-) -> tuple[Path, Outcome]:
+) -> tuple[Path, RunResult]:
     """Make ``dreamvid-demo.mp4`` and dream it into ``dreamvid-demo.dream.mp4``.
 
     Returns
@@ -75,7 +75,7 @@ def run_demo(
 
 def make_clip(path: Path, *, overwrite: bool) -> None:
     """Render the landscape with its wind into a video file."""
-    from dreamvid.media.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
     with tempfile.TemporaryDirectory() as scratch:
         sound = Path(scratch) / "wind.wav"

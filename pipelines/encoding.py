@@ -5,16 +5,16 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING, Self
 
-from dreamvid.pipelines.stages import Stages, StoppedError, ahead
+from dreamvid.pipelines.threads import Stages, StoppedError, prefetch
 from dreamvid.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    from dreamvid.checkpoint.chunk import ChunkRecord
+    from dreamvid.checkpoint.store import Store
     from dreamvid.types import FrameWriter
-    from dreamvid.work.chunk import ChunkRecord
-    from dreamvid.work.store import Store
 
 _WAITING = 2
 """Frames that may wait in memory."""
@@ -113,7 +113,7 @@ class Encoding:
                 yield item
                 done += 1
             elif item.end > done:
-                for frame in ahead(self._store.read(item)):
+                for frame in prefetch(self._store.read(item)):
                     self._go_on()
                     if frame.index >= done:
                         yield frame

@@ -1,32 +1,32 @@
-"""A video's dreamed frames, from any frame on: what :mod:`dreamvid.pipelines.keep` keeps of a video."""
+"""A video's dreamed frames, from any frame on: what :mod:`dreamvid.pipelines.resume` keeps of a video."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dreamvid.pipelines.loop import LEAD_IN, Dreamed, dream_scenes
+from dreamvid.pipelines.frame_loop import LEAD_IN, DreamedFrame, dream_scenes
 from dreamvid.pipelines.position import Position
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.keep import Begin, Take
-    from dreamvid.pipelines.keeping import Asked
+    from dreamvid.pipelines.keeping import StopRequested
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.outcome import Tell
+    from dreamvid.pipelines.result import Tell
+    from dreamvid.pipelines.resume import FrameSink, ResumePoint
     from dreamvid.pipelines.scenes import BuiltLooks
-    from dreamvid.types import RGB, Frame, LateSource
+    from dreamvid.types import RGB, Frame, SeekableSource
 
 
 @dataclass(slots=True)
-class Film:
-    """A :class:`dreamvid.pipelines.keep.Producer` of a video's frames.
+class VideoFrames:
+    """A :class:`dreamvid.pipelines.resume.Producer` of a video's frames.
 
     ``measure`` asks for the objective gain; ``known`` dreams are not made again; ``stages`` are seconds by stage
     afterwards.
     """
 
-    source: LateSource
+    source: SeekableSource
     built: BuiltLooks
     masks: Masks | None
     cuts: bool
@@ -36,7 +36,7 @@ class Film:
     stages: dict[str, float] = field(default_factory=dict)
     _first: tuple[RGB, RGB] | None = None
 
-    def __call__(self, begin: Begin, take: Take, asked: Asked) -> None:
+    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
         """Dream the frames from ``begin`` on.
 
         Those before are decoded, so that times and indices are exact, and the last few of them looked at for cuts,
@@ -68,7 +68,7 @@ class Film:
         before, after = (self.built.first.dreamer.score(picture) for picture in self._first)
         return after / before if before > 0 else None
 
-    def _dreamed(self, done: Dreamed) -> None:
+    def _dreamed(self, done: DreamedFrame) -> None:
         if self.measure and self._first is None:
             self._first = done.source, done.dreamed
         self.tell.frame(done.index)

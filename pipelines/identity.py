@@ -8,18 +8,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.checkpoint.files import printable
+from dreamvid.checkpoint.layout import work_folder
+from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
+from dreamvid.checkpoint.opening import read_manifest
 from dreamvid.errors import ReadError, WorkError
-from dreamvid.pipelines.embed import fingerprint
-from dreamvid.work.files import printable
-from dreamvid.work.layout import work_folder
-from dreamvid.work.manifest import InputFile, Manifest, Pictures
-from dreamvid.work.opening import read_manifest
+from dreamvid.pipelines.provenance import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dreamvid.config.preset import Preset
     from dreamvid.pipelines.keeping import Keeping
-    from dreamvid.preset import Preset
     from dreamvid.types import VideoInfo
 
 ENCODING = frozenset({"codec", "crf", "speed", "depth", "audio"})
@@ -48,14 +48,14 @@ def describe(
     Parameters
     ----------
     text
-        The settings that will be embedded, of :func:`dreamvid.pipelines.embed.settings_json`: settings, what ``auto``
-        became, fingerprints.
+        The settings that will be embedded, of :func:`dreamvid.pipelines.provenance.settings_json`: settings, what
+        ``auto`` became, fingerprints.
     inputs
         Files that are needed to go on.
     info
         Of the frames that will be made: size, rate, number and alpha count.
     bits
-        What chunks hold; see :func:`dreamvid.media.writer.chunk_bits`.
+        What chunks hold; see :func:`dreamvid.media.output.writer.chunk_bits`.
     command
         What to run to go on.
     """
@@ -132,7 +132,7 @@ def fingerprints(value: dict[str, Any]) -> Iterator[str]:
             yield str(inner)
 
 
-def as_begun(preset: Preset, output: Path, keeping: Keeping) -> Preset:
+def restore_begun_settings(preset: Preset, output: Path, keeping: Keeping) -> Preset:
     """Return the preset with the precision that ``auto`` became when the unfinished work on an output was begun."""
     if keeping.fresh or preset.run.precision != "auto":
         return preset

@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.errors import BrokenDreamError, SettingsError, WriteError
+from dreamvid.config.preset import output_size
+from dreamvid.errors import NonFiniteDreamError, SettingsError, WriteError
+from dreamvid.image.resize import cover
 from dreamvid.limits import STILL_BYTES
-from dreamvid.pipelines.build import build_dreamer, tell_of_trips
-from dreamvid.pipelines.embed import KEY, settings_json
-from dreamvid.pipelines.finish import dream_size, make_finish
+from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
+from dreamvid.pipelines.compositing import dream_size, make_compositor
 from dreamvid.pipelines.masks import open_masks
-from dreamvid.pipelines.outcome import Mute, Outcome
+from dreamvid.pipelines.output_path import check_folder, check_target
+from dreamvid.pipelines.provenance import KEY, settings_json
+from dreamvid.pipelines.result import NullProgress, RunResult
 from dreamvid.pipelines.scenes import stand_still
-from dreamvid.pipelines.targets import check_folder, check_target
-from dreamvid.preset import output_size
-from dreamvid.resample import cover
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from dreamvid.media.still import Still
+    from dreamvid.config.preset import Preset
+    from dreamvid.media.still.reader import Still
     from dreamvid.pipelines.build import Built
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.outcome import MayReplace, Tell
-    from dreamvid.preset import Preset
+    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
 
 
 def dream_images(
@@ -39,9 +39,9 @@ def dream_images(
     preset: Preset,
     machine: Machine,
     *,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     tell: Tell | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[RunResult]:
     """Dream still images one after another.
 
     ``output`` is a file for one source, or a folder (one that exists, a name without a suffix, or for several
@@ -53,9 +53,9 @@ def dream_images(
     DreamvidError
         In one line; the sources are untouched and nothing half-written is left.
     """
-    from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when media is touched
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    tell = tell or Mute()
+    tell = tell or NullProgress()
     recipe, preset = preset, stand_still(preset)
     limits = machine.limits
     sizes = [Size(*read_still(source, limits=limits).rgb.shape[:2]) for source in sources]
@@ -68,7 +68,7 @@ def dream_images(
         _check(path, source, size, preset=preset, overwrite=overwrite, may_make=path != output)
     masks = open_masks(preset, rate=None, notify=tell.notice, machine=machine)
     tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
-    tell_of_trips(preset, tell.notice)
+    warn_unused_trip_fields(preset, tell.notice)
     built = build_dreamer(preset, machine, notify=tell.notice)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
         outcome = _dream_one(
@@ -97,10 +97,10 @@ def _target(source: Path, output: Path | None, *, several: bool) -> Path:
 
 
 def _check(
-    path: Path, source: Path, own: Size, *, preset: Preset, overwrite: MayReplace, may_make: bool
+    path: Path, source: Path, own: Size, *, preset: Preset, overwrite: ConfirmOverwrite, may_make: bool
 ) -> None:
     """Refuse what cannot be written; ``may_make`` says that its folder is made where it is missing."""
-    from dreamvid.media.still_writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
+    from dreamvid.media.still.writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
 
     check_suffix(path)
     dream_size(output_size(own, preset.output), preset.output.dream_width)
@@ -120,8 +120,8 @@ def _dream_one(
     built: Built,
     masks: Masks | None,
     machine: Machine,
-) -> Outcome:
-    from dreamvid.media.still import write_still  # noqa: PLC0415  imageio loads only when media is touched
+) -> RunResult:
+    from dreamvid.media.still.reader import write_still  # noqa: PLC0415  imageio loads only when media is touched
 
     started = time.perf_counter()
     rgb, alpha = still.rgb, still.alpha
@@ -130,11 +130,11 @@ def _dream_one(
     if size != own:
         rgb = cover(rgb, size)
         alpha = None if alpha is None else cover(alpha, size)
-    finish = make_finish(preset, size)
+    finish = make_compositor(preset, size)
     prepared = finish.prepare(rgb)
     dreamed = built.dreamer.dream(prepared)
     if not np.isfinite(dreamed).all():
-        raise BrokenDreamError(f"{source}: the dream came out as no picture; try --precision float32")
+        raise NonFiniteDreamError(f"{source}: the dream came out as no picture; try --precision float32")
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
     _make_folder(path.parent)
@@ -146,7 +146,7 @@ def _dream_one(
     if machine.measure:
         before = built.dreamer.score(prepared)
         gain = built.dreamer.score(dreamed) / before if before > 0 else None
-    return Outcome(
+    return RunResult(
         source=source,
         output=path,
         frames=1,

@@ -8,20 +8,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.checkpoint.disk_space import room_needed, size_text
+from dreamvid.checkpoint.files import printable
+from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
+from dreamvid.checkpoint.lock import is_locked
+from dreamvid.checkpoint.opening import read_manifest
+from dreamvid.checkpoint.store import is_delivered_by, read_records
 from dreamvid.errors import ReadError, WorkError, WriteError
-from dreamvid.pipelines.embed import fingerprint
 from dreamvid.pipelines.identity import fingerprints
-from dreamvid.work.files import printable
-from dreamvid.work.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
-from dreamvid.work.lock import is_locked
-from dreamvid.work.opening import read_manifest
-from dreamvid.work.room import room_needed, size_text
-from dreamvid.work.store import is_delivered_by, read_records
+from dreamvid.pipelines.provenance import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dreamvid.work.manifest import InputFile, Manifest
+    from dreamvid.checkpoint.manifest import InputFile, Manifest
 
 
 @dataclass(frozen=True, slots=True)

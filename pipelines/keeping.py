@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-Asked: TypeAlias = Callable[[], bool]
+StopRequested: TypeAlias = Callable[[], bool]
 """Returns whether the run was asked to stop after the frame that it is at."""
 
 CHUNK_SECONDS = Fraction(5)
 
 
-def _never() -> AbstractContextManager[Asked]:
+def _never() -> AbstractContextManager[StopRequested]:
     return nullcontext(lambda: False)
 
 
@@ -41,4 +41,4 @@ class Keeping:
     keep: bool = False
     chunk: Fraction = CHUNK_SECONDS
     command: tuple[str, ...] = ()
-    interruptible: Callable[[], AbstractContextManager[Asked]] = _never
+    interruptible: Callable[[], AbstractContextManager[StopRequested]] = _never

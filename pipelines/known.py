@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dreamvid.types import RGB, Dreamer, Seed
+    from dreamvid.types import RGB, Dreamer, InitialDetail
 
 _BYTES = 256 << 20
 """The most that is remembered."""
@@ -22,23 +22,23 @@ class KnownDreams:
         self._dreams: dict[tuple[bytes, int | None], tuple[Dreamer, RGB]] = {}
         self._bytes = 0
 
-    def find(self, dreamer: Dreamer, picture: RGB, seed: Seed) -> RGB | None:
+    def find(self, dreamer: Dreamer, picture: RGB, seed: InitialDetail) -> RGB | None:
         """Return a picture's dream; None where it is not known."""
         if not self._dreams or not _from_nothing(seed):
             return None
         by, dream = self._dreams.get(_key(picture, seed), (None, None))
         return dream if by is dreamer else None
 
-    def remember(self, dreamer: Dreamer, picture: RGB, seed: Seed, dream: RGB) -> None:
+    def remember(self, dreamer: Dreamer, picture: RGB, seed: InitialDetail, dream: RGB) -> None:
         """Keep a picture's dream, while there is room."""
         if _from_nothing(seed) and self._bytes + dream.nbytes <= _BYTES:
             self._bytes += dream.nbytes
             self._dreams[_key(picture, seed)] = dreamer, dream
 
 
-def _from_nothing(seed: Seed) -> bool:
+def _from_nothing(seed: InitialDetail) -> bool:
     return seed.detail is None and seed.effort is None
 
 
-def _key(picture: RGB, seed: Seed) -> tuple[bytes, int | None]:
+def _key(picture: RGB, seed: InitialDetail) -> tuple[bytes, int | None]:
     return hashlib.blake2b(picture.tobytes(), digest_size=16).digest(), seed.steps

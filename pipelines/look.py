@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.finish import Finish
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.compositing import Compositor
     from dreamvid.types import Dreamer, Frame, Stabilizer
 
 
@@ -16,7 +16,7 @@ class Look(NamedTuple):
 
     dreamer: Dreamer
     stabilizer: Stabilizer
-    finish: Finish
+    finish: Compositor
     settings: Preset | None = None
 
 

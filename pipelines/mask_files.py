@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import cv2
 
 from dreamvid.errors import ReadError
-from dreamvid.kept_color import LUMA
-from dreamvid.masking import levels
-from dreamvid.media.frame_list import read_frame_list
-from dreamvid.media.opened import opened
-from dreamvid.media.source import open_source
-from dreamvid.media.still import read_still
+from dreamvid.image.keep_color import LUMA
+from dreamvid.image.masks import levels
+from dreamvid.media.input.frame_list import read_frame_list
+from dreamvid.media.input.source import open_source
+from dreamvid.media.still.opened import opened
+from dreamvid.media.still.reader import read_still
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from dreamvid.limits import Limits
-    from dreamvid.pipelines.loop import Prepared
+    from dreamvid.pipelines.frame_loop import FrameTask
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Shape
     from dreamvid.types import RGB, Alpha, Frame, FrameSource, Mask, Notify
@@ -63,7 +63,7 @@ class _Fixed:
 
     mask: Mask
 
-    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         for item in items:
             yield item, self.mask
 
@@ -76,7 +76,7 @@ class _Film:
     start: Fraction
     by_alpha: bool
 
-    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         frames = iter(self.source)
         due: Frame | None = next(frames)
         after = next(frames, None)

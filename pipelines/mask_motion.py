@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dreamvid.flow.camera import own_motion
-from dreamvid.flow.estimate import make_estimator
-from dreamvid.masking import motion_mask
-from dreamvid.resample import resize
+from dreamvid.flow.camera_motion import own_motion
+from dreamvid.flow.optical_flow import make_estimator
+from dreamvid.image.masks import motion_mask
+from dreamvid.image.resize import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dreamvid.flow.estimate import Method
-    from dreamvid.pipelines.loop import Prepared
+    from dreamvid.flow.optical_flow import Method
+    from dreamvid.pipelines.frame_loop import FrameTask
     from dreamvid.types import RGB, FlowEstimator, Mask
 
 REACH = 3
@@ -38,7 +38,7 @@ class _Step(NamedTuple):
 
 
 class Moving:
-    """What moves on its own, whatever the camera does (`dreamvid.flow.camera`).
+    """What moves on its own, whatever the camera does (`dreamvid.flow.camera_motion`).
 
     Speeds are averaged over up to `REACH` frames on either side within the shot, nearer ones counting more: so masks
     do not flicker, pictures that repeat (animation on twos, raised frame rates) do no harm, and a shot's first frame
@@ -52,9 +52,9 @@ class Moving:
     def __init__(self, method: Method) -> None:
         self._estimator: FlowEstimator = make_estimator(method, "medium", _LONGEST)
 
-    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         """Yield each frame with its mask, of its size; `REACH` frames are held back."""
-        waiting: deque[Prepared] = deque()
+        waiting: deque[FrameTask] = deque()
         steps: deque[_Step] = deque()  # to as many frames before the first that waits, and to all that wait
         before: tuple[RGB, Fraction] | None = None
         for item in items:
@@ -80,18 +80,18 @@ class Moving:
         return _Step(distance, float(pts - before[1]))
 
 
-def _rest(waiting: deque[Prepared], steps: deque[_Step]) -> Iterator[tuple[Prepared, Mask]]:
+def _rest(waiting: deque[FrameTask], steps: deque[_Step]) -> Iterator[tuple[FrameTask, Mask]]:
     while waiting:
         yield _next(waiting, steps)
 
 
-def _next(waiting: deque[Prepared], steps: deque[_Step]) -> tuple[Prepared, Mask]:
+def _next(waiting: deque[FrameTask], steps: deque[_Step]) -> tuple[FrameTask, Mask]:
     due = len(steps) - len(waiting)
     item = waiting.popleft()
     return item, _mask(steps, due, item)
 
 
-def _mask(steps: Sequence[_Step], due: int, item: Prepared) -> Mask:
+def _mask(steps: Sequence[_Step], due: int, item: FrameTask) -> Mask:
     """Return the mask of a frame from the steps around the one to it, which is at ``due``."""
     distance: NDArray[np.float32] | None = None
     seconds = 0.0

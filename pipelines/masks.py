@@ -13,23 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dreamvid.errors import ReadError, SettingsError, did_you_mean
-from dreamvid.masking import MASK_WORDS, feathered, luma_mask
-from dreamvid.pipelines.loop import Prepared
+from dreamvid.image.masks import MASK_WORDS, feathered, luma_mask
+from dreamvid.image.resize import cover
+from dreamvid.pipelines.frame_loop import FrameTask
 from dreamvid.pipelines.machine import Machine
-from dreamvid.resample import cover
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dreamvid.preset import MaskSettings, Preset
+    from dreamvid.config.preset import MaskSettings, Preset
     from dreamvid.types import RGB, Mask, Notify
 
 
 class Shape(Protocol):
     """A mask's shape over the frames of one run."""
 
-    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         """Yield each frame with its shape, ``[H, W]`` of any size; a few frames may be held back."""
         ...
 
@@ -47,7 +47,7 @@ class Masks:
     invert: bool
     follows_motion: bool = False
 
-    def over(self, items: Iterable[Prepared]) -> Iterator[Prepared]:
+    def over(self, items: Iterable[FrameTask]) -> Iterator[FrameTask]:
         """Yield the frames with their masks, of their full size; each call begins a run."""
         last: Mask | None = None
         mask: Mask | None = None
@@ -59,7 +59,7 @@ class Masks:
 
     def of_still(self, rgb: RGB) -> Mask:
         """Return a still's mask, of its size."""
-        item = Prepared(Frame(0, Fraction(0), rgb), rgb, begins=True)
+        item = FrameTask(Frame(0, Fraction(0), rgb), rgb, begins=True)
         _, raw = next(self.shape.over([item]))
         return self._shaped(raw, Size(*rgb.shape[:2]))
 
@@ -130,6 +130,6 @@ def open_masks(
 class _Bright:
     """Where the picture is bright."""
 
-    def over(self, items: Iterable[Prepared]) -> Iterator[tuple[Prepared, Mask]]:
+    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         for item in items:
             yield item, luma_mask(item.frame.rgb)

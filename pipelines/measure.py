@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from dreamvid.errors import WriteError
 from dreamvid.pipelines.measure_pairs import Cut, open_couple
-from dreamvid.pipelines.outcome import Mute
-from dreamvid.pipelines.targets import check_target
+from dreamvid.pipelines.output_path import check_target
+from dreamvid.pipelines.result import NullProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.flow.meter_report import Report
+    from dreamvid.flow.stability_report import Report
     from dreamvid.limits import Limits
-    from dreamvid.pipelines.outcome import MayReplace, Tell
+    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
 
 _FAINT = 0.005
 """Dream RMS under which the noise of a codec counts for as much as the dream."""
@@ -30,7 +30,7 @@ def measure_files(
     compare: Path | None = None,
     keep_going: bool = False,
     limits: Limits | None = None,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     tell: Tell | None = None,
 ) -> Report:
     """Measure a dreamed video against its source.
@@ -59,10 +59,10 @@ def measure_files(
         In one line: for what is no video, frames that are not the same in number and time, and outputs that cannot
         be written. Nothing half-written is left.
     """
-    from dreamvid.flow.meter import Meter  # noqa: PLC0415  OpenCV loads only when asked
+    from dreamvid.flow.stability import Meter  # noqa: PLC0415  OpenCV loads only when asked
     from dreamvid.pipelines.measure_chart import check_suffix, write_chart  # noqa: PLC0415  so does PyAV
 
-    tell = tell or Mute()
+    tell = tell or NullProgress()
     couple = open_couple(
         source, dreamed, cut or Cut(), keep_going=keep_going, limits=limits, notify=tell.notice
     )
@@ -98,6 +98,6 @@ def measure_files(
     return report
 
 
-def _may_replace(output: Path, inputs: tuple[Path, Path], overwrite: MayReplace) -> bool:
+def _may_replace(output: Path, inputs: tuple[Path, Path], overwrite: ConfirmOverwrite) -> bool:
     check_target(output, inputs[1], lambda _: True)  # never over the dream; one question is enough
     return check_target(output, inputs[0], overwrite)

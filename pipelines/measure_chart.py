@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from dreamvid.flow.meter_report import Report
+    from dreamvid.flow.stability_report import Report
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -43,8 +43,8 @@ def write_chart(
     WriteError
         Where it cannot be written.
     """
-    from dreamvid.media.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.part_file import write_whole  # noqa: PLC0415  the same
+    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
 
     target = Target(path, inputs=inputs, overwrite=overwrite)
     data = io.BytesIO()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dreamvid.media.moviepy_guard import undisturbed
-from dreamvid.preset import OutputSettings
+from dreamvid.config.preset import OutputSettings
+from dreamvid.media.streams.moviepy_guard import undisturbed
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dreamvid.pipelines.measure_pairs import Couple
+    from dreamvid.pipelines.measure_pairs import FramePair
     from dreamvid.types import RGB, Notify
 
 
@@ -33,8 +33,10 @@ class Comparison:
         Where the output cannot be.
     """
 
-    def __init__(self, path: Path, couple: Couple, source: Path, *, overwrite: bool, notify: Notify) -> None:
-        from dreamvid.media.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+    def __init__(
+        self, path: Path, couple: FramePair, source: Path, *, overwrite: bool, notify: Notify
+    ) -> None:
+        from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
         size = couple.size
         self._info = replace(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.config.preset import Preset, output_size
 from dreamvid.errors import DreamvidError, ReadError
-from dreamvid.pipelines.embed import KEY
-from dreamvid.preset import Preset, output_size
+from dreamvid.pipelines.provenance import KEY
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.limits import Limits
-    from dreamvid.media.info import MediaInfo
+    from dreamvid.media.input.info import MediaInfo
     from dreamvid.types import RGB, Frame, FrameSource, Notify, VideoInfo
 
 _ADVICE = "say which part was dreamed, and how fast, with --start, --duration and --fps"
@@ -37,7 +37,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Couple:
+class FramePair:
     """Both videos, opened alike; ``start`` and ``duration`` are the part of the source, in seconds.
 
     ``size`` is that of the pictures that are compared: the dream's, less what an encoder padded it by.
@@ -81,7 +81,7 @@ class Couple:
 
 def open_couple(
     source: Path, dreamed: Path, cut: Cut, *, keep_going: bool, limits: Limits | None = None, notify: Notify
-) -> Couple:
+) -> FramePair:
     """Open a source as its dream shows it.
 
     Part and rate are those of ``cut``, where it is silent those in the settings that the dream carries, else all
@@ -92,9 +92,9 @@ def open_couple(
     DreamvidError
         In one line, such as for a file that is no video, or a count of frames that is far off.
     """
-    from dreamvid.media.container import shown  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.probe import probe  # noqa: PLC0415  the same
-    from dreamvid.media.source import open_source  # noqa: PLC0415  the same
+    from dreamvid.media.input.container import shown  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  the same
+    from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
 
     media = probe(dreamed, limits=limits)
     said = _embedded(media)
@@ -103,7 +103,7 @@ def open_couple(
     fps = said.output.fps if cut.fps is None else cut.fps
     own = probe(source, fps=fps, limits=limits).video.size
     size = _unpadded(media.video.size, output_size(own, said.output))
-    couple = Couple(
+    couple = FramePair(
         names=(shown(source), shown(dreamed)),
         source=open_source(
             source,
@@ -124,7 +124,7 @@ def open_couple(
     return couple
 
 
-def _check_counts(couple: Couple) -> None:
+def _check_counts(couple: FramePair) -> None:
     ours, theirs = couple.source.info.frames, couple.dreamed.info.frames
     if ours and theirs and abs(ours - theirs) > _MISCOUNTED + max(ours, theirs) // 100:
         one, other = couple.names

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.types import Carry, Level
-from dreamvid.work.state import State
+from dreamvid.checkpoint.state import State
+from dreamvid.types import Carry, DetailStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Position:
 
     ``carries`` is what each scene hands on; ``dreamed`` and ``lost`` count as those of
     :class:`dreamvid.pipelines.rescue.Rescue` do; ``shots``, ``squares`` and ``seconds`` are as in
-    :class:`dreamvid.pipelines.loop.RunReport`.
+    :class:`dreamvid.pipelines.frame_loop.RunReport`.
     """
 
     frames: int = 0
@@ -75,7 +75,7 @@ class Position:
         return math.sqrt(self.squares / self.frames) if self.frames else 0.0
 
 
-def level_of(values: Mapping[str, Any]) -> Level:
+def level_of(values: Mapping[str, Any]) -> DetailStatistics:
     """Return the level of plain values, as ``Level._asdict`` gives them."""
     bands = tuple((gray, color) for gray, color in values["bands"])
-    return Level(tuple(values["mean"]), bands, values["color"], values["push"])
+    return DetailStatistics(tuple(values["mean"]), bands, values["color"], values["push"])

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dreamvid.checkpoint.disk_space import room_needed, size_text
 from dreamvid.errors import DreamvidError, SettingsError
-from dreamvid.pipelines.loop import Prepared, finished
+from dreamvid.image.resize import resize
+from dreamvid.pipelines.frame_loop import FrameTask, finished
+from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.rescue import Rescue
-from dreamvid.pipelines.targets import check_target
-from dreamvid.resample import resize
 from dreamvid.types import Size
-from dreamvid.work.room import room_needed, size_text
 
 if sys.platform != "win32":
     import resource
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from dreamvid.checkpoint.manifest import Pictures
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.outcome import MayReplace
+    from dreamvid.pipelines.result import ConfirmOverwrite
     from dreamvid.pipelines.scenes import BuiltLooks
     from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Notify
-    from dreamvid.work.manifest import Pictures
 
 _MARK = "dreamvid-preview"
 _CELL = 480
@@ -44,7 +44,7 @@ _SHOT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class PreviewEstimate:
     """What a whole dream takes.
 
     ``seconds`` of time and ``disk`` bytes beside the output, both about; ``memory`` bytes, the most that the frames
@@ -68,7 +68,7 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class PreviewRequest:
     """What a preview is made of: frames from any time (seconds) on, how they are dreamed, and how long all last.
 
     What is dreamed goes into ``known``, for the whole.
@@ -84,8 +84,14 @@ class Glance:
 
 
 def preview(
-    glance: Glance, output: Path, count: int, *, source: Path, overwrite: MayReplace, notify: Notify
-) -> Forecast:
+    glance: PreviewRequest,
+    output: Path,
+    count: int,
+    *,
+    source: Path,
+    overwrite: ConfirmOverwrite,
+    notify: Notify,
+) -> PreviewEstimate:
     """Dream ``count`` frames, spread evenly, into ``<output>.preview.png``.
 
     Each is dreamed as a shot's first. ``overwrite`` is asked where something else than a preview has that name.
@@ -97,7 +103,7 @@ def preview(
     WriteError
         Where the sheet cannot be written.
     """
-    from dreamvid.media.still import Still, write_still  # noqa: PLC0415  imageio loads only when it is used
+    from dreamvid.media.still.reader import Still, write_still  # noqa: PLC0415  imageio loads only when it is used
 
     if glance.seconds is None or glance.pictures.frames is None:
         raise SettingsError("--preview: how long the input lasts is not known; say a --duration")
@@ -117,24 +123,26 @@ def preview(
     shots = min(frames, math.ceil(glance.seconds / _SHOT))
     seconds = shots * _usual(alone) + (frames - shots) * _usual(carried)
     disk = room_needed(glance.pictures, frames, state=glance.state_bytes)
-    return Forecast(sheet, frames, seconds, disk, _memory())
+    return PreviewEstimate(sheet, frames, seconds, disk, _memory())
 
 
-def _dreamed(glance: Glance, at: Fraction, alone: list[float], carried: list[float], notify: Notify) -> RGB:
+def _dreamed(
+    glance: PreviewRequest, at: Fraction, alone: list[float], carried: list[float], notify: Notify
+) -> RGB:
     """Return the frame at a time as it will be written; the next one is dreamed for its time alone."""
     rescue = Rescue(notify, known=glance.known, remembers=True)
     result: RGB | None = None
-    last: Prepared | None = None
+    last: FrameTask | None = None
     carries: dict[int, Carry] = {}
     for frame in glance.frames_from(at):
         parts = glance.built.looks.at(frame)
-        item = Prepared(frame, parts[0].look.finish.prepare(frame.rgb), parts, begins=last is None)
+        item = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts, begins=last is None)
         began = time.perf_counter()
         settled = {}
         for part in parts:
             motion: Motion | None = None
             if last is not None and part.scene in carries:
-                motion = part.look.stabilizer.observe(item.picture, last.picture)
+                motion = part.look.stabilizer.estimate_motion(item.picture, last.picture)
             carry = carries.get(part.scene)
             settled[part.scene] = rescue.settle(part.look, frame, item.picture, motion=motion, carry=carry)
         (alone if last is None else carried).append(time.perf_counter() - began)
@@ -150,7 +158,7 @@ def _dreamed(glance: Glance, at: Fraction, alone: list[float], carried: list[flo
     return result
 
 
-def _mask(masks: Masks | None, item: Prepared) -> Mask | None:
+def _mask(masks: Masks | None, item: FrameTask) -> Mask | None:
     return None if masks is None or masks.follows_motion else next(masks.over([item])).mask
 
 
@@ -177,7 +185,7 @@ def _on_one_sheet(pictures: Sequence[RGB]) -> RGB:
 
 
 def _is_preview(path: Path) -> bool:
-    from dreamvid.media.still import read_still  # noqa: PLC0415  imageio loads only when it is used
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when it is used
 
     try:
         return path.is_file() and _MARK in read_still(path).metadata

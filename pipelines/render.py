@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid._version import __version__
+from dreamvid.checkpoint.layout import work_folder
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
-from dreamvid.pipelines.beginning import Beginning
-from dreamvid.pipelines.embed import fingerprint, portable_settings, read_settings
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
-from dreamvid.pipelines.zoom import default_output as trip_output
-from dreamvid.pipelines.zoom import make_trip
-from dreamvid.work.layout import work_folder
+from dreamvid.pipelines.zoom.run import default_output as trip_output
+from dreamvid.pipelines.zoom.run import run_zoom
+from dreamvid.pipelines.zoom.start_image import StartImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dreamvid.config.preset import Preset
     from dreamvid.limits import Limits
     from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
-    from dreamvid.preset import Preset
+    from dreamvid.pipelines.result import ConfirmOverwrite, RunResult, Tell
 
 _MOST_INPUTS = 10_000
 
@@ -50,7 +50,7 @@ class Result:
     """What became of a job: an outcome or an error; neither where its output was there already."""
 
     job: Job
-    outcome: Outcome | None = None
+    outcome: RunResult | None = None
     error: DreamvidError | None = None
 
 
@@ -104,7 +104,7 @@ def render(
     jobs: Sequence[Job],
     machine: Machine,
     *,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     keeping: Keeping | None = None,
     again: bool = False,
     tell: Tell | None = None,
@@ -119,7 +119,7 @@ def render(
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
-    tell, keeping = tell or Mute(), keeping or Keeping()
+    tell, keeping = tell or NullProgress(), keeping or Keeping()
     with keeping.interruptible() as asked:
         for number, job in enumerate(jobs):
             if asked():
@@ -163,13 +163,13 @@ def _is_made(job: Job, machine: Machine) -> bool:
 
 
 def _render(
-    job: Job, machine: Machine, *, overwrite: MayReplace, keeping: Keeping | None, tell: Tell
-) -> Outcome:
+    job: Job, machine: Machine, *, overwrite: ConfirmOverwrite, keeping: Keeping | None, tell: Tell
+) -> RunResult:
     if job.output is not None:
         _make_folder(job.output.parent)
     if job.preset.pipeline == "zoom":
         start = {} if job.source is None else {"trip.start": str(job.source)}
-        return make_trip(
+        return run_zoom(
             job.output, job.preset.override(start), machine, overwrite=overwrite, keeping=keeping, tell=tell
         )
     assert job.source is not None
@@ -206,8 +206,8 @@ def _beside(
     source: Path | None, name: str, preset: Preset, folder: Path | None, limits: Limits | None
 ) -> Path:
     """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input."""
-    from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.writer import default_output  # noqa: PLC0415  the same
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.output.writer import default_output  # noqa: PLC0415  the same
 
     if preset.pipeline == "zoom":
         return _trip_output(source, name, preset, folder)
@@ -225,7 +225,7 @@ def _beside(
 
 def _trip_output(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
     """Return ``<input>.<preset>.mp4`` beside the input; ``<preset>.mp4`` here where there is none."""
-    suffix = trip_output(Beginning("noise"), preset.output).suffix
+    suffix = trip_output(StartImage("noise"), preset.output).suffix
     if source is None:
         return (folder or Path()) / f"{name}{suffix}"
     return (folder or source.parent) / f"{source.stem}.{name}{suffix}"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
+from dreamvid.config.preset import Preset
 from dreamvid.errors import ReadError, SettingsError
-from dreamvid.pipelines.embed import fingerprint, make_portable, read_settings
 from dreamvid.pipelines.image import dream_images
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.provenance import fingerprint, make_portable, read_settings
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
-from dreamvid.pipelines.zoom import make_trip
-from dreamvid.preset import Preset
+from dreamvid.pipelines.zoom.run import run_zoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dreamvid.limits import Limits
     from dreamvid.pipelines.keeping import Keeping
     from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.outcome import MayReplace, Outcome, Tell
+    from dreamvid.pipelines.result import ConfirmOverwrite, RunResult, Tell
 
 _LONGEST = 1 << 20
 _STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -32,7 +32,7 @@ _TIME = re.compile(r"[0-9:.]+s?")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class OutputFile:
     """A file's base name and the fingerprint of its content."""
 
     name: str
@@ -40,14 +40,14 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class EmbeddedSettings:
     """What a dreamed file says of how it was made; all names are base names."""
 
     version: str
     settings: dict[str, Any]
     precision: str | None
-    source: Made | None
-    files: dict[str, Made]
+    source: OutputFile | None
+    files: dict[str, OutputFile]
 
 
 def replay(
@@ -57,10 +57,10 @@ def replay(
     changes: dict[str, object],
     machine: Machine,
     *,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     keeping: Keeping | None = None,
     tell: Tell | None = None,
-) -> Outcome:
+) -> RunResult:
     """Render a dream again.
 
     Parameters
@@ -80,7 +80,7 @@ def replay(
     DreamvidError
         In one line: no settings, a source or a file that is missing or has changed.
     """
-    tell = tell or Mute()
+    tell = tell or NullProgress()
     recipe = read_recipe(dreamed, machine.limits)
     if recipe.version != __version__:
         tell.notice(
@@ -98,14 +98,14 @@ def replay(
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
     if found is None:
-        return make_trip(output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
+        return run_zoom(output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
     if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
         (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
         return outcome
     return dream_file(found, output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
 
 
-def read_recipe(dreamed: Path, limits: Limits | None = None) -> Recipe:
+def read_recipe(dreamed: Path, limits: Limits | None = None) -> EmbeddedSettings:
     """Return what a file says of how it was made.
 
     Raises
@@ -125,7 +125,7 @@ def read_recipe(dreamed: Path, limits: Limits | None = None) -> Recipe:
         settings = make_portable(dict(value["settings"]))
         resolved = value["resolved"]
         precision = resolved.get("precision")
-        return Recipe(
+        return EmbeddedSettings(
             str(value["version"]),
             settings,
             None if precision is None else str(precision),
@@ -136,14 +136,14 @@ def read_recipe(dreamed: Path, limits: Limits | None = None) -> Recipe:
         raise ReadError(f"{dreamed}: its settings are damaged") from None
 
 
-def _made(value: dict[str, Any]) -> Made:
+def _made(value: dict[str, Any]) -> OutputFile:
     name = Path(str(value["name"])).name
     if not name:
         raise ValueError("a file without a name")
-    return Made(name, str(value["fingerprint"]))
+    return OutputFile(name, str(value["fingerprint"]))
 
 
-def _found(source: Path | None, recipe: Recipe, folders: list[Path], tell: Tell) -> Path | None:
+def _found(source: Path | None, recipe: EmbeddedSettings, folders: list[Path], tell: Tell) -> Path | None:
     """Return what a dream was made from; None where that is nothing but settings, as for trips."""
     if recipe.source is None:
         if source is not None and "start" not in recipe.files:
@@ -156,7 +156,7 @@ def _found(source: Path | None, recipe: Recipe, folders: list[Path], tell: Tell)
     return _given_source(source, recipe.source, tell)
 
 
-def _given_source(source: Path, made: Made, tell: Tell) -> Path:
+def _given_source(source: Path, made: OutputFile, tell: Tell) -> Path:
     if not source.exists():
         raise ReadError(f"{source}: there is no such file")
     if fingerprint(source) != made.fingerprint:
@@ -164,7 +164,7 @@ def _given_source(source: Path, made: Made, tell: Tell) -> Path:
     return source
 
 
-def _find(file: Made, folders: list[Path], what: str) -> Path:
+def _find(file: OutputFile, folders: list[Path], what: str) -> Path:
     """Return the file of this name and content, or of this content under another name."""
     changed: Path | None = None
     for folder in folders:
@@ -189,7 +189,7 @@ def _others(folders: list[Path], suffix: str) -> Iterator[Path]:
         yield from files[:_MOST_SEARCHED]
 
 
-def _settings(recipe: Recipe, files: dict[str, Path], changes: dict[str, object]) -> Preset:
+def _settings(recipe: EmbeddedSettings, files: dict[str, Path], changes: dict[str, object]) -> Preset:
     """Return the preset of a recipe, its files where they were found, its precision as it was chosen then."""
     names = {recipe.files[role].name: str(path) for role, path in files.items()}
     try:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dreamvid.errors import BrokenDreamError, NothingDreamedError
+from dreamvid.errors import NonFiniteDreamError, NothingDreamedError
 
 if TYPE_CHECKING:
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.look import Look
-    from dreamvid.types import RGB, Carry, Frame, Motion, Notify, Seed
+    from dreamvid.types import RGB, Carry, Frame, InitialDetail, Motion, Notify
 
 _HOPELESS = 24
 """Frames after which a run that has not dreamed a single one is given up."""
@@ -54,10 +54,10 @@ class Rescue:
         NothingDreamedError
             Where not one of the run's first 24 frames has come out as a picture.
         """
-        seed = _sound(look.stabilizer.seed(motion, carry), look)
+        seed = _sound(look.stabilizer.prepare(motion, carry), look)
         try:
             made = self._settled(look, frame, picture, seed=seed, carry=carry)
-        except BrokenDreamError as error:
+        except NonFiniteDreamError as error:
             self.lost += 1
             if not self.dreamed and self.lost >= _HOPELESS:
                 raise NothingDreamedError(str(error)) from error
@@ -65,7 +65,9 @@ class Rescue:
         self.dreamed += 1
         return Settled(made.dreamed, made)
 
-    def _settled(self, look: Look, frame: Frame, picture: RGB, *, seed: Seed, carry: Carry | None) -> Carry:
+    def _settled(
+        self, look: Look, frame: Frame, picture: RGB, *, seed: InitialDetail, carry: Carry | None
+    ) -> Carry:
         """Dream a frame and settle it; a BrokenDreamError for what is no picture."""
         raw = None if self.known is None else self.known.find(look.dreamer, picture, seed)
         if raw is None:
@@ -77,12 +79,12 @@ class Rescue:
                 frame_index=None if seed.detail is None else frame.index,
             )
         if not np.isfinite(raw).all():
-            raise BrokenDreamError("its dream holds what is no finite number; try --precision float32")
+            raise NonFiniteDreamError("its dream holds what is no finite number; try --precision float32")
         if self.known is not None and self.remembers:
             self.known.remember(look.dreamer, picture, seed, raw)
-        settled = look.stabilizer.settle(picture, raw, seed, carry)
+        settled = look.stabilizer.stabilize(picture, raw, seed, carry)
         if not np.isfinite(settled.dreamed).all():
-            raise BrokenDreamError("its dream holds what is no finite number once it is settled")
+            raise NonFiniteDreamError("its dream holds what is no finite number once it is settled")
         return settled
 
     def finish(self) -> None:
@@ -101,7 +103,13 @@ class Rescue:
             self.notify(f"{self.lost} frames in all came out as no picture")
 
     def _instead(
-        self, error: BrokenDreamError, frame: Frame, picture: RGB, *, seed: Seed, carry: Carry | None
+        self,
+        error: NonFiniteDreamError,
+        frame: Frame,
+        picture: RGB,
+        *,
+        seed: InitialDetail,
+        carry: Carry | None,
     ) -> Settled:
         carried = carry is not None and seed.detail is not None
         if self.lost <= _TOLD:
@@ -113,8 +121,8 @@ class Rescue:
         return Settled(dreamed, replace(carry, source=picture, dreamed=dreamed))
 
 
-def _sound(seed: Seed, look: Look) -> Seed:
+def _sound(seed: InitialDetail, look: Look) -> InitialDetail:
     """Return a seed, or that of a new shot where its detail holds what is no finite number."""
     if seed.detail is None or np.isfinite(seed.detail).all():
         return seed
-    return look.stabilizer.seed(None, None)
+    return look.stabilizer.prepare(None, None)

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dreamvid.errors import ScheduleError, SettingsError
-from dreamvid.journey import Journey
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
-from dreamvid.pipelines.finish import make_finish
+from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.look import Look, Looks, OneLook, Part
-from dreamvid.schedule import Moment
+from dreamvid.schedule.keyframes import TimePoint
+from dreamvid.schedule.objective_schedule import Journey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from fractions import Fraction
     from pathlib import Path
 
+    from dreamvid.config.preset import Preset, Scene
     from dreamvid.pipelines.build import Built
     from dreamvid.pipelines.machine import Machine
-    from dreamvid.preset import Preset, Scene
     from dreamvid.types import Frame, Notify, Size, VideoInfo
 
 _MOST_CHECKED = 2000
@@ -57,10 +57,10 @@ class Span:
     fade: float
     last: float | None
 
-    def moment(self, t: float, f: int, clock: Clock) -> Moment:
+    def moment(self, t: float, f: int, clock: Clock) -> TimePoint:
         """Return the moment of a frame on this scene's own clock."""
         fps, duration = float(clock.fps), None if self.last is None else self.last - self.start
-        own = Moment(
+        own = TimePoint(
             t=max(0.0, t - self.start), f=max(0, f - round(self.start * fps)), fps=fps, duration=duration
         )
         return own if clock.signals is None else replace(own, signals=clock.signals(t))
@@ -106,7 +106,7 @@ class SceneLooks:
 
     clock: Clock
     spans: tuple[Span, ...]
-    looks: tuple[Callable[[Moment], Look], ...]
+    looks: tuple[Callable[[TimePoint], Look], ...]
 
     def at(self, frame: Frame) -> tuple[Part, ...]:
         """Return the scenes that a frame lies in; see :meth:`Looks.at`."""
@@ -178,16 +178,16 @@ def _carries(preset: Preset) -> bool:
     return preset.stability.steadiness > 0 or "stability.steadiness" in preset.varying()
 
 
-def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]:
+def _maker(preset: Preset, built: Built, size: Size) -> Callable[[TimePoint], Look]:
     """Return what makes a scene's look of a moment; what is constant is made once."""
-    steady = Look(built.dreamer, build_stabilizer(preset), make_finish(preset, size), preset)
+    steady = Look(built.dreamer, build_stabilizer(preset), make_compositor(preset, size), preset)
     varying = set(preset.varying())
     ascends = bool(varying & set(_SCHEDULED_ASCENT))
     holds = ascends or any(path.startswith("stability.") for path in varying)
     finishes = any(path.startswith("look.") for path in varying)
     journey = preset.objective if isinstance(preset.objective, Journey) else None
 
-    def make(moment: Moment) -> Look:
+    def make(moment: TimePoint) -> Look:
         now = preset.at(moment)
         dreamer, stabilizer, finish, _ = steady
         turnover = 0.0 if journey is None else _turnover(journey, moment)
@@ -199,14 +199,14 @@ def _maker(preset: Preset, built: Built, size: Size) -> Callable[[Moment], Look]
         return Look(
             dreamer,
             build_stabilizer(now, turnover=turnover) if holds or turnover else stabilizer,
-            make_finish(now, size) if finishes else finish,
+            make_compositor(now, size) if finishes else finish,
             now,
         )
 
     return (lambda _: steady) if preset.is_constant() else make
 
 
-def _turnover(journey: Journey, moment: Moment) -> float:
+def _turnover(journey: Journey, moment: TimePoint) -> float:
     """Return the share of the detail that a change of the objective exchanges in a frame, 0 to :data:`_MOST_TURNED`.
 
     Twice the share of the weights that has moved since the frame before, so that when all of it has, an eighth of
@@ -248,7 +248,7 @@ def check_schedules(found: Sequence[Span], clock: Clock, *, notify: Notify) -> N
                 raise SettingsError(f"{where}objective: {error}") from None
 
 
-def _moments(span: Span, clock: Clock) -> Iterator[Moment]:
+def _moments(span: Span, clock: Clock) -> Iterator[TimePoint]:
     """Yield moments spread over a scene, all its frames where they are few; ten seconds where it has no known end."""
     fps = float(clock.fps)
     seconds = 10.0 if span.last is None else span.last - span.start
@@ -262,4 +262,4 @@ def _moments(span: Span, clock: Clock) -> Iterator[Moment]:
 def stand_still(preset: Preset) -> Preset:
     """Return a preset as constants for a still picture: its first scene, at its start."""
     first = preset.in_scenes()[0].preset
-    return first.at(Moment(t=0.0, f=0, fps=24.0, duration=10.0))
+    return first.at(TimePoint(t=0.0, f=0, fps=24.0, duration=10.0))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.journey import Journey
 from dreamvid.pipelines.measure_chart import check_suffix
 from dreamvid.pipelines.scenes import Clock, Span, spans
+from dreamvid.schedule.objective_schedule import Journey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
 
 _POINTS = 600
 
@@ -25,8 +25,8 @@ def write_schedules(path: Path, preset: Preset, clock: Clock, *, overwrite: bool
     DreamvidError
         Where a schedule gives no number, or the file cannot be written.
     """
-    from dreamvid.media.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.part_file import write_whole  # noqa: PLC0415  the same
+    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
 
     check_suffix(path)
     target = Target(path, inputs=[], overwrite=overwrite)

@@ -6,37 +6,37 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dreamvid.checkpoint.layout import OUTPUT, work_folder
+from dreamvid.config.preset import output_size
 from dreamvid.limits import VIDEO_BYTES
-from dreamvid.pipelines.build import tell_of_trips
-from dreamvid.pipelines.embed import KEY, is_delivered, settings_json
-from dreamvid.pipelines.film import Film
-from dreamvid.pipelines.finish import dream_size
-from dreamvid.pipelines.identity import as_begun, describe
-from dreamvid.pipelines.keep import Task, make_output
+from dreamvid.pipelines.build import warn_unused_trip_fields
+from dreamvid.pipelines.compositing import dream_size
+from dreamvid.pipelines.film import VideoFrames
+from dreamvid.pipelines.identity import describe, restore_begun_settings
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.known import KnownDreams
 from dreamvid.pipelines.masks import open_masks
-from dreamvid.pipelines.outcome import Mute, Outcome
+from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.position import Position
-from dreamvid.pipelines.preview import Forecast, Glance, preview
+from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
+from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
+from dreamvid.pipelines.result import NullProgress, RunResult
+from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import Clock, build_looks
-from dreamvid.pipelines.targets import check_target
-from dreamvid.preset import output_size
-from dreamvid.work.layout import OUTPUT, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from fractions import Fraction
     from pathlib import Path
 
-    from dreamvid.pipelines.keep import Kept
+    from dreamvid.checkpoint.manifest import Manifest
+    from dreamvid.config.preset import Preset
     from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.outcome import MayReplace, Tell
+    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
+    from dreamvid.pipelines.resume import Kept
     from dreamvid.pipelines.scenes import BuiltLooks
-    from dreamvid.preset import Preset
-    from dreamvid.types import Frame, FrameWriter, LateSource, VideoInfo
-    from dreamvid.work.manifest import Manifest
+    from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
 
 _BYTES_CARRIED = 24
 """A pixel of what a scene hands on: source and dream in float32."""
@@ -48,10 +48,10 @@ def dream_file(
     preset: Preset,
     machine: Machine,
     *,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     keeping: Keeping | None = None,
     tell: Tell | None = None,
-) -> Outcome:
+) -> RunResult:
     """Dream a whole video; go on where an earlier run of the same dream was cut off.
 
     Parameters
@@ -63,7 +63,7 @@ def dream_file(
     overwrite
         Asked when the output exists; its no is a ``WriteError``.
     keeping
-        What becomes of unfinished work; see :mod:`dreamvid.pipelines.keep`.
+        What becomes of unfinished work; see :mod:`dreamvid.pipelines.resume`.
 
     Raises
     ------
@@ -81,18 +81,18 @@ def prepare(
     preset: Preset,
     machine: Machine,
     *,
-    overwrite: MayReplace,
+    overwrite: ConfirmOverwrite,
     keeping: Keeping | None = None,
     tell: Tell | None = None,
 ) -> ReadyDream:
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
-    tell, keeping = tell or Mute(), keeping or Keeping()
+    tell, keeping = tell or NullProgress(), keeping or Keeping()
     job = _open(source, output, preset, machine, tell)
-    tell_of_trips(preset, tell.notice)
+    warn_unused_trip_fields(preset, tell.notice)
     unfinished = not keeping.fresh and work_folder(job.output).is_dir()
     may_replace = (lambda _: True) if unfinished else overwrite  # asked below, once it is known what is there
     check_target(job.output, source, may_replace, folder=job.folder)
-    clock, begun = Clock.of(job.info), as_begun(preset, job.output, keeping)
+    clock, begun = Clock.of(job.info), restore_begun_settings(preset, job.output, keeping)
     built = build_looks(begun, machine, clock, job.info.size, notify=tell.notice)
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = built.resolved(dreamed_size)
@@ -100,7 +100,7 @@ def prepare(
     check = partial(check_target, job.output, source, overwrite, folder=job.folder)
     delivered = unfinished and is_delivered(job.output, text, machine.limits, check)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
-    task = Task(job.output, job.manifest(text, built.files, keeping), state, delivered)
+    task = OutputJob(job.output, job.manifest(text, built.files, keeping), state, delivered)
     return ReadyDream(job, built, resolved, task, job.writer(text, tell), keeping, tell)
 
 
@@ -111,27 +111,27 @@ class ReadyDream:
     job: _Job
     built: BuiltLooks
     resolved: dict[str, object]
-    task: Task
+    task: OutputJob
     writer: FrameWriter
     keeping: Keeping
     tell: Tell
     known: KnownDreams = field(default_factory=KnownDreams)
 
-    def preview(self, count: int, overwrite: MayReplace) -> Forecast:
+    def preview(self, count: int, overwrite: ConfirmOverwrite) -> PreviewEstimate:
         """Dream a few frames onto a sheet; see :func:`dreamvid.pipelines.preview.preview`."""
         job, pictures = self.job, self.task.manifest.pictures
         seconds = None if pictures.frames is None else pictures.frames / job.info.rate
-        glance = Glance(
+        glance = PreviewRequest(
             job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes, self.known
         )
         return preview(
             glance, job.output, count, source=job.source, overwrite=overwrite, notify=self.tell.notice
         )
 
-    def make(self) -> Outcome:
+    def make(self) -> RunResult:
         """Dream the whole; see :func:`dream_file`."""
         job, preset = self.job, self.job.preset
-        film = Film(
+        film = VideoFrames(
             job.frames,
             self.built,
             job.masks,
@@ -140,7 +140,7 @@ class ReadyDream:
             tell=self.tell,
             known=self.known,
         )
-        kept = make_output(self.task, film, self.writer, self.keeping, self.tell)
+        kept = run_resumable(self.task, film, self.writer, self.keeping, self.tell)
         return _outcome(job, kept, film, self.resolved)
 
 
@@ -153,7 +153,7 @@ class _Job:
     folder: bool
     preset: Preset
     machine: Machine
-    frames: LateSource
+    frames: SeekableSource
     masks: Masks | None
 
     @property
@@ -163,7 +163,7 @@ class _Job:
 
     def frames_from(self, time: Fraction) -> Iterator[Frame]:
         """Yield the frames from about a time on (seconds), found by seeking."""
-        from dreamvid.media.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
+        from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
 
         start = self.preset.input.start + time
         frames = open_source(
@@ -181,7 +181,7 @@ class _Job:
 
     def writer(self, text: str, tell: Tell) -> FrameWriter:
         """Return what writes the output; that it may be replaced has been found out before."""
-        from dreamvid.media.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+        from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
         return open_writer(
             self.output,
@@ -198,7 +198,7 @@ class _Job:
 
     def manifest(self, text: str, files: Mapping[str, Path], keeping: Keeping) -> Manifest:
         """Return what is to be made, for its work directory."""
-        from dreamvid.media.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
+        from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
 
         bits = chunk_bits(self.output, info=self.info, output=self.preset.output)
         inputs = (self.source, *files.values())
@@ -209,9 +209,9 @@ class _Job:
 
 def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, tell: Tell) -> _Job:
     """Open the input, and find out what its dream will be."""
-    from dreamvid.media.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.source import open_source  # noqa: PLC0415  the same
-    from dreamvid.media.writer import check_output, default_output  # noqa: PLC0415  the same
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
+    from dreamvid.media.output.writer import check_output, default_output  # noqa: PLC0415  the same
 
     media = probe(source, fps=preset.output.fps, limits=machine.limits)
     size = output_size(media.video.size, preset.output)
@@ -232,9 +232,9 @@ def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, t
     return _Job(source, output, folder, preset, machine, frames, masks)
 
 
-def _outcome(job: _Job, kept: Kept, film: Film, resolved: dict[str, object]) -> Outcome:
+def _outcome(job: _Job, kept: Kept, film: VideoFrames, resolved: dict[str, object]) -> RunResult:
     last = Position.from_values(kept.values)
-    return Outcome(
+    return RunResult(
         source=job.source,
         output=job.output,
         frames=kept.frames,

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from dreamvid.config.preset import ModelSettings, Preset
+from dreamvid.image.resize import resize
 from dreamvid.objective import parse
-from dreamvid.preset import ModelSettings, Preset
-from dreamvid.resample import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamnet.photographs import Photographs
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
 
 _SEEN = 1000
 _DREAMED = 100
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Judge a network."""
     from dreamnet.photographs import read_shards  # noqa: PLC0415  OpenCV and TensorFlow are slow to import
-    from dreamvid.engine.models import load_network  # noqa: PLC0415
+    from dreamvid.engine.network import load_network  # noqa: PLC0415
 
     photographs = read_shards(shards, "val_*.npz")
     network = load_network(
@@ -132,7 +132,7 @@ def _dreams(network: Network, photographs: Photographs) -> dict[str, float]:
 
 
 def _objective(network: Network) -> str:
-    from dreamvid.engine.registry import find_model  # noqa: PLC0415
+    from dreamvid.engine.architectures import find_model  # noqa: PLC0415
 
     return find_model("dreamnet").objective if "mixed5" in _mixed(network) else _mixed(network)[-1]
 

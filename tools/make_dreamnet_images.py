@@ -15,15 +15,15 @@ import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFont
 
+from dreamvid.config.preset import ModelSettings, Preset
 from dreamvid.objective import parse
-from dreamvid.pipelines.scenery import Landscape, fractal_noise
-from dreamvid.preset import ModelSettings, Preset
+from dreamvid.pipelines.landscape import Landscape, fractal_noise
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SIZE = Size(216, 384)
@@ -44,7 +44,7 @@ def main(
     folder: Annotated[Path, typer.Option(help="Where the pictures go.")] = IMAGES,
 ) -> None:
     """Make both sheets."""
-    from dreamvid.engine.models import load_network  # noqa: PLC0415  TensorFlow is slow to import
+    from dreamvid.engine.network import load_network  # noqa: PLC0415  TensorFlow is slow to import
 
     network = load_network(
         ModelSettings(name=model, input_range="auto" if model == "dreamnet" else "-1,1"), with_classes=True
@@ -55,7 +55,7 @@ def main(
 
 def layer_sheet(network: Network) -> RGB:
     """Return what each mixed layer, and the default objective, make of four pictures: a row each."""
-    from dreamvid.engine.registry import find_model  # noqa: PLC0415
+    from dreamvid.engine.architectures import find_model  # noqa: PLC0415
 
     pictures = [Landscape(SIZE).frame(2.0), Landscape(SIZE, seed=3).frame(0.0), noise(SIZE), flat(SIZE)]
     rows = []

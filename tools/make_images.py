@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 import dreamvid
-from dreamvid.pipelines.scenery import Landscape
+from dreamvid.pipelines.landscape import Landscape
 from dreamvid.types import Size
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dreamvid.preset_schema import preset_schema
+from dreamvid.config.schema import preset_schema
 
 FILE = Path(__file__).parents[1] / "presets" / "preset.schema.json"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.cli.options import FLAGS, SWITCHES
-from dreamvid.easing import EASINGS
-from dreamvid.expression import FUNCTIONS, NAMES, SIGNALS
-from dreamvid.preset_schema import preset_schema
+from dreamvid.config.schema import preset_schema
+from dreamvid.schedule.easing import EASINGS
+from dreamvid.schedule.expression import FUNCTIONS, NAMES, SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import Common, dreaming_command
-from dreamvid.cli.session import session
-from dreamvid.preset import Preset
+from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.run import session
+from dreamvid.config.preset import Preset
 
 
 @dreaming_command(video=True)
@@ -17,7 +17,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the two clips.")] = Path(),
     *,
     preset: Preset,
-    common: Common,
+    common: CommonOptions,
 ) -> None:
     """Make a short clip with sound and dream it: no download, no input, under two minutes."""
     with session(common) as tell:

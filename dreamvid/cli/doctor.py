@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.preset import ModelSettings
+from dreamvid.config.preset import ModelSettings
 
 
 def doctor(
@@ -20,7 +20,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show device, precision (and why), codecs, packages and weights."""
-    from dreamvid.pipelines.checkup import checkup  # noqa: PLC0415  TensorFlow loads only when asked
+    from dreamvid.pipelines.doctor import checkup  # noqa: PLC0415  TensorFlow loads only when asked
 
     facts: dict[str, Any] = {
         "dreamvid": __version__,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import Common, dreaming_command
-from dreamvid.cli.session import session
-from dreamvid.preset import Preset
+from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.run import session
+from dreamvid.config.preset import Preset
 
 
 @dreaming_command(video=False)
@@ -29,7 +29,7 @@ def image(
     ] = None,
     *,
     preset: Preset,
-    common: Common,
+    common: CommonOptions,
 ) -> None:
     """Dream still images."""
     with session(common) as tell:

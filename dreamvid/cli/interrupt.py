@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from dreamvid.pipelines.keeping import Asked
+    from dreamvid.pipelines.keeping import StopRequested
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-_OPEN: list[Asked] = []
+_OPEN: list[StopRequested] = []
 
 
 class Interrupted(BaseException):
@@ -24,7 +24,7 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def asking(*, quiet: bool) -> Iterator[Asked]:
+def asking(*, quiet: bool) -> Iterator[StopRequested]:
     """Let the first interruption only be noted; what is given tells whether there was one.
 
     ``quiet`` leaves away the line that says so. Signals that are ignored (``nohup``) stay so. Within another one,

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dreamvid.cli.options import Common
+from dreamvid.cli.options import CommonOptions
 from dreamvid.cli.progress import Bar, Progress, choose
-from dreamvid.cli.session import Recorded, Session
+from dreamvid.cli.run import Recorded, Session
+from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.limits import Limits
 from dreamvid.pipelines.measure_pairs import Cut
-from dreamvid.preset import Preset
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dreamvid.flow.meter_report import Drift, Report
+    from dreamvid.flow.stability_report import Drift, Report
 
 _FILES, _PART, _RUN = "Files", "What was dreamed", "The run"
 _FILE_HELP = "A video, GIF, APNG or WebP animation, or a folder of PNGs"
@@ -130,15 +130,15 @@ class _Bar(Bar):
         self._bar.update(self._task, description=f"measuring {label}")
 
 
-def _progress(common: Common) -> Progress:
+def _progress(common: CommonOptions) -> Progress:
     shown = choose(common)
     return _Bar() if isinstance(shown, Bar) else shown
 
 
-def _common(*, yes: bool, progress: str, quiet: bool, keep_going: bool) -> Common:
+def _common(*, yes: bool, progress: str, quiet: bool, keep_going: bool) -> CommonOptions:
     if progress not in {"auto", "json"}:
         raise SettingsError(f"--progress: must be auto or json, not '{progress}'")
-    return Common(
+    return CommonOptions(
         yes=yes,
         trust_model=False,
         keep_going=keep_going,

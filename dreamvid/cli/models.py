@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamvid.cli.tables import show_table
-from dreamvid.preset import Preset
+from dreamvid.config.preset import Preset
 
 if TYPE_CHECKING:
-    from dreamvid.engine.models import LayerInfo
+    from dreamvid.engine.network import LayerInfo
 
 app = typer.Typer(help="Look at networks and their layers.")
 
@@ -20,7 +20,7 @@ app = typer.Typer(help="Look at networks and their layers.")
 @app.command("list")
 def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the networks that have a name."""
-    from dreamvid.engine.registry import known_models
+    from dreamvid.engine.architectures import known_models
 
     rows = [(e.name, e.objective, _weights(e.megabytes), e.summary) for e in known_models()]
     header = ("name", "objective", "weights", "summary")
@@ -47,7 +47,7 @@ def list_layers(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the layers of a network that an objective can name."""
-    from dreamvid.engine.models import load_network
+    from dreamvid.engine.network import load_network
 
     settings = Preset.build({"model": {"name": model, "weights": weights}}).model
     network = load_network(settings, trust=trust_model, seed_weights=weights is None)

@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from dreamvid.cli.interrupt import asking
+from dreamvid.config.preset import Preset, field_paths, parse_assignments, parse_value
 from dreamvid.errors import SettingsError
 from dreamvid.limits import Limits
 from dreamvid.pipelines.keeping import CHUNK_SECONDS, Keeping
 from dreamvid.pipelines.machine import Machine
-from dreamvid.preset import Preset, field_paths, parse_assignments, parse_value
 
 FLAGS: dict[str, str] = {
     "--model": "model.name",
@@ -99,7 +99,7 @@ _PANELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class CommonOptions:
     """Options of every dreaming command that are no part of a look."""
 
     yes: bool
@@ -292,7 +292,7 @@ def _extra_parameters(*, video: bool, input_video: bool) -> list[inspect.Paramet
     ]
 
 
-def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> Common:
+def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> CommonOptions:
     given.pop("traceback")  # main() looks for it before anything can fail
     progress = given.pop("progress") or "auto"
     if progress not in {"auto", "json"}:
@@ -301,7 +301,7 @@ def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> Common:
     if threads is not None and (not threads.isdecimal() or not 1 <= int(threads) <= 1024):  # noqa: PLR2004
         raise SettingsError(f"--threads: must be a number from 1 to 1024, not '{threads}'")
     limits = given.pop("limits")
-    return Common(
+    return CommonOptions(
         yes=given.pop("yes"),
         trust_model=given.pop("trust_model"),
         keep_going=given.pop("keep_going", False),

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.tables import show_table
+from dreamvid.config.loader import load_preset
 from dreamvid.errors import SettingsError
-from dreamvid.preset_file import load_preset
 
 if TYPE_CHECKING:
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
 
 app = typer.Typer(help="Look at presets, and check your own.", no_args_is_help=True)
 
@@ -99,7 +99,7 @@ def check(
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of preset files, for editors."""
-    from dreamvid.preset_schema import preset_schema  # noqa: PLC0415  only this needs it
+    from dreamvid.config.schema import preset_schema  # noqa: PLC0415  only this needs it
 
     typer.echo(json.dumps(preset_schema(), indent=2))
 
@@ -108,7 +108,7 @@ def _check(name: str, *, text_only: bool) -> None:
     if text_only:
         load_preset(name)
         return
-    from dreamvid.pipelines.check import check_preset  # noqa: PLC0415  loads TensorFlow
+    from dreamvid.pipelines.preset_check import check_preset  # noqa: PLC0415  loads TensorFlow
 
     check_preset(name, notify=lambda text: typer.echo(f"note: {_printable(name)}: {text}", err=True))
 

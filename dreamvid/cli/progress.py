@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from dreamvid.cli.options import Common
+    from dreamvid.cli.options import CommonOptions
 
 
 class Progress(Protocol):
@@ -193,7 +193,7 @@ class Bar(Silent):
         self._console.print(f"note: {text}", style="yellow", markup=False, highlight=False)
 
 
-def choose(common: Common) -> Progress:
+def choose(common: CommonOptions) -> Progress:
     """Return what ``--quiet``, ``--progress`` and the terminal call for."""
     if common.quiet:
         return Silent()

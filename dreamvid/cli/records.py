@@ -86,8 +86,8 @@ def write_report(path: Path, reports: Sequence[dict[str, Any]]) -> None:
     WriteError
         Where it cannot be written; an older report then stays.
     """
-    from dreamvid.media.atomic import Target  # noqa: PLC0415  a run has loaded it; help must not
-    from dreamvid.media.part_file import write_whole  # noqa: PLC0415  the same
+    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  a run has loaded it; help must not
+    from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
 
     check_report(path)  # the run may have written something there
     text = json.dumps(reports[0] if len(reports) == 1 else reports, indent=2) + "\n"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamvid.cli.explain import explain
-from dreamvid.cli.options import Common, dreaming_command
-from dreamvid.cli.session import session
+from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.run import session
 from dreamvid.cli.tables import show_table
+from dreamvid.config.loader import load_preset
 from dreamvid.errors import DreamvidError, SettingsError
-from dreamvid.preset_file import load_preset
 
 if TYPE_CHECKING:
+    from dreamvid.config.preset import Preset
     from dreamvid.pipelines.render import Result
-    from dreamvid.preset import Preset
 
 
 @dreaming_command(video=True)
@@ -46,7 +46,7 @@ def render(
     ] = None,
     *,
     changes: dict[str, object],
-    common: Common,
+    common: CommonOptions,
 ) -> None:
     """Render presets: every one over every input; what fails is listed, the rest goes on."""
     loaded, failed = _load(presets, changes)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import Common, dreaming_command
-from dreamvid.cli.session import session
+from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.run import session
 
 
 @dreaming_command(video=True)
@@ -33,7 +33,7 @@ def replay(
     ] = None,
     *,
     changes: dict[str, object],
-    common: Common,
+    common: CommonOptions,
 ) -> None:
     """Dream it again, from the settings that are embedded in it; options overrule them."""
     with session(common) as tell:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import Common, dreaming_command
-from dreamvid.cli.session import session
+from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.run import session
+from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
-from dreamvid.preset import Preset
 
 _MOST_PREVIEWED = 100
 
@@ -42,7 +42,7 @@ def video(
     ] = None,
     *,
     preset: Preset,
-    common: Common,
+    common: CommonOptions,
 ) -> None:
     """Dream a whole video: the same frames, the same time, the same sound."""
     count = _count(preview)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import Common, dreaming_command
-from dreamvid.cli.session import session
+from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.run import session
+from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
-from dreamvid.preset import Preset
 
 
 @dreaming_command(video=True, trip=True)
@@ -40,14 +40,14 @@ def zoom(
     *,
     preset: Preset,
     changes: dict[str, object],
-    common: Common,
+    common: CommonOptions,
 ) -> None:
     """Make a zoom trip: every frame is the last one, moved by the camera and dreamed on."""
     preset = preset.override({"pipeline": "zoom", **_start(image, from_video, changes)})
     with session(common) as tell:
-        from dreamvid.pipelines.zoom import make_trip  # noqa: PLC0415  loads OpenCV and PyAV
+        from dreamvid.pipelines.zoom.run import run_zoom  # noqa: PLC0415  loads OpenCV and PyAV
 
-        result = make_trip(
+        result = run_zoom(
             output,
             preset,
             common.machine(),

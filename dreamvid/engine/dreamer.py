@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from dreamvid.engine.climber import Climber
+from dreamvid.engine.ascent import GradientAscent
 from dreamvid.engine.layout import shifts, window_budget
 from dreamvid.engine.objectives import BoundObjective
+from dreamvid.engine.octaves import SMALLEST_SIDE, OctavePlan
 from dreamvid.engine.once import Once
 from dreamvid.engine.pictures import check_picture, clipped
 from dreamvid.engine.relief import Relief
-from dreamvid.errors import BrokenDreamError, EngineError, SettingsError
-from dreamvid.octaves import SMALLEST_SIDE, OctavePlan
-from dreamvid.resample import resize
-from dreamvid.tiles import BATCH_PIXELS, TilePlan
+from dreamvid.engine.tiles import BATCH_PIXELS, TilePlan
+from dreamvid.errors import EngineError, NonFiniteDreamError, SettingsError
+from dreamvid.image.resize import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dreamvid.engine.climber import Reached
-    from dreamvid.engine.models import Network
+    from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
+    from dreamvid.engine.ascent import AscentResult
+    from dreamvid.engine.network import Network
     from dreamvid.objective import Objective
-    from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
-    from dreamvid.types import RGB, Effort, Notify
+    from dreamvid.types import RGB, Notify, StepMap
 
 _GPU_BATCH_PIXELS = 16 * BATCH_PIXELS
 _WORST = 0.5
@@ -103,7 +103,7 @@ class DreamEngine:
         self._xla = xla
         self._once = Once(notify)
         self._relief = Relief(self._finer, notify)
-        self._climber = Climber(self._extractor, self._objective, ascent, xla=xla)
+        self._climber = GradientAscent(self._extractor, self._objective, ascent, xla=xla)
         self.plan_tiles = lru_cache(maxsize=256)(self._plan_tiles)
 
         def exact() -> DreamEngine:
@@ -131,7 +131,7 @@ class DreamEngine:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: Effort | None = None,
+        effort: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
@@ -167,14 +167,14 @@ class DreamEngine:
         steps = self._ascent.steps if steps is None else steps
         try:
             return self._dream(image, detail, steps, effort, frame_index)
-        except BrokenDreamError as error:
+        except NonFiniteDreamError as error:
             if self.precision == "float32":
                 raise
             self._once.say(f"{error}; such pictures are dreamed in float32")
             return self._in_float32()._dream(image, detail, steps, effort, frame_index)  # noqa: SLF001  its own kind
 
     def _dream(
-        self, image: RGB, detail: RGB | None, steps: int, effort: Effort | None, frame_index: int | None
+        self, image: RGB, detail: RGB | None, steps: int, effort: StepMap | None, frame_index: int | None
     ) -> RGB:
         """Run through all octaves; a BrokenDreamError where the gradient is no finite number."""
         alive = not steps or not self._weights.any()
@@ -289,11 +289,11 @@ class DreamEngine:
         return other
 
     def _climb(
-        self, plan: TilePlan, start: RGB, source: RGB, moves: NDArray[np.int32], pace: Effort | None
-    ) -> Reached:
+        self, plan: TilePlan, start: RGB, source: RGB, moves: NDArray[np.int32], pace: StepMap | None
+    ) -> AscentResult:
         """Run all steps of one octave, each with its shift; pictures are ``[h, w, 3]``."""
 
-        def climb(fitting: TilePlan) -> Reached:
+        def climb(fitting: TilePlan) -> AscentResult:
             return self._climber.run(
                 fitting, start, source, shifts=moves, weights=self._weights, ascent=self._ascent, pace=pace
             )
@@ -303,5 +303,5 @@ class DreamEngine:
             what = f"{reached.broken:.0%} of the gradient is no finite number in {self.precision}"
             if self.precision == "float32":
                 what += "; the network's weights are damaged, or --input-range is not its own"
-            raise BrokenDreamError(what)
+            raise NonFiniteDreamError(what)
         return reached

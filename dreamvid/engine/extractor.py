@@ -10,9 +10,9 @@ from dreamvid.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dreamvid.engine.geometry import Geometry
     from dreamvid.engine.graph import Graph, Node
-    from dreamvid.engine.inputs import InputMap
+    from dreamvid.engine.preprocessing import InputMap
+    from dreamvid.engine.receptive_field import Geometry
     from dreamvid.types import Size
 
 _KEEP_FLOAT32 = frozenset({"Rescaling", "Normalization"})

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.engine.runtime import tf
-from dreamvid.engine.windows import View, assemble
+from dreamvid.engine.tiling import View, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dreamvid.engine.extractor import Extractor
     from dreamvid.engine.objectives import BoundObjective
-    from dreamvid.engine.windows import Grid
+    from dreamvid.engine.tiling import Grid
 
 
 def gradient(

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.types import Size
 
 _MEMORY = 1.5e9

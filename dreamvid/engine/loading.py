@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dreamvid.engine.classes import class_names
+from dreamvid.engine.architectures import ModelEntry, find_model
 from dreamvid.engine.files import load_model_file, load_weights_file
 from dreamvid.engine.graph import from_keras
 from dreamvid.engine.heads import find_logits, free_size
-from dreamvid.engine.inputs import preset_map
-from dreamvid.engine.own import Loaded, load_own, ranged
-from dreamvid.engine.registry import ModelEntry, find_model
+from dreamvid.engine.labels import class_names
+from dreamvid.engine.own import LoadedModel, load_own, ranged
+from dreamvid.engine.preprocessing import preset_map
 from dreamvid.engine.runtime import keras
 from dreamvid.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dreamvid.preset import ModelSettings
+    from dreamvid.config.preset import ModelSettings
     from dreamvid.types import Notify
 
 _FILES = (".keras", ".h5", ".hdf5")
@@ -41,8 +41,8 @@ def is_file(name: str) -> bool:
 
 def load(
     settings: ModelSettings, *, with_classes: bool, trust: bool, seed_weights: bool, notify: Notify
-) -> Loaded:
-    """Return the network of these settings; see :func:`dreamvid.engine.models.load_network`."""
+) -> LoadedModel:
+    """Return the network of these settings; see :func:`dreamvid.engine.network.load_network`."""
     if is_file(settings.name):
         return load_own(settings, trust=trust, notify=notify)
     entry = find_model(settings.name)
@@ -66,7 +66,7 @@ def load(
     if settings.input_range != "auto":
         chosen = ranged(settings, 3)
     count = graph.node(logits.node).shapes[0][-1] if logits is not None else None
-    return Loaded(entry.name, graph, chosen, logits, _names(entry, count), frozenset())
+    return LoadedModel(entry.name, graph, chosen, logits, _names(entry, count), frozenset())
 
 
 def scramble(model: Any, seed: int = 0) -> None:

@@ -29,7 +29,7 @@ import numpy as np
 from dreamvid.engine.heads import LOGITS
 from dreamvid.engine.runtime import tf
 from dreamvid.errors import ObjectiveError
-from dreamvid.resample import resize
+from dreamvid.image.resize import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.engine.extractor import Extractor
-    from dreamvid.engine.models import Network
-    from dreamvid.engine.windows import View
+    from dreamvid.engine.network import Network
+    from dreamvid.engine.tiling import View
     from dreamvid.objective import Objective, Term
     from dreamvid.types import RGB
 

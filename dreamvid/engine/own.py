@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dreamvid.engine.architectures import known_models
 from dreamvid.engine.extractor import materialize
 from dreamvid.engine.files import load_model_file, load_weights_file
 from dreamvid.engine.graph import from_keras
 from dreamvid.engine.heads import find_logits, free_size
-from dreamvid.engine.inputs import input_map, preset_map
-from dreamvid.engine.registry import known_models
+from dreamvid.engine.preprocessing import input_map, preset_map
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import ModelError
 
 if TYPE_CHECKING:
+    from dreamvid.config.preset import ModelSettings
     from dreamvid.engine.graph import Graph, Node, Ref
-    from dreamvid.engine.inputs import InputMap
-    from dreamvid.preset import ModelSettings
+    from dreamvid.engine.preprocessing import InputMap
     from dreamvid.types import Notify
 
 _FAILED = object()
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A network's graph and what goes with it. ``bound`` names layers that need the input's own size."""
 
     name: str
@@ -38,7 +38,7 @@ class Loaded:
     bound: frozenset[str]
 
 
-def load_own(settings: ModelSettings, *, trust: bool, notify: Notify) -> Loaded:
+def load_own(settings: ModelSettings, *, trust: bool, notify: Notify) -> LoadedModel:
     """Return the network in the file that ``settings.name`` names.
 
     Raises
@@ -63,7 +63,7 @@ def load_own(settings: ModelSettings, *, trust: bool, notify: Notify) -> Loaded:
     graph, logits = find_logits(graph) or (graph, None)
     count = graph.node(logits.node).shapes[0][-1] if logits is not None else 0
     chosen = _guess(settings, model.name, graph, notify)
-    return Loaded(path.name, graph, chosen, logits, tuple(str(i) for i in range(count or 0)), bound)
+    return LoadedModel(path.name, graph, chosen, logits, tuple(str(i) for i in range(count or 0)), bound)
 
 
 def ranged(settings: ModelSettings, channels: int) -> InputMap:

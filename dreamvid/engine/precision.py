@@ -25,9 +25,9 @@ from dreamvid.engine.runtime import DeviceInfo, devices, tf, versions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dreamvid.engine.models import Network
+    from dreamvid.config.preset import PrecisionChoice
+    from dreamvid.engine.network import Network
     from dreamvid.objective import Objective
-    from dreamvid.preset import PrecisionChoice
     from dreamvid.types import Size
 
 MIN_COSINE = 0.95

@@ -15,7 +15,7 @@ from dreamvid.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dreamvid.tiles import TilePlan
+    from dreamvid.engine.tiles import TilePlan
     from dreamvid.types import Notify
 
 T = TypeVar("T")

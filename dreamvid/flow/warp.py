@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dreamvid.resample import resize
+from dreamvid.image.resize import resize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,8 +16,8 @@ from dreamvid.cli import main as main_module
 from dreamvid.cli.explain import explain
 from dreamvid.cli.main import app, main
 from dreamvid.cli.options import FLAGS
+from dreamvid.config.preset import field_paths
 from dreamvid.errors import ReadError
-from dreamvid.preset import field_paths
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dreamvid.cli.main import main
-from dreamvid.media.writer import open_writer
-from dreamvid.preset import OutputSettings
+from dreamvid.config.preset import OutputSettings
+from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dreamvid.cli.main import main
-from dreamvid.preset import Preset
-from dreamvid.preset_file import FOLDERS, find_presets
-from dreamvid.preset_schema import preset_schema
+from dreamvid.config.loader import FOLDERS, find_presets
+from dreamvid.config.preset import Preset
+from dreamvid.config.schema import preset_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 from dreamvid.types import FrameSource, Size
 
 if TYPE_CHECKING:

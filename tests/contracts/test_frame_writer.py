@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import OutputSettings
 from dreamvid.errors import WriteError
-from dreamvid.media.writer import open_writer
-from dreamvid.preset import OutputSettings
+from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.engine.models import load_network
+from dreamvid.config.preset import ModelSettings
+from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras
-from dreamvid.preset import ModelSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.engine.dreamer import DreamEngine, shifts
 from dreamvid.errors import EngineError, SettingsError
+from dreamvid.image.resize import resize
 from dreamvid.objective import layer, parse
-from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
-from dreamvid.resample import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.types import RGB, Dreamer, Notify
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.engine.models import Network, load_network
+from dreamvid.config.preset import ModelSettings
+from dreamvid.engine.network import Network, load_network
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import ObjectiveError
-from dreamvid.preset import ModelSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,13 +13,13 @@ import h5py
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import ModelSettings
+from dreamvid.engine.architectures import find_model
 from dreamvid.engine.files import load_model_file
 from dreamvid.engine.loading import scramble
-from dreamvid.engine.models import load_network
-from dreamvid.engine.registry import find_model
+from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import DreamvidError, ModelError
-from dreamvid.preset import ModelSettings
 
 layers = keras.layers
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import ModelSettings
+from dreamvid.engine.architectures import known_models
 from dreamvid.engine.fold import fold_batch_norms
 from dreamvid.engine.graph import Graph, Ref, from_keras
 from dreamvid.engine.loading import scramble
-from dreamvid.engine.models import load_network
-from dreamvid.engine.registry import known_models
+from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras, tf
-from dreamvid.preset import ModelSettings
 
 if TYPE_CHECKING:
     from dreamvid.engine.extractor import Extractor

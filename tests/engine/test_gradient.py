@@ -10,16 +10,16 @@ import pytest
 from dreamvid.engine.gradient import gradient
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.engine.runtime import tf
-from dreamvid.engine.windows import Grid
+from dreamvid.engine.tiles import TilePlan
+from dreamvid.engine.tiling import Grid
+from dreamvid.image.resize import resize
 from dreamvid.objective import Objective, layer, neuron
-from dreamvid.resample import resize
-from dreamvid.tiles import TilePlan
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
 

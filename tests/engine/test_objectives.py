@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.engine.dreamer import DreamEngine
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.errors import ObjectiveError
 from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
-from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
 
 if TYPE_CHECKING:
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
 STRIPES = np.tile(np.array([[[0.9, 0.1, 0.1]], [[0.1, 0.9, 0.2]]], np.float32).repeat(4, 0), (8, 64, 1))

@@ -17,7 +17,7 @@ from dreamvid.objective import parse
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
 
 CPU = DeviceInfo("cpu", "a processor", xla=False, device="/CPU:0")
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.engine import gradient as gradients
 from dreamvid.engine.dreamer import DreamEngine
 from dreamvid.engine.relief import Relief, is_out_of_memory
 from dreamvid.engine.runtime import tf
+from dreamvid.engine.tiles import TilePlan
 from dreamvid.errors import EngineError
 from dreamvid.objective import layer
-from dreamvid.preset import AscentSettings, OctaveSettings, RunSettings
-from dreamvid.tiles import TilePlan
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dreamvid.media.writer import open_writer
-from dreamvid.pipelines.scenery import Landscape, write_wind
-from dreamvid.preset import OutputSettings, Preset
+from dreamvid.config.preset import OutputSettings, Preset
+from dreamvid.media.output.writer import open_writer
+from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:

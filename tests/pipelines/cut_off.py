@@ -24,23 +24,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dreamvid.checkpoint.layout import work_folder
+from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError
-from dreamvid.flow.carried import CarriedDetail
-from dreamvid.flow.estimate import DenseInverseSearch
-from dreamvid.media.source import open_source
+from dreamvid.flow.optical_flow import DenseInverseSearch
+from dreamvid.flow.stabilizer import CarriedDetail
+from dreamvid.media.input.source import open_source
 from dreamvid.pipelines import video
-from dreamvid.pipelines.finish import Finish
+from dreamvid.pipelines.compositing import Compositor
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.look import Look, OneLook
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenes import BuiltLooks
-from dreamvid.preset import Preset
-from dreamvid.work.layout import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dreamvid.types import RGB, Effort
+    from dreamvid.types import RGB, StepMap
 
 CUT, REFUSED, WRONG = 9, 1, 3
 _WRITING = ("write", "fsync", "open", "mkdir")
@@ -56,7 +56,7 @@ class Waves:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: Effort | None = None,
+        effort: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         base = image if detail is None else image + detail
@@ -70,7 +70,7 @@ def built(*_: object, **__: object) -> BuiltLooks:
     steady = CarriedDetail(
         DenseInverseSearch("medium", 64), longest=64, full=5, steps=2, decay=0.95, blend=0.4
     )
-    look = OneLook(Look(Waves(), steady, Finish()))
+    look = OneLook(Look(Waves(), steady, Compositor()))
     return BuiltLooks(look, carries=True, first=None, resolved=lambda _: {"precision": "float32"})  # type: ignore[arg-type]
 
 

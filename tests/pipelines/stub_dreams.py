@@ -14,7 +14,7 @@ import numpy as np
 from dreamvid.pipelines import scenes
 
 if TYPE_CHECKING:
-    from dreamvid.types import RGB, Effort, Size
+    from dreamvid.types import RGB, Size, StepMap
 
 _STEP = 0.02
 
@@ -31,7 +31,7 @@ class StubDreamer:
         *,
         detail: RGB | None = None,  # noqa: ARG002  part of the protocol
         steps: int | None = None,
-        effort: Effort | None = None,
+        effort: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the picture with noise added."""

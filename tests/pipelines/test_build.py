@@ -13,12 +13,12 @@ from dreamvid.pipelines.build import best_objective, read_guides
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.engine.models import Network
+    from dreamvid.engine.network import Network
 
 
 def network(*depths: int) -> Network:
     """Return a network of one layer at each of these depths, named after it."""
-    from dreamvid.engine.models import LayerInfo, Network
+    from dreamvid.engine.network import LayerInfo, Network
 
     layers = tuple(LayerInfo(f"d{d}", "Conv2D", 8, 1, d, (None, None, None, 8)) for d in depths)
     return Network("mine.keras", layers, (), 3, None, cast("Any", None))

@@ -16,44 +16,44 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pytest
 
-from dreamvid.errors import BrokenDreamError, NothingDreamedError, ReadError, WorkError, WriteError
-from dreamvid.pipelines.embed import fingerprint
-from dreamvid.pipelines.keep import Begin, Task, make_output
+from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
+from dreamvid.checkpoint.state import State
+from dreamvid.checkpoint.store import Store
+from dreamvid.errors import NonFiniteDreamError, NothingDreamedError, ReadError, WorkError, WriteError
 from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.provenance import fingerprint
+from dreamvid.pipelines.resume import OutputJob, ResumePoint, run_resumable
 from dreamvid.types import Frame, Size
-from dreamvid.work.manifest import InputFile, Manifest, Pictures
-from dreamvid.work.state import State
-from dreamvid.work.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from dreamvid.errors import DreamvidError
-    from dreamvid.pipelines.keep import Take
-    from dreamvid.pipelines.keeping import Asked
+    from dreamvid.pipelines.keeping import StopRequested
+    from dreamvid.pipelines.resume import FrameSink
 
 SIZE = Size(24, 32)
 FRAMES = 20
 RATE = Fraction(10)
 
 
-def make_task(folder: Path, bits: int = 8) -> Task:
+def make_task(folder: Path, bits: int = 8) -> OutputJob:
     pictures = Pictures(SIZE.width, SIZE.height, bits, alpha=False, rate=str(RATE), frames=FRAMES)
     facts = {"version": "1", "settings": {"steps": 1}, "source": {}}
-    return Task(folder / "out.mkv", Manifest("out.mkv", facts, {}, pictures))
+    return OutputJob(folder / "out.mkv", Manifest("out.mkv", facts, {}, pictures))
 
 
-class Producer:
+class FrameProducer:
     """Makes frames of noise between 8-bit codes; ends after ``stop`` of them."""
 
     def __init__(self, stop: int = FRAMES, after: Callable[[int], None] = lambda _index: None) -> None:
         self.stop = stop
         self.after = after
         self.made: list[int] = []
-        self.asked: Asked = lambda: False
+        self.asked: StopRequested = lambda: False
 
-    def __call__(self, begin: Begin, take: Take, asked: Asked) -> None:
+    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
         self.asked = asked
         for index in range(begin.frame, FRAMES):
             if asked():
@@ -108,8 +108,8 @@ def wanted(tmp_path: Path) -> list[tuple[int, Fraction, bytes]]:
     """What comes out where every frame is read back from its chunk."""
     let = threading.Semaphore(0)
     writer = Written(let)
-    producer = Producer(after=lambda index: let.release(FRAMES) if index == FRAMES - 1 else None)
-    make_output(make_task(tmp_path), producer, writer, KEEPING)
+    producer = FrameProducer(after=lambda index: let.release(FRAMES) if index == FRAMES - 1 else None)
+    run_resumable(make_task(tmp_path), producer, writer, KEEPING)
     return writer.pictures()
 
 
@@ -117,8 +117,10 @@ def test_frames_are_encoded_while_others_are_dreamed(
     tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]]
 ) -> None:
     writer = Written()
-    producer = Producer(after=lambda index: writer.wait_for(index + 1))  # in step, before any chunk is whole
-    make_output(make_task(tmp_path), producer, writer, KEEPING)
+    producer = FrameProducer(
+        after=lambda index: writer.wait_for(index + 1)
+    )  # in step, before any chunk is whole
+    run_resumable(make_task(tmp_path), producer, writer, KEEPING)
     assert writer.pictures() == wanted
     assert [index for index, _, _ in wanted] == list(range(FRAMES))
 
@@ -137,7 +139,7 @@ def test_one_that_falls_behind_holds_nothing_up(
         if index == FRAMES - 1:
             let.release(FRAMES)
 
-    make_output(make_task(tmp_path), Producer(after=after), writer, KEEPING)
+    run_resumable(make_task(tmp_path), FrameProducer(after=after), writer, KEEPING)
     assert writer.pictures() == wanted
 
 
@@ -146,10 +148,10 @@ def test_what_an_earlier_run_has_kept_comes_first(
 ) -> None:
     first = Written()
     with pytest.raises(ZeroDivisionError):
-        make_output(make_task(tmp_path), Producer(stop=12), first, KEEPING)
+        run_resumable(make_task(tmp_path), FrameProducer(stop=12), first, KEEPING)
     assert first.given_up
-    writer, rest = Written(), Producer()
-    make_output(make_task(tmp_path), rest, writer, KEEPING)
+    writer, rest = Written(), FrameProducer()
+    run_resumable(make_task(tmp_path), rest, writer, KEEPING)
     assert rest.made == list(range(10, FRAMES))
     assert writer.pictures() == wanted
 
@@ -158,9 +160,9 @@ def test_16_bits_are_no_less_exact(tmp_path: Path) -> None:
     pictures = []
     for let in (None, threading.Semaphore(0)):
         writer = Written(let)
-        producer = Producer(after=lambda index, let=let: let and let.release() if index > 9 else None)  # type: ignore[misc]
+        producer = FrameProducer(after=lambda index, let=let: let and let.release() if index > 9 else None)  # type: ignore[misc]
         threading.Timer(0.5, (let or threading.Semaphore()).release, [FRAMES]).start()
-        make_output(make_task(tmp_path, bits=16), producer, writer, KEEPING)
+        run_resumable(make_task(tmp_path, bits=16), producer, writer, KEEPING)
         pictures.append(writer.pictures())
     assert pictures[0] == pictures[1]
 
@@ -175,13 +177,13 @@ def test_an_encoder_that_fails_ends_the_run_and_keeps_the_work(
             while not producer.asked():
                 time.sleep(0.001)
 
-    producer = Producer(after=after)
+    producer = FrameProducer(after=after)
     with pytest.raises(WriteError, match="the disk is full"):
-        make_output(make_task(tmp_path), producer, writer, KEEPING)
+        run_resumable(make_task(tmp_path), producer, writer, KEEPING)
     assert producer.made == [0, 1, 2]
     assert writer.given_up
-    again, rest = Written(), Producer()
-    make_output(make_task(tmp_path), rest, again, KEEPING)
+    again, rest = Written(), FrameProducer()
+    run_resumable(make_task(tmp_path), rest, again, KEEPING)
     assert rest.made == list(range(3, FRAMES))  # the chunk that was begun counts, too
     assert again.pictures() == wanted
 
@@ -200,9 +202,9 @@ def test_a_chunk_that_was_damaged_meanwhile_is_dreamed_anew(
             let.release(FRAMES)
 
     with pytest.raises(WorkError, match="damaged on the disk; run the same command again"):
-        make_output(make_task(tmp_path), Producer(after=after), Written(let), KEEPING)
-    writer, rest = Written(), Producer()
-    make_output(make_task(tmp_path), rest, writer, KEEPING)
+        run_resumable(make_task(tmp_path), FrameProducer(after=after), Written(let), KEEPING)
+    writer, rest = Written(), FrameProducer()
+    run_resumable(make_task(tmp_path), rest, writer, KEEPING)
     assert rest.made == list(range(10, FRAMES))
     assert writer.pictures() == wanted
 
@@ -211,7 +213,7 @@ def test_an_output_grows_in_order(wanted: list[tuple[int, Fraction, bytes]]) -> 
     assert all(b[0] == a[0] + 1 and b[1] > a[1] for a, b in pairwise(wanted))
 
 
-@pytest.mark.parametrize(("error", "stays"), [(BrokenDreamError, True), (NothingDreamedError, False)])
+@pytest.mark.parametrize(("error", "stays"), [(NonFiniteDreamError, True), (NothingDreamedError, False)])
 def test_work_goes_only_where_nothing_was_dreamed(
     tmp_path: Path, error: type[DreamvidError], *, stays: bool
 ) -> None:
@@ -220,7 +222,7 @@ def test_work_goes_only_where_nothing_was_dreamed(
             raise error("no picture")
 
     with pytest.raises(error):
-        make_output(make_task(tmp_path), Producer(after=after), Written(), KEEPING)
+        run_resumable(make_task(tmp_path), FrameProducer(after=after), Written(), KEEPING)
     assert (tmp_path / "out.mkv.work").exists() == stays
 
 
@@ -239,11 +241,11 @@ def test_an_interruption_while_the_last_chunk_is_closed_is_no_less_one(
     asking = replace(KEEPING, chunk=Fraction(7, 10), interruptible=lambda: nullcontext(stop.is_set))
     writer = Written()
     with pytest.raises(KeyboardInterrupt, match="20 of 20 frames are kept"):
-        make_output(make_task(tmp_path), Producer(), writer, asking)
+        run_resumable(make_task(tmp_path), FrameProducer(), writer, asking)
     assert writer.given_up
     monkeypatch.undo()
-    again, rest = Written(), Producer()
-    make_output(make_task(tmp_path), rest, again, KEEPING)
+    again, rest = Written(), FrameProducer()
+    run_resumable(make_task(tmp_path), rest, again, KEEPING)
     assert rest.made == []
     assert again.pictures() == wanted
 
@@ -256,7 +258,7 @@ def test_an_interruption_that_comes_too_late_changes_nothing(tmp_path: Path) -> 
             super().__exit__(kind, error, trace)
 
     writer = Slow()
-    assert make_output(make_task(tmp_path), Producer(), writer, KEEPING).frames == FRAMES
+    assert run_resumable(make_task(tmp_path), FrameProducer(), writer, KEEPING).frames == FRAMES
     assert len(writer.pictures()) == FRAMES
     assert not list(tmp_path.iterdir())
 
@@ -265,23 +267,23 @@ def test_what_the_system_cannot_read_now_is_not_damaged(
     tmp_path: Path, wanted: list[tuple[int, Fraction, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ZeroDivisionError):
-        make_output(make_task(tmp_path), Producer(stop=12), Written(), KEEPING)
+        run_resumable(make_task(tmp_path), FrameProducer(stop=12), Written(), KEEPING)
 
     def fails(*_: object) -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    for place in ("dreamvid.media.chunks.Ffv1Chunks.read", "dreamvid.work.store.read_record"):
+    for place in ("dreamvid.media.lossless.Ffv1Chunks.read", "dreamvid.checkpoint.store.read_record"):
         monkeypatch.setattr(place, fails)
         with pytest.raises(WriteError, match=r"cannot be read \(Too many open files\)"):
-            make_output(make_task(tmp_path), Producer(), Written(), KEEPING)
+            run_resumable(make_task(tmp_path), FrameProducer(), Written(), KEEPING)
         monkeypatch.undo()
-    writer, rest = Written(), Producer()
-    make_output(make_task(tmp_path), rest, writer, KEEPING)
+    writer, rest = Written(), FrameProducer()
+    run_resumable(make_task(tmp_path), rest, writer, KEEPING)
     assert rest.made[0] >= 10
     assert writer.pictures() == wanted
 
 
-def watched(task: Task, path: Path) -> Task:
+def watched(task: OutputJob, path: Path) -> OutputJob:
     """Return a task that dreams of a file."""
     facts = path.stat()
     inputs = (InputFile(str(path), facts.st_size, facts.st_mtime_ns),)
@@ -298,12 +300,12 @@ def test_an_input_that_is_written_over_ends_the_run_before_it_shows(tmp_path: Pa
         if index == 7:
             source.write_bytes(b"others")
 
-    producer = Producer(after=after)
+    producer = FrameProducer(after=after)
     with pytest.raises(ReadError, match=r"film\.mp4 has changed while it was dreamed"):
-        make_output(task, producer, Written(), KEEPING)
+        run_resumable(task, producer, Written(), KEEPING)
     source.write_bytes(b"frames and sound")
-    writer, rest = Written(), Producer()
-    make_output(watched(make_task(tmp_path), source), rest, writer, KEEPING)
+    writer, rest = Written(), FrameProducer()
+    run_resumable(watched(make_task(tmp_path), source), rest, writer, KEEPING)
     assert rest.made == list(range(5, FRAMES))  # the chunk in which it changed counts for nothing
     assert len(writer.pictures()) == FRAMES
 
@@ -322,5 +324,5 @@ def test_an_input_that_is_moved_away_or_only_touched_is_as_good_as_before(tmp_pa
             source.unlink()
 
     writer = Written()
-    make_output(watched(make_task(tmp_path), source), Producer(after=after), writer, KEEPING)
+    run_resumable(watched(make_task(tmp_path), source), FrameProducer(after=after), writer, KEEPING)
     assert len(writer.pictures()) == FRAMES

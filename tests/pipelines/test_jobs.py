@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dreamvid.checkpoint.layout import LOCK
+from dreamvid.checkpoint.lock import Lock
 from dreamvid.cli.main import main
 from dreamvid.pipelines.jobs import unfinished_jobs
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
-from dreamvid.work.layout import LOCK
-from dreamvid.work.lock import Lock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
 
 
-class Ends(Mute):
+class Ends(NullProgress):
     def frame(self, index: int) -> None:
         if index == 4:  # the queue holds two: the first three are kept
             raise ZeroDivisionError

@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import OutputSettings, Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
-from dreamvid.media.source import open_source
-from dreamvid.media.still import Still, read_still, write_still
-from dreamvid.media.writer import open_writer
+from dreamvid.media.input.source import open_source
+from dreamvid.media.output.writer import open_writer
+from dreamvid.media.still.reader import Still, read_still, write_still
 from dreamvid.pipelines.api import dream, dream_image
-from dreamvid.pipelines.loop import IndependentFrames, Prepared, dream_video
+from dreamvid.pipelines.frame_loop import FrameTask, IndependentFrames, dream_video
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.masks import Masks, open_masks
 from dreamvid.pipelines.video import dream_file
-from dreamvid.preset import OutputSettings, Preset
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def film(
     return str(path)
 
 
-def frames(count: int, rate: Fraction = Fraction(10)) -> list[Prepared]:
+def frames(count: int, rate: Fraction = Fraction(10)) -> list[FrameTask]:
     rgb = np.full((*SIZE, 3), 0.5, np.float32)
-    return [Prepared(Frame(i, i / rate, rgb), rgb, begins=i == 0) for i in range(count)]
+    return [FrameTask(Frame(i, i / rate, rgb), rgb, begins=i == 0) for i in range(count)]
 
 
-def shades(found: Iterable[Prepared]) -> list[float]:
+def shades(found: Iterable[FrameTask]) -> list[float]:
     result = []
     for item in found:
         assert item.mask is not None
@@ -205,7 +205,7 @@ def test_a_mask_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 def test_luma_follows_each_frame() -> None:
     items = frames(3)
     bright = np.ones((*SIZE, 3), np.float32)
-    items[1] = Prepared(Frame(1, Fraction(1, 10), bright), bright)
+    items[1] = FrameTask(Frame(1, Fraction(1, 10), bright), bright)
     assert shades(masks(source="luma").over(items)) == [0.5, 1.0, 0.5]
 
 
@@ -221,12 +221,12 @@ def scene(shift: int = 0) -> RGB:
     return np.asarray(np.clip(ground, 0.0, 1.0), np.float32)
 
 
-def shown(pictures: Sequence[RGB], cuts: Sequence[int] = (0,)) -> list[Prepared]:
+def shown(pictures: Sequence[RGB], cuts: Sequence[int] = (0,)) -> list[FrameTask]:
     grown = [Frame(i, Fraction(i, 12), picture) for i, picture in enumerate(pictures)]
-    return [Prepared(frame, frame.rgb, begins=frame.index in cuts) for frame in grown]
+    return [FrameTask(frame, frame.rgb, begins=frame.index in cuts) for frame in grown]
 
 
-def moving(items: Iterable[Prepared]) -> list[tuple[float, float]]:
+def moving(items: Iterable[FrameTask]) -> list[tuple[float, float]]:
     """Return how far masks cover the square's place, and the ground far from it."""
     result = []
     for item in masks(source="motion").over(items):
@@ -278,7 +278,7 @@ def test_three_frames_on_either_side_are_all_that_matters() -> None:
 def test_at_most_three_frames_are_held_back() -> None:
     taken = 0
 
-    def items() -> Iterator[Prepared]:
+    def items() -> Iterator[FrameTask]:
         nonlocal taken
         for item in shown([scene(2 * i) for i in range(8)]):
             taken += 1

@@ -14,27 +14,27 @@ import cv2
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, WriteError
-from dreamvid.media.source import open_source
-from dreamvid.media.writer import open_writer
+from dreamvid.media.input.source import open_source
+from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines import measure_compare
-from dreamvid.pipelines.embed import KEY
 from dreamvid.pipelines.measure import measure_files
 from dreamvid.pipelines.measure_pairs import Cut
-from dreamvid.pipelines.outcome import Mute
-from dreamvid.preset import OutputSettings
+from dreamvid.pipelines.provenance import KEY
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.types import Frame, FrameSource, Size, VideoInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.flow.meter_report import Report
+    from dreamvid.flow.stability_report import Report
 
 RATE = Fraction(12000, 1001)
 GRAY = np.float32(0.1)
 
 
-class Told(Mute):
+class Told(NullProgress):
     """Remembers what it was told."""
 
     def __init__(self) -> None:

@@ -8,21 +8,21 @@ import pytest
 
 from dreamvid.cli.main import main
 from dreamvid.errors import WriteError
-from dreamvid.media.source import open_source
-from dreamvid.media.still import Still, read_still, write_still
+from dreamvid.media.input.source import open_source
+from dreamvid.media.still.reader import Still, read_still, write_still
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
     from dreamvid.types import RGB, Frame
 
 
 def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -> None:
-    ready = prepare(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, tell=Mute())
+    ready = prepare(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, tell=NullProgress())
     forecast = ready.preview(4, lambda _: False)
     sheet = clip.with_name("clip.dream.mp4.preview.png")
     assert forecast.sheet == sheet

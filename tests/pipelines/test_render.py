@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import ReadError, SettingsError, WriteError
-from dreamvid.media.still import Still, write_still
+from dreamvid.media.still.reader import Still, write_still
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.render import Result, plan_jobs, render
@@ -17,7 +17,7 @@ from dreamvid.pipelines.render import Result, plan_jobs, render
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
 
 
 def test_outputs_are_named_by_input_and_preset(clip: Path, quick: Preset) -> None:

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import ReadError
-from dreamvid.media.source import open_source
-from dreamvid.media.still import Still, read_still
-from dreamvid.media.still_writer import write_still
+from dreamvid.media.input.source import open_source
+from dreamvid.media.still.reader import Still, read_still
+from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
 from dreamvid.pipelines.replay import read_recipe, replay
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.outcome import Outcome
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.result import RunResult
 
 
-class Heard(Mute):
+class Heard(NullProgress):
     """Keeps what is said."""
 
     def __init__(self) -> None:
@@ -40,7 +40,9 @@ def dream(clip: Path, preset: Preset, name: str) -> Path:
     return output
 
 
-def again(dreamed: Path, source: Path | None = None, tell: Heard | None = None, **changes: object) -> Outcome:
+def again(
+    dreamed: Path, source: Path | None = None, tell: Heard | None = None, **changes: object
+) -> RunResult:
     machine = Machine(device="cpu")
     return replay(dreamed, source, None, changes, machine, overwrite=lambda _: False, tell=tell)
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from dreamvid.errors import BrokenDreamError, EngineError
-from dreamvid.flow.carried import CarriedDetail
-from dreamvid.pipelines.finish import Finish
+from dreamvid.errors import EngineError, NonFiniteDreamError
+from dreamvid.flow.stabilizer import CarriedDetail
+from dreamvid.pipelines.compositing import Compositor
+from dreamvid.pipelines.frame_loop import IndependentFrames
 from dreamvid.pipelines.look import Look
-from dreamvid.pipelines.loop import IndependentFrames
 from dreamvid.pipelines.rescue import Rescue
-from dreamvid.types import RGB, Carry, Effort, Flow, Frame, Motion, Seed, Size
+from dreamvid.types import RGB, Carry, Flow, Frame, InitialDetail, Motion, Size, StepMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class Waves:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: Effort | None = None,  # noqa: ARG002  part of the protocol
+        effort: StepMap | None = None,  # noqa: ARG002  part of the protocol
         frame_index: int | None = None,  # noqa: ARG002  the same
     ) -> RGB:
         self.count += 1
@@ -66,11 +66,11 @@ def as_nothing() -> RGB:
 
 
 def as_error() -> RGB:
-    raise BrokenDreamError("90% of the gradient is no finite number in float32")
+    raise NonFiniteDreamError("90% of the gradient is no finite number in float32")
 
 
 def run(dreamer: Waves, stabilizer: Stabilizer, notes: list[str], frames: int = 10) -> list[Settled]:
-    look, rescue = Look(dreamer, stabilizer, Finish()), Rescue(notes.append)
+    look, rescue = Look(dreamer, stabilizer, Compositor()), Rescue(notes.append)
     picture = np.full((*SIZE, 3), 0.5, np.float32)
     motion = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
     carry: Carry | None = None
@@ -121,8 +121,8 @@ def test_carried_detail_that_is_no_number_starts_anew() -> None:
     class Tears(CarriedDetail):
         """Loses what it carries once."""
 
-        def seed(self, motion: Motion | None, carry: Carry | None) -> Seed:
-            seed = super().seed(motion, carry)
+        def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
+            seed = super().prepare(motion, carry)
             if seed.detail is None or carry is None or counted.count != 3:
                 return seed
             return replace(seed, detail=seed.detail * np.float32(np.nan))
@@ -138,10 +138,10 @@ def test_carried_detail_that_is_no_number_starts_anew() -> None:
 
 def test_a_settled_dream_that_is_no_number_is_caught() -> None:
     class Poison(IndependentFrames):
-        def settle(self, picture: RGB, dreamed: RGB, seed: Seed, carry: Carry | None) -> Carry:  # noqa: ARG002  the protocol's
+        def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  the protocol's
             return Carry(picture, dreamed * np.float32(np.nan))
 
-    with pytest.raises(BrokenDreamError, match="no frame came out"):
+    with pytest.raises(NonFiniteDreamError, match="no frame came out"):
         run(Waves(as_nothing, lost=set()), Poison(), [])
 
 
@@ -157,7 +157,7 @@ def test_many_lost_frames_are_counted_at_the_end() -> None:
 )
 def test_a_run_of_nothing_but_lost_frames_is_an_error(frames: int, message: str) -> None:
     dreamer = Waves(as_nothing, lost=set(range(100)))
-    with pytest.raises(BrokenDreamError, match=message):
+    with pytest.raises(NonFiniteDreamError, match=message):
         run(dreamer, IndependentFrames(), [], frames)
     assert dreamer.count <= 24
 

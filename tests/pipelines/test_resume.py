@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import WorkError, WriteError
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute, Outcome
+from dreamvid.pipelines.result import NullProgress, RunResult
 from dreamvid.pipelines.video import dream_file
 
 if TYPE_CHECKING:
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
 
 SCRIPT = Path(__file__).with_name("cut_off.py")
 STRIDE = int(os.environ.get("DREAMVID_CUT_STRIDE", "19"))
@@ -33,7 +33,7 @@ class Stop(Exception):  # noqa: N818  stands for anything that ends a run
     """The end."""
 
 
-class EndsAt(Mute):
+class EndsAt(NullProgress):
     """Ends a run after a frame; notes what is told."""
 
     def __init__(self, frame: int | None = None) -> None:
@@ -55,8 +55,14 @@ class EndsAt(Mute):
 
 
 def dream(
-    clip: Path, preset: Preset, output: Path, *, tell: Mute | None = None, yes: bool = False, **keeping: Any
-) -> Outcome:
+    clip: Path,
+    preset: Preset,
+    output: Path,
+    *,
+    tell: NullProgress | None = None,
+    yes: bool = False,
+    **keeping: Any,
+) -> RunResult:
     keeping.setdefault("chunk", Fraction(1, 4))
     machine = Machine(device="cpu")
     return dream_file(

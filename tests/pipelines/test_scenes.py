@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenes import Clock, build_looks, check_schedules, spans, stand_still
 from dreamvid.pipelines.video import dream_file
-from dreamvid.preset import Preset
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:

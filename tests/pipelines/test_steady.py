@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pytest
 
-from dreamvid.flow.meter import Meter
+from dreamvid.config.preset import Preset
+from dreamvid.flow.stability import Meter
 from dreamvid.flow.warp import warp
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
-from dreamvid.pipelines.loop import IndependentFrames, dream_video
+from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
+from dreamvid.pipelines.landscape import Landscape
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.scenery import Landscape
-from dreamvid.preset import Preset
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:

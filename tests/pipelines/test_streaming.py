@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dreamvid.media.writer import open_writer
-from dreamvid.preset import OutputSettings
+from dreamvid.config.preset import OutputSettings
+from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 
 RATE = 10
@@ -21,10 +21,10 @@ FRAME_BYTES = 96 * 128 * 3 * 4
 _SCRIPT = """
 import sys
 from pathlib import Path
-from dreamvid.media.source import open_source
-from dreamvid.media.writer import open_writer
-from dreamvid.pipelines.loop import IndependentFrames, dream_video
-from dreamvid.preset import OutputSettings
+from dreamvid.media.input.source import open_source
+from dreamvid.media.output.writer import open_writer
+from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
+from dreamvid.config.preset import OutputSettings
 
 class Same:
     def dream(self, image, *, detail=None, steps=None, effort=None, frame_index=None):

@@ -16,22 +16,22 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.outcome import Mute
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file, prepare
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.pipelines.outcome import Outcome
-    from dreamvid.preset import Preset
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.result import RunResult
 
 RATE = Fraction(12000, 1001)
 
 
-def dream(clip: Path, preset: Preset, output: Path | None = None, **machine: Any) -> Outcome:
+def dream(clip: Path, preset: Preset, output: Path | None = None, **machine: Any) -> RunResult:
     return dream_file(clip, output, preset, Machine(device="cpu", **machine), overwrite=lambda _: False)
 
 
@@ -80,7 +80,7 @@ def test_strength_zero_gives_the_source_back_exactly(clip: Path, quick: Preset) 
 def test_what_only_trips_have_is_told_to_do_nothing(clip: Path, quick: Preset) -> None:
     said: list[str] = []
 
-    class Hears(Mute):
+    class Hears(NullProgress):
         def notice(self, text: str) -> None:
             said.append(text)
 

@@ -13,8 +13,8 @@ from dreamnet.equalize import equalize, equalize_in_dreams
 from dreamnet.export import export
 from dreamnet.network import FusedBatchNormalization, build_network
 from dreamnet.plot import plot
-from dreamvid.engine.models import load_network
-from dreamvid.preset import ModelSettings
+from dreamvid.config.preset import ModelSettings
+from dreamvid.engine.network import load_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

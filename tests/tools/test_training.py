@@ -11,13 +11,13 @@ from keras import layers
 from dreamnet.learner import make_learner
 from dreamnet.network import FusedBatchNormalization
 from dreamnet.photographs import Batch, read_shards
-from dreamnet.recipe import OneCycle, Phase, Recipe
+from dreamnet.recipe import EmbeddedSettings, OneCycle, Phase
 from dreamnet.training import train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECIPE = Recipe(
+RECIPE = EmbeddedSettings(
     phases=(
         Phase("plain", sides=(8, 16, 16), peak=0.05),
         Phase("robust", sides=(16, 16), peak=0.02, radius=2.0, attack_steps=2),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamnet.photographs import Batch
-    from dreamnet.recipe import Phase, Recipe
+    from dreamnet.recipe import EmbeddedSettings, Phase
 
 _TINY = 1e-12
 
@@ -34,7 +34,9 @@ class Learner(Protocol):
         """Write what was learned into the network's and the optimizer's variables."""
 
 
-def make_learner(network: keras.Model, optimizer: keras.Optimizer, phase: Phase, recipe: Recipe) -> Learner:
+def make_learner(
+    network: keras.Model, optimizer: keras.Optimizer, phase: Phase, recipe: EmbeddedSettings
+) -> Learner:
     """Return the learner for Keras's backend."""
     maker = _JaxLearner if keras.backend.backend() == "jax" else _TensorFlowLearner
     return maker(network, optimizer, phase, recipe)
@@ -44,7 +46,7 @@ class _Step:
     """What both backends share: the loss, and the ball that pictures are changed within."""
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.Optimizer, phase: Phase, recipe: Recipe
+        self, network: keras.Model, optimizer: keras.Optimizer, phase: Phase, recipe: EmbeddedSettings
     ) -> None:
         self.network = network
         self.optimizer = optimizer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dreamvid.resample import resize
+from dreamvid.image.resize import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -166,9 +166,9 @@ def batches(
         return Batch(pictures, photographs.labels[chosen], start)
 
     with ThreadPoolExecutor(1) as pool:
-        ahead = [pool.submit(prepare, place) for place in range(min(2, len(photographs) // size))]
+        prefetch = [pool.submit(prepare, place) for place in range(min(2, len(photographs) // size))]
         for place in range(len(photographs) // size):
-            batch = ahead.pop(0).result()
+            batch = prefetch.pop(0).result()
             if place + 2 < len(photographs) // size:
-                ahead.append(pool.submit(prepare, place + 2))
+                prefetch.append(pool.submit(prepare, place + 2))
             yield batch

@@ -29,7 +29,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EmbeddedSettings:
     """A whole training."""
 
     phases: tuple[Phase, ...]
@@ -39,7 +39,7 @@ class Recipe:
     label_smoothing: float = 0.1
 
 
-RECIPE = Recipe(
+RECIPE = EmbeddedSettings(
     phases=(
         Phase("plain", sides=(32,) * 4 + (48,) * 7 + (64,) * 10, peak=0.25),
         Phase("robust", sides=(64,) * 6, peak=0.06, warm_up=0.1, radius=0.75, attack_steps=1),

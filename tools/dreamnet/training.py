@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dreamnet.photographs import Photographs
-    from dreamnet.recipe import Phase, Recipe
+    from dreamnet.recipe import EmbeddedSettings, Phase
 
 Record = dict[str, float | int | str]
 
@@ -36,7 +36,7 @@ class Progress:
 
 def train(
     network: keras.Model,
-    recipe: Recipe,
+    recipe: EmbeddedSettings,
     photographs: Photographs,
     validation: Photographs,
     folder: Path,
@@ -74,7 +74,7 @@ def train(
 
 
 def _pass(
-    learner: Any, photographs: Photographs, phase: Phase, recipe: Recipe, seed: tuple[int, int, int]
+    learner: Any, photographs: Photographs, phase: Phase, recipe: EmbeddedSettings, seed: tuple[int, int, int]
 ) -> Record:
     started = time.monotonic()
     scores = []
@@ -96,7 +96,7 @@ def _pass(
     }
 
 
-def _optimizer(network: keras.Model, phase: Phase, recipe: Recipe, steps: int) -> keras.Optimizer:
+def _optimizer(network: keras.Model, phase: Phase, recipe: EmbeddedSettings, steps: int) -> keras.Optimizer:
     optimizer = keras.optimizers.SGD(
         OneCycle(phase.peak, steps * len(phase.sides), phase.warm_up),
         momentum=recipe.momentum,

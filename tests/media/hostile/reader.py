@@ -42,12 +42,12 @@ def read(
     begun = time.process_time()
     try:
         if still:
-            from dreamvid.media.still import read_still  # noqa: PLC0415  only what is asked for
+            from dreamvid.media.still.reader import read_still  # noqa: PLC0415  only what is asked for
 
             sizes.add(read_still(Path(path), notify=notices.append, limits=most).rgb.shape[:2])
             frames = 1
         else:
-            from dreamvid.media.source import open_source  # noqa: PLC0415  the same
+            from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
 
             rate = None if fps is None else Fraction(fps)
             for frame in open_source(

@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 
 from dreamvid.errors import ReadError
 from dreamvid.limits import Limits
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

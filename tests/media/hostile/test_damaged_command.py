@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dreamvid.media.source import open_source
+from dreamvid.media.input.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

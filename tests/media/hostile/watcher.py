@@ -26,9 +26,9 @@ EVIL = (
 
 
 def main() -> None:
-    from dreamvid.media.source import open_source  # noqa: PLC0415  all of it is loaded before anyone listens
-    from dreamvid.media.still import read_still  # noqa: PLC0415  the same
-    from dreamvid.media.writer import _sound_source  # noqa: PLC0415  the same
+    from dreamvid.media.input.source import open_source  # noqa: PLC0415  all of it is loaded before anyone listens
+    from dreamvid.media.output.writer import _sound_source  # noqa: PLC0415  the same
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  the same
 
     folder, inputs = sys.argv[1], sys.argv[2:]
     _read(lambda: read_still(Path(__file__)))  # whatever is loaded at its first use is loaded now

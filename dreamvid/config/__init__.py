@@ -1,0 +1,1 @@
+"""Presets: their settings, files and checks."""

@@ -1,0 +1,363 @@
+"""Presets in files: found by name, read with their places, laid over what they extend.
+
+A name is looked up in the folders of ``DREAMVID_PRESETS``, in the user's own folder, and among those that ship; what
+ends in ``.yaml`` or ``.yml`` is a file. Files that a preset names are looked for beside it, then where one is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from pydantic import ValidationError
+
+from dreamvid.config import fields
+from dreamvid.config.preset import Preset
+from dreamvid.config.scene import SceneSettings
+from dreamvid.config.yaml_text import LONGEST, Place, YamlTextError, read_yaml
+from dreamvid.errors import PresetError, SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    from dreamvid.config.fields import Keys
+
+FOLDERS = "DREAMVID_PRESETS"
+"""The environment variable that names further folders of presets, searched first."""
+_SUFFIXES = (".yaml", ".yml")
+_LONGEST_CHAIN = 16
+_MOST_EXTENDED = 30_000
+"""Values in all that a preset and its scenes extend, counted when they are read and each time that they are used."""
+_MOST_LINES = 100
+_LONGEST_KEY, _LONGEST_LINE = 80, 400
+_FILES = (("model", "name"), ("model", "weights"), ("mask", "source"))
+_LOOK = Preset.model_fields.keys() & SceneSettings.model_fields.keys()
+"""What a scene takes of the preset that it extends."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresetFile:
+    """A preset, the name it goes by, and the file that it was read from."""
+
+    name: str
+    path: Path
+    preset: Preset
+    _layer: _Layer = field(repr=False, compare=False)
+
+    def lines(self, mistakes: Iterable[tuple[Keys, str]]) -> list[str]:
+        """Return messages about settings with the file and place where each, or the nearest above, is written."""
+        found = dict.fromkeys(_Mistake(*self._layer.where(keys), keys, text) for keys, text in mistakes)
+        return _lines(found, self.path)
+
+    def sets(self, keys: Keys) -> bool:
+        """Return whether a setting is written, in this file or in one that it extends."""
+        return self._layer.written(keys) is not None
+
+
+def load_preset(ref: str | Path) -> PresetFile:
+    """Return the preset of a name or file.
+
+    Raises
+    ------
+    PresetError
+        One line, with file, line and column, for each thing that is wrong; all at once, by file and place.
+    SettingsError
+        Where there is no such preset, or the file cannot be read.
+    """
+    path = find_preset(ref)
+    reading = _Reading()
+    layer = reading.read(path)
+    mistakes = reading.mistakes
+    try:
+        preset = Preset.model_validate(layer.values)
+        preset.in_scenes()
+    except ValidationError as error:
+        for keys, text in fields.problems(error, Preset):
+            written = keys or (text.partition(":")[0],)  # what is wrong as a whole begins with a name
+            mistakes.append(_Mistake(*layer.where(written), keys, text))
+    except SettingsError as error:
+        mistakes.append(_Mistake(path, Place(1, 1), (), str(error)))
+    if mistakes:
+        raise PresetError(_lines(mistakes, path))
+    return PresetFile(path.stem, path, preset, layer)
+
+
+def find_preset(ref: str | Path) -> Path:
+    """Return the file of a preset.
+
+    Raises
+    ------
+    SettingsError
+        Where there is none of that name, with the nearest one.
+    """
+    text = os.fspath(ref)
+    if text.lower().endswith(_SUFFIXES):
+        path = Path(text)
+        if not _is_file(path):
+            raise SettingsError(f"{_short(text)}: there is no such preset file")
+        return path
+    known = find_presets()
+    if text not in known:
+        near = did_you_mean(text, known)
+        raise SettingsError(
+            f"{_short(text)}: there is no such preset{near}; 'dreamvid presets list' shows all, a file ends in .yaml"
+        )
+    return known[text]
+
+
+def find_presets() -> dict[str, Path]:
+    """Return all presets by name; of two with one name, that of the folder searched first."""
+    found: dict[str, Path] = {}
+    for folder in preset_folders():
+        try:
+            files = sorted(folder.iterdir())
+        except (OSError, ValueError):  # not there, or not ours to read
+            continue
+        for file in files:
+            if file.suffix.lower() in _SUFFIXES and _is_file(file):
+                found.setdefault(file.stem, file)
+    return found
+
+
+def preset_folders() -> list[Path]:
+    """Return the folders that are searched for presets, first to last."""
+    named = [_at_home(Path(part)) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
+    return [*named, platformdirs.user_config_path("dreamvid") / "presets", Path(__file__).parent / "presets"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    path: Path
+    place: Place
+    keys: Keys
+    message: str
+
+    def __str__(self) -> str:
+        """Return one line: where in which file, what, and why."""
+        name = ".".join(_short(key) for key in self.keys)
+        is_named = not name or self.message.startswith((f"{name} ", f"{name}:"))
+        what = self.message if is_named else f"{name}: {self.message}"
+        return f"{self.path}:{self.place.line}:{self.place.column}: {_short(what, _LONGEST_LINE)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Nested values and where they are written; ``bases`` lie below it, or below its scenes, by their keys.
+
+    ``size`` counts the values, with those of the bases.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    places: Mapping[Keys, Place]
+    bases: Mapping[Keys, _Layer]
+    size: int
+
+    def where(self, keys: Keys) -> tuple[Path, Place]:
+        """Return the file and place of a path, or of the nearest above it that is written somewhere."""
+        found = (self.written(keys[:end]) for end in range(len(keys), 0, -1))
+        return next((where for where in found if where is not None), (self.path, Place(1, 1)))
+
+    def written(self, keys: Keys) -> tuple[Path, Place] | None:
+        """Return the file and place of a path, None where it is written nowhere."""
+        if keys in self.places:
+            return self.path, self.places[keys]
+        part = (
+            keys[:2] if keys[0] == "scenes" and ("scenes",) in self.places else ()
+        )  # scenes are replaced whole
+        base = self.bases.get(part)
+        return base.written(keys[len(part) :]) if base is not None and len(keys) > len(part) else None
+
+
+class _Reading:
+    """Reads a preset and all that it extends, each file once; keeps the mistakes that it meets."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[_Mistake] = []
+        self._layers: dict[Path, _Layer] = {}
+        self._extended = 0
+
+    def read(self, path: Path, chain: tuple[Path, ...] = ()) -> _Layer:
+        """Return the values of a file laid over what they extend; ``chain`` are the files that extend it.
+
+        Raises
+        ------
+        SettingsError
+            Where the file cannot be read.
+        """
+        own = path.resolve()
+        if own not in self._layers:
+            self._layers[own] = self._read(path, (*chain, own))
+        return self._layers[own]
+
+    def _read(self, path: Path, chain: tuple[Path, ...]) -> _Layer:
+        values, places = self._settings(path)
+        self._extended += len(places) if len(chain) > 1 else 0
+        bases: dict[Keys, _Layer] = {}
+        parts: list[tuple[Keys, dict[str, Any]]] = [((), values)]
+        if isinstance(values.get("scenes"), list):
+            parts += [
+                (("scenes", str(index)), scene)
+                for index, scene in enumerate(values["scenes"])
+                if isinstance(scene, dict)
+            ]
+        for keys, part in parts:
+            model = SceneSettings if keys else Preset
+            for scalar, written in fields.unfold(part, model).items():
+                places[*keys, *scalar] = places[*keys, *written]
+            if "extends" in part:
+                name = part.pop("extends")
+                try:
+                    bases[keys] = self._base(name, path.parent, chain)
+                except SettingsError as error:
+                    inner = (*keys, "extends")
+                    self.mistakes.append(_Mistake(path, places[inner], inner, str(error)))
+        for keys, part in parts[1:]:
+            if keys in bases:
+                look = {k: v for k, v in bases[keys].values.items() if k in _LOOK or _is_unknown(k)}
+                values["scenes"][int(keys[1])] = fields.merge(look, part, Preset)
+        if () in bases:
+            values = fields.merge(bases[()].values, values, Preset)
+        return _Layer(path, values, places, bases, len(places) + sum(base.size for base in bases.values()))
+
+    def _settings(self, path: Path) -> tuple[dict[str, Any], dict[Keys, Place]]:
+        """Return what a file holds and where; nothing where that is not settings."""
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(4 * LONGEST + 1)
+            document = read_yaml(_decoded(data))
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
+        except YamlTextError as error:
+            self.mistakes.append(_Mistake(path, error.place, (), str(error)))
+            return {}, {}
+        values, places = {} if document.value is None else document.value, dict(document.places)
+        if not isinstance(values, dict):
+            text = "must be settings such as 'octaves: 4', each with its name"
+            self.mistakes.append(_Mistake(path, document.place(()), (), text))
+            return {}, {}
+        for key in [key for key in values if not isinstance(key, str)]:
+            keys = (str(key),)
+            self.mistakes.append(_Mistake(path, document.place(keys), keys, "no such setting"))
+            del values[key]
+        return _beside(values, path.parent.absolute(), places, ()), places
+
+    def _base(self, name: object, folder: Path, chain: tuple[Path, ...]) -> _Layer:
+        """Return what a preset extends."""
+        if not isinstance(name, str):
+            raise SettingsError("must be the name of a preset, or a .yaml file")
+        beside = folder / name
+        path = beside if name.lower().endswith(_SUFFIXES) and _is_file(beside) else find_preset(name)
+        if path.resolve() in chain:
+            raise SettingsError(f"'{name}' extends this preset in its turn")
+        if len(chain) >= _LONGEST_CHAIN:
+            raise SettingsError(f"more than {_LONGEST_CHAIN} presets extend one another")
+        if self._extended <= _MOST_EXTENDED:
+            base = self.read(path, chain)
+            self._extended += base.size
+        if self._extended > _MOST_EXTENDED:
+            raise SettingsError(f"more than {_MOST_EXTENDED} values are extended in all")
+        return base
+
+
+def _lines(mistakes: Iterable[_Mistake], path: Path) -> list[str]:
+    """Return a line for each mistake, those of the preset's own file first."""
+    ordered = sorted(mistakes, key=lambda each: (each.path != path, str(each.path), each.place))
+    lines = [str(each) for each in ordered[:_MOST_LINES]]
+    if len(ordered) > _MOST_LINES:
+        following = ordered[_MOST_LINES]
+        text = f"{len(ordered) - _MOST_LINES} more mistakes follow"
+        lines.append(str(_Mistake(following.path, following.place, (), text)))
+    return lines
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a file's first bytes."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise YamlTextError("is UTF-16; save it as UTF-8", Place(1, 1))
+    if len(data) > 4 * LONGEST:
+        raise YamlTextError(f"is longer than {LONGEST} characters", Place(1, 1))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].rpartition(b"\n")[2].decode("utf-8-sig", "replace")
+        place = Place(data[: error.start].count(b"\n") + 1, len(line) + 1)
+        raise YamlTextError("is no UTF-8 text", place) from None
+
+
+def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place], keys: Keys) -> dict[str, Any]:
+    """Return the values with the files that they name taken from beside the preset, where they are there."""
+    result = dict(values)
+    for group, name in _FILES:
+        inner = result.get(group)
+        if isinstance(inner, dict) and name in inner:
+            result[group] = {**inner, name: _file(inner[name], folder)}
+        elif isinstance(inner, str):
+            result[group] = _file(inner, folder)
+    objective = result.get("objective")
+    if isinstance(objective, dict):
+        for key in objective:  # a guide among the keys is renamed, and stays where it is
+            places[*keys, "objective", str(_guides(key, folder))] = places[*keys, "objective", str(key)]
+    if "objective" in result:
+        result["objective"] = _guides(objective, folder)
+    if isinstance(result.get("inputs"), list):
+        result["inputs"] = [str(folder / one) if isinstance(one, str) else one for one in result["inputs"]]
+    if not keys and isinstance(result.get("scenes"), list):
+        result["scenes"] = [
+            _beside(scene, folder, places, ("scenes", str(index))) if isinstance(scene, dict) else scene
+            for index, scene in enumerate(result["scenes"])
+        ]
+    return result
+
+
+def _file(text: Any, folder: Path) -> Any:
+    is_name = isinstance(text, str) and ("." in text or "/" in text)  # words such as luma are no files
+    return str(folder / text) if is_name and is_there(folder / text) else text
+
+
+def _guides(value: Any, folder: Path) -> Any:
+    """Return an objective's text, or the mapping or list of one that changes over time, with its guides found."""
+    if isinstance(value, str):
+        return ",".join(_guide(term, folder) for term in value.split(","))
+    if isinstance(value, list):
+        return [_guides(item, folder) for item in value]
+    if isinstance(value, Mapping):
+        return {_guides(key, folder): _guides(item, folder) for key, item in value.items()}
+    return value
+
+
+def _guide(term: str, folder: Path) -> str:
+    name, _, layer = term.strip().removeprefix("guide:").rpartition("@")
+    is_guide = term.lstrip().startswith("guide:") and bool(name)
+    return f"guide:{_file(name.strip(), folder)}@{layer}" if is_guide else term
+
+
+def _is_unknown(key: str) -> bool:
+    return key not in Preset.model_fields and key not in SceneSettings.model_fields
+
+
+def _is_file(path: Path) -> bool:
+    return is_there(path) and path.is_file()
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file or folder of this name, whatever the name."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have, or a folder that is not ours to read
+        return False
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody's home
+        return path
+
+
+def _short(text: str, most: int = _LONGEST_KEY) -> str:
+    """Return the beginning of a text, in letters that can be printed."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -1,0 +1,88 @@
+"""Scenes: parts of one video, each with its own look, cut or cross-faded from one to the next."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer
+from pydantic_core import core_schema
+
+from dreamvid.config.settings import (
+    AscentSettings,
+    LookSettings,
+    ModelSettings,
+    OctaveSettings,
+    SettingsModel,
+    StabilitySettings,
+)
+from dreamvid.config.trip import CameraSettings
+from dreamvid.errors import ScheduleError
+from dreamvid.schedule.easing import Easing, parse_easing
+from dreamvid.schedule.fields import EASING_SCHEMA, TIME_SCHEMA, custom_error
+from dreamvid.schedule.keyframes import TimeOffset, parse_when
+from dreamvid.schedule.objective_schedule import LONGEST_OBJECTIVE, ObjectiveField
+from dreamvid.schedule.times import Seconds, unit
+
+
+class _Text:
+    """Makes a pydantic type of a value with a text form: how to read it, and its JSON Schema."""
+
+    def __init__(self, parse: Any, kind: type, schema: dict[str, Any]) -> None:
+        self._parse = parse
+        self._kind = kind
+        self._schema = schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Read the text form; the value itself is taken too."""
+
+        def check(value: Any) -> Any:
+            try:
+                return value if isinstance(value, self._kind) else self._parse(value)
+            except ScheduleError as error:
+                raise custom_error(error) from None
+
+        return core_schema.no_info_plain_validator_function(check)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """Return the schema of the text form."""
+        return dict(self._schema)
+
+
+TimeWithin = Annotated[TimeOffset, _Text(parse_when, TimeOffset, TIME_SCHEMA), PlainSerializer(str)]
+EasingName = Annotated[
+    Easing, _Text(parse_easing, Easing, EASING_SCHEMA), PlainSerializer(lambda ease: ease.plain())
+]
+
+
+class SceneSettings(SettingsModel):
+    """One part of a video: when it begins, and what is different in it from the preset that it stands in."""
+
+    start: TimeWithin = Field(
+        TimeOffset(0.0),
+        description="When the scene begins: a time within the video (4s, 1:05, 120f, 25%); it lasts until the "
+        "next one begins.",
+    )
+    transition: Seconds = Field(
+        Fraction(0),
+        ge=0,
+        le=600,
+        description="Cross-fade from the scene before, which goes on dreaming for as long; 0 is a cut.",
+        json_schema_extra=unit("s"),
+    )
+    ease: EasingName = Field(Easing("in-out"), description="Easing of the cross-fade.")
+    model: ModelSettings | None = Field(None, description="The network of this scene.")
+    objective: Annotated[
+        Annotated[str, Field(min_length=1, max_length=LONGEST_OBJECTIVE)] | None, ObjectiveField()
+    ] = Field(None, description="What this scene enhances.")
+    octaves: OctaveSettings | None = Field(None, description="The octaves of this scene.")
+    ascent: AscentSettings | None = Field(None, description="The ascent of this scene.")
+    look: LookSettings | None = Field(None, description="What this scene makes of its dream.")
+    stability: StabilitySettings | None = Field(None, description="How this scene holds on to things.")
+
+    camera: CameraSettings | None = Field(None, description="How the camera of a trip moves in this scene.")
+
+    def changes(self) -> dict[str, Any]:
+        """Return what the scene sets, nested as in a preset; a group of nothing changes nothing."""
+        changes = self.model_dump(exclude_unset=True, exclude={"start", "transition", "ease"})
+        return {name: value for name, value in changes.items() if value is not None}

@@ -1,0 +1,323 @@
+"""The groups of settings, each field once: its default, range, unit and help.
+
+All are frozen and refuse unknown keys. A bare scalar is accepted where it is clear: ``octaves: 4``,
+``model: inceptionv3``.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from dreamvid.errors import SettingsError
+from dreamvid.schedule.fields import Scheduled
+from dreamvid.schedule.times import Rate, Seconds, unit
+from dreamvid.types import BlendMode, KeepColor, Size
+
+Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
+PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16"]
+Normalize = Literal["mean-abs", "std"]
+
+LONGEST_SIDE = 16384
+
+
+class SettingsModel(BaseModel):
+    """Base of all groups of settings: frozen, strict about names, a bare scalar where that is clear."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    scalar: ClassVar[str | None] = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Say in the schema which field a bare scalar stands for."""
+        result: dict[str, Any] = handler(schema)
+        if cls.scalar is not None:
+            handler.resolve_ref_schema(result)["scalar"] = cls.scalar
+        return result
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_scalar(cls, data: Any) -> Any:
+        if cls.scalar is not None and isinstance(data, str | int | float):
+            return {cls.scalar: data}
+        return data
+
+
+class ModelSettings(SettingsModel):
+    """The network that dreams."""
+
+    scalar: ClassVar[str | None] = "name"
+
+    name: str = Field(
+        "dreamnet", min_length=1, description="Network: a name from 'models list', or a .keras or .h5 file."
+    )
+    weights: Path | None = Field(
+        None, description="Weights file for a named network, with or without its top."
+    )
+    input_range: str = Field(
+        "auto",
+        description="Pixel range of a network of your own, as LOW,HIGH (-1,1 or 0,255).",
+    )
+    color_map: Literal["gray", "false-color"] = Field(
+        "gray",
+        description="What a network without three input channels sees: gray, or false color.",
+    )
+
+    @field_validator("input_range")
+    @classmethod
+    def _two_numbers(cls, value: str) -> str:
+        if value != "auto":
+            try:
+                low, high = (float(part) for part in value.split(","))
+            except ValueError:
+                raise ValueError("must be auto or LOW,HIGH such as -1,1") from None
+            if not -math.inf < low < high < math.inf:
+                raise ValueError("must be two finite numbers, the lower one first")
+        return value
+
+
+class OctaveSettings(SettingsModel):
+    """The ladder of sizes, from coarse to fine."""
+
+    scalar: ClassVar[str | None] = "count"
+
+    count: int = Field(5, ge=1, le=16, description="Octaves: sizes at which each frame is dreamed.")
+    scale: float = Field(
+        1.4, gt=1.0, le=4.0, description="Octave scale: ratio of one octave's size to the next."
+    )
+
+
+class AscentSettings(SettingsModel):
+    """Gradient ascent within one octave."""
+
+    steps: Annotated[int, Field(ge=1, le=10000), Scheduled()] = Field(
+        7, description="Gradient steps per octave."
+    )
+    step_size: Annotated[float, Field(gt=0.0, le=1.0), Scheduled()] = Field(
+        0.005,
+        description="Step size: change of a pixel of average gradient in one step.",
+        json_schema_extra=unit("full range"),
+    )
+    jitter: int = Field(
+        32,
+        ge=0,
+        le=1024,
+        description="Largest random shift of the picture under the network in each step.",
+        json_schema_extra=unit("px"),
+    )
+    normalize: Normalize = Field(
+        "mean-abs", description="Divide the gradient by its mean absolute value or by its standard deviation."
+    )
+    smoothing: float = Field(
+        1.0,
+        ge=0.0,
+        le=32.0,
+        description="Smooth the gradient by Gaussians of 0.5, 1 and 2 times this sigma; 0 is off.",
+        json_schema_extra=unit("px"),
+    )
+    laplacian: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Laplacian-pyramid levels whose gradients are normalized one by one; 0 is off.",
+    )
+    total_variation: Annotated[float, Field(ge=0.0, le=100.0), Scheduled()] = Field(
+        0.0, description="Weight of a total-variation penalty on the added detail."
+    )
+    l2: Annotated[float, Field(ge=0.0, le=100.0), Scheduled()] = Field(
+        0.0, description="Weight of an L2 penalty that pulls the added detail back."
+    )
+
+
+class LookSettings(SettingsModel):
+    """What is made of the dream afterwards."""
+
+    strength: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = Field(
+        1.0,
+        description="Share of the dreamed detail that is written: 0 the source, 1 all of it; with another blend "
+        "mode, its opacity.",
+    )
+    blend: BlendMode = Field("normal", description="How the dream is laid over its source: the blend mode.")
+    keep_color: KeepColor = Field(
+        "off",
+        description="Keep the source's colors: luma keeps its chroma, lab its hue and saturation in CIE L*a*b*, "
+        "histogram its distribution of colors.",
+    )
+
+
+class MaskSettings(SettingsModel):
+    """Where dreams grow."""
+
+    scalar: ClassVar[str | None] = "source"
+
+    source: str = Field(
+        "off",
+        min_length=1,
+        description="Where dreams grow: off (everywhere), luma (where it is bright), motion (where it moves), "
+        "or an image or video file, white where dreams grow.",
+    )
+    feather: float = Field(
+        8.0,
+        ge=0.0,
+        le=1024.0,
+        description="Width of the mask's soft edge, inside the mask.",
+        json_schema_extra=unit("px"),
+    )
+    invert: bool = Field(False, description="Dream where the mask is black instead.")
+
+
+class FlowSettings(SettingsModel):
+    """How motion is found."""
+
+    preset: Literal["ultrafast", "fast", "medium"] = Field(
+        "medium", description="Effort of optical flow by DIS: its preset."
+    )
+    scale: int = Field(
+        640,
+        ge=64,
+        le=4096,
+        description="Longest side of the frames in which motion is searched; larger ones are shrunk for it.",
+        json_schema_extra=unit("px"),
+    )
+
+
+class StabilitySettings(SettingsModel):
+    """How dreams hold on to the things in a moving picture."""
+
+    scalar: ClassVar[str | None] = "steadiness"
+
+    steadiness: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = Field(
+        0.8,
+        description="How firmly dreams stick to what moves: 0 dreams each frame alone and flickers, "
+        "1 hardly lets them change.",
+    )
+    decay: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] | None = Field(
+        None,
+        description="Share of the last frame's detail that is carried on; by steadiness where not given.",
+    )
+    steps: Annotated[int, Field(ge=0, le=10000), Scheduled()] | None = Field(
+        None,
+        description="Gradients per octave where detail is carried; by steadiness where not given.",
+    )
+    blend: Annotated[float, Field(ge=0.0, lt=1.0), Scheduled()] | None = Field(
+        None,
+        description="Share of the carried detail in the settled frame; by steadiness where not given.",
+    )
+    method: Literal["dis", "farneback"] = Field(
+        "dis", description="Optical flow: dense inverse search, or Farneback's polynomial expansion."
+    )
+    flow: FlowSettings = FlowSettings()
+    cuts: bool = Field(True, description="Start anew at cuts; --no-cuts carries detail across them.")
+
+
+class InputSettings(SettingsModel):
+    """Which part of the input is used."""
+
+    start: Seconds = Field(Fraction(0), ge=0, description="Start at this time.", json_schema_extra=unit("s"))
+    duration: Seconds | None = Field(
+        None, gt=0, description="Use this much; all where it is not given.", json_schema_extra=unit("s")
+    )
+
+
+class OutputSettings(SettingsModel):
+    """The written file."""
+
+    width: int | None = Field(
+        None,
+        ge=16,
+        le=LONGEST_SIDE,
+        description="Output width; the height follows.",
+        json_schema_extra=unit("px"),
+    )
+    height: int | None = Field(
+        None,
+        ge=16,
+        le=LONGEST_SIDE,
+        description="Output height; the width follows.",
+        json_schema_extra=unit("px"),
+    )
+    dream_width: int | None = Field(
+        None,
+        ge=16,
+        le=LONGEST_SIDE,
+        description="Dream at this width and upscale only the detail onto the full-size source.",
+        json_schema_extra=unit("px"),
+    )
+    fps: Rate | None = Field(
+        None, description="Frame rate, such as 24, 23.976 or 24000/1001; the source's where not given."
+    )
+    codec: Codec = Field("auto", description="Video codec; auto chooses by the output's suffix.")
+    crf: int | None = Field(
+        None,
+        ge=0,
+        le=63,
+        description="Constant rate factor: lower is better and larger; the codec's default.",
+    )
+    speed: Literal["fast", "medium", "slow"] = Field(
+        "medium", description="Encoder effort: slow makes smaller files."
+    )
+    depth: Literal["auto", "8", "10"] = Field(
+        "auto", description="Bits per channel of the output; auto is 8.", json_schema_extra=unit("bit")
+    )
+    audio: bool = Field(True, description="Keep the source's sound; --no-audio leaves it out.")
+
+
+class RunSettings(SettingsModel):
+    """How the machine goes about it."""
+
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the random shifts: same seed, same picture.")
+    precision: PrecisionChoice = Field(
+        "auto", description="Number format of the network; auto measures what is fast and good enough here."
+    )
+    tile: int | Literal["auto", "off"] = Field(
+        "auto",
+        description="Tile size; auto by frame size and network, off never tiles.",
+        json_schema_extra=unit("px"),
+    )
+
+    @field_validator("tile", mode="before")
+    @classmethod
+    def _tile_number(cls, value: object) -> object:
+        if isinstance(value, str) and value not in {"auto", "off"}:
+            try:
+                value = int(value)
+            except ValueError:
+                raise ValueError("must be auto, off or a size in pixels") from None
+        if isinstance(value, int) and not isinstance(value, bool) and not 64 <= value <= 8192:  # noqa: PLR2004
+            raise ValueError("must be auto, off or between 64 and 8192")
+        return value
+
+
+def output_size(source: Size, output: OutputSettings) -> Size:
+    """Return the size that is written, where ``output`` asks for one: the other side follows, even.
+
+    Raises
+    ------
+    SettingsError
+        Where the side that follows would be longer than any picture may be.
+    """
+    width, height = output.width, output.height
+    if width is None and height is None:
+        return source
+    if width is None:
+        assert height is not None
+        width = max(2, 2 * round(source.width * height / source.height / 2))
+    if height is None:
+        height = max(2, 2 * round(source.height * width / source.width / 2))
+    size = Size(height, width)
+    if max(size) > LONGEST_SIDE:
+        raise SettingsError(
+            f"output.{'width' if height > width else 'height'}: makes {size} of {source}; "
+            f"the longest side that can be is {LONGEST_SIDE}; give both --width and --height to crop"
+        )
+    return size

@@ -1,0 +1,172 @@
+"""What is done to a gradient before it becomes a step: smoothing, normalization, penalties."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dreamvid.engine.runtime import tf
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dreamvid.config.preset import AscentSettings, Normalize
+
+_TINY = 1e-30
+"""Gradients below this count as zero: they are divided by nothing."""
+
+_BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
+_TV_EDGE = 1 / 255
+"""Differences below about this, in full range, are not told from flat by the total variation."""
+
+
+def treat(gradient: Any, ascent: AscentSettings) -> tuple[Any, Any]:
+    """Return a gradient ``[H, W, 3]`` smoothed, split and normalized, and the share of it that was no number.
+
+    Entries that are not finite count as zero. The result's mean absolute value or standard deviation is 1,
+    or 0 where the gradient is.
+    """
+    total = tf.reduce_sum(tf.abs(gradient))
+    gradient, total, broken = tf.cond(
+        tf.math.is_finite(total), lambda: (gradient, total, tf.constant(0.0)), lambda: _mend(gradient)
+    )
+    gradient = _over(gradient, total / _entries(gradient))
+    if ascent.smoothing > 0:
+        gradient = smooth(gradient, ascent.smoothing)
+    if ascent.laplacian > 0:
+        gradient = laplacian_normalize(gradient, ascent.laplacian)
+    if ascent.smoothing > 0 or ascent.laplacian > 0 or ascent.normalize == "std":
+        gradient = normalize(gradient, ascent.normalize)
+    return gradient, broken
+
+
+def normalize(gradient: Any, method: Normalize) -> Any:
+    """Return the gradient over its mean absolute value (Google's) or standard deviation (the tutorial's).
+
+    Either is taken over the entries that are not zero, which is nearly all of them but for a neuron, whose
+    gradient is a spot: over the whole picture its mean would be next to nothing and one step would burn the
+    spot out (a departure from both sources).
+    """
+    entries = _entries(gradient)
+    if method == "mean-abs":
+        scale = tf.reduce_sum(tf.abs(gradient)) / entries
+    else:
+        mean = tf.reduce_sum(gradient) / entries
+        scale = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(gradient)) / entries - tf.square(mean), 0.0))
+    return _over(gradient, scale)
+
+
+def smooth(gradient: Any, sigma: float) -> Any:
+    """Return the mean of three Gaussian blurs, of 0.5, 1 and 2 times ``sigma`` px.
+
+    As in pytorch-deepdream (https://github.com/gordicaleksa/pytorch-deepdream) and Hvass Labs' tutorial 14;
+    unlike there the kernels reach three standard deviations of the widest. Edges repeat the last pixel.
+    """
+    down, across = _cascade(sigma)
+    radius = down.shape[0] // 2
+    height, width = tf.shape(gradient)[0], tf.shape(gradient)[1]
+    rows = tf.clip_by_value(tf.range(-radius, height + radius), 0, height - 1)
+    columns = tf.clip_by_value(tf.range(-radius, width + radius), 0, width - 1)
+    padded = tf.gather(tf.gather(gradient, rows), columns, axis=1)[None]
+    return tf.nn.conv2d(tf.nn.conv2d(padded, down, 1, "VALID"), across, 1, "VALID")[0]
+
+
+def laplacian_normalize(gradient: Any, levels: int) -> Any:
+    """Return the gradient with each of ``levels`` bands, and what is below them, at equal strength.
+
+    The Laplacian-pyramid normalization of TensorFlow's classic DeepDream notebook (2015): split by a 5 x 5
+    binomial filter, divide each band by its root mean square, merge.
+    """
+    low = gradient[None]
+    bands = []
+    for _ in range(levels):
+        smaller = _shrink(low)
+        bands.append(low - _grow(smaller, low))
+        low = smaller
+    merged = _unit(low)
+    for band in reversed(bands):
+        merged = _grow(merged, band) + _unit(band)
+    return merged[0]
+
+
+def total_variation_gradient(detail: Any) -> Any:
+    """Return the gradient of sum sqrt(dx^2 + dy^2 + e^2) over pixels, ``[H, W, 3]`` (Rudin et al. 1992).
+
+    Entries lie within about -3 and 3 whatever the detail's strength, as those of a normalized gradient do.
+    """
+    right = tf.pad(detail[:, 1:] - detail[:, :-1], [[0, 0], [0, 1], [0, 0]])
+    down = tf.pad(detail[1:] - detail[:-1], [[0, 1], [0, 0], [0, 0]])
+    length = tf.sqrt(tf.square(right) + tf.square(down) + _TV_EDGE**2)
+    right, down = right / length, down / length
+    from_left = tf.pad(right[:, :-1], [[0, 0], [1, 0], [0, 0]])
+    from_above = tf.pad(down[:-1], [[1, 0], [0, 0], [0, 0]])
+    return from_left + from_above - right - down
+
+
+def penalty(detail: Any, total_variation: Any, l2: Any) -> Any:
+    """Return what the penalties on the added detail pull back, ``[H, W, 3]``, beside a normalized gradient.
+
+    ``l2`` weighs the gradient of sum detail^2 / 2, so detail settles near 1 / l2 where the objective's pull
+    is average. Both weights are float32 scalars; 0 costs nothing.
+    """
+    varied = tf.cond(
+        total_variation > 0.0,
+        lambda: total_variation * total_variation_gradient(detail),
+        lambda: tf.zeros_like(detail),
+    )
+    return varied + l2 * detail
+
+
+def _cascade(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the three Gaussians as two filters, ``[n, 1, 3, 9]`` and ``[1, n, 9, 3]``.
+
+    The first blurs each color down the columns three ways, the second along the rows and takes the mean: six
+    small convolutions in two.
+    """
+    radius = max(1, math.ceil(6 * sigma))
+    taps = np.arange(-radius, radius + 1)
+    down = np.zeros((len(taps), 1, 3, 9), np.float32)
+    across = np.zeros((1, len(taps), 9, 3), np.float32)
+    for blur, factor in enumerate((0.5, 1.0, 2.0)):
+        kernel = np.exp(-0.5 * (taps / (factor * sigma)) ** 2)
+        kernel /= kernel.sum()
+        for color in range(3):
+            down[:, 0, color, 3 * color + blur] = kernel
+            across[0, :, 3 * color + blur, color] = kernel / 3
+    return down, across
+
+
+def _filter(gain: float) -> Any:
+    """Return the 5 x 5 binomial filter for three channels, each by itself, ``[5, 5, 3, 3]``."""
+    return tf.constant(np.einsum("i,j,kl->ijkl", _BLUR, _BLUR, np.eye(3)) * gain, tf.float32)
+
+
+def _shrink(picture: Any) -> Any:
+    return tf.nn.conv2d(picture, _filter(1.0), 2, "SAME")
+
+
+def _grow(picture: Any, like: Any) -> Any:
+    return tf.nn.conv2d_transpose(picture, _filter(4.0), tf.shape(like), 2, "SAME")
+
+
+def _unit(band: Any) -> Any:
+    return _over(band, tf.sqrt(tf.reduce_mean(tf.square(band))))
+
+
+def _over(gradient: Any, scale: Any) -> Any:
+    return gradient / tf.where(scale > _TINY, scale, 1.0)
+
+
+def _entries(gradient: Any) -> Any:
+    return tf.maximum(tf.math.count_nonzero(gradient, dtype=tf.float32), 1.0)
+
+
+def _mend(gradient: Any) -> tuple[Any, Any, Any]:
+    """Return the gradient without what is no number, its sum of absolute values, and the share taken out."""
+    finite = tf.math.is_finite(gradient)
+    mended = tf.where(finite, gradient, 0.0)
+    total = tf.reduce_sum(tf.abs(mended))
+    broken = 1.0 - tf.reduce_mean(tf.cast(finite, tf.float32))
+    return mended, total, tf.where(tf.math.is_finite(total), broken, 1.0)

@@ -1,0 +1,180 @@
+"""Networks by name or file, their layers and classes, and extractors of what an objective needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dreamvid.engine import loading
+from dreamvid.engine.architectures import ModelEntry, known_models
+from dreamvid.engine.extractor import Extractor
+from dreamvid.engine.fold import fold_batch_norms
+from dreamvid.engine.graph import INPUT, Graph, Ref
+from dreamvid.engine.heads import LOGITS
+from dreamvid.engine.labels import find_class
+from dreamvid.engine.receptive_field import measure, strides
+from dreamvid.engine.reorder import reduce_before_pooling
+from dreamvid.errors import ObjectiveError, did_you_mean
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dreamvid.config.preset import ModelSettings
+    from dreamvid.engine.own import LoadedModel
+    from dreamvid.types import Notify
+
+__all__ = ["LayerInfo", "ModelEntry", "Network", "known_models", "load_network"]
+
+_PICTURE_RANK = 4
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer that can be dreamed.
+
+    ``stride`` is the total stride in px; ``depth`` counts the layers with weights on the longest way from the
+    input. ``shape`` is (batch, height, width, channels), None where free.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    stride: int
+    depth: int
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that can be asked for the output of its layers.
+
+    ``layers`` are ordered by depth; ``classes`` are the labels of its classifier, synonyms between commas
+    (empty without one). ``fixed_size`` is set where its deepest layer runs at one size only.
+    """
+
+    name: str
+    layers: tuple[LayerInfo, ...]
+    classes: tuple[str, ...]
+    input_channels: int
+    fixed_size: Size | None
+    loaded: LoadedModel = field(repr=False, compare=False)
+
+    def layer(self, name: str) -> LayerInfo:
+        """Return the layer of this name.
+
+        Raises
+        ------
+        ObjectiveError
+            With the nearest name, where there is none.
+        """
+        wanted = self.loaded.graph.resolve(Ref(name)).node
+        for layer in self.layers:
+            if layer.name == wanted:
+                return layer
+        folded = [layer for layer in self.layers if layer.name.lower() == wanted.lower()]
+        if len(folded) == 1:
+            return folded[0]
+        known = [layer.name for layer in self.layers]
+        near = did_you_mean(name, known) or f"; 'dreamvid models layers {self.name}' lists them"
+        raise ObjectiveError(f"{self.name} has no layer '{name}'{near}")
+
+    def class_index(self, label: str) -> int:
+        """Return the index of a class, by number or by any synonym, whatever its case.
+
+        Raises
+        ------
+        ObjectiveError
+            Where the network has no such class, or no classifier.
+        """
+        return find_class(label, self.classes, self.name)
+
+    def extractor(
+        self, outputs: Sequence[str], *, precision: str = "float32", fold: bool = True
+    ) -> Extractor:
+        """Return the function from a picture to these layers, cut off behind the deepest.
+
+        ``logits`` is a pseudo layer: class logits before the softmax, ``[N, h, w, K]`` or ``[N, 1, 1, K]``.
+
+        Raises
+        ------
+        ObjectiveError
+            Where a layer is unknown, or ``logits`` asked of a network without a classifier.
+        """
+        graph = self.loaded.graph.cut(self._ref(name) for name in outputs)
+        bound = any(node.name in self.loaded.bound for node in graph.nodes)
+        geometry = measure(graph)
+        return Extractor(
+            reduce_before_pooling(fold_batch_norms(graph)) if fold else graph,
+            tuple(outputs),
+            input_map=self.loaded.input_map,
+            geometry=geometry,
+            precision=precision,
+            fixed_size=_own_size(graph) if bound else None,
+        )
+
+    def _ref(self, name: str) -> Ref:
+        if name == LOGITS:
+            if self.loaded.logits is None:
+                raise ObjectiveError(
+                    f"{self.name} has no classifier that can be found; class objectives need one"
+                )
+            return self.loaded.logits
+        return Ref(self.layer(name).name)
+
+
+def load_network(
+    settings: ModelSettings,
+    *,
+    with_classes: bool = False,
+    trust: bool = False,
+    seed_weights: bool = False,
+    notify: Notify = lambda _line: None,
+) -> Network:
+    """Return the network of these settings.
+
+    ``with_classes`` loads the classifier too, which larger weights files hold. ``trust`` lets files of the
+    user's own run program code (Lambda layers). ``seed_weights`` gives a named network random weights, the
+    same each time, for benchmarks and tests.
+
+    Raises
+    ------
+    ModelError
+        For an unknown name, a file that is no network, weights that are missing or do not fit.
+    """
+    loaded = loading.load(
+        settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights, notify=notify
+    )
+    layers = tuple(_layers(loaded.graph))
+    deepest = layers[-1].name if layers else INPUT
+    return Network(
+        name=loaded.name,
+        layers=layers,
+        classes=loaded.classes,
+        input_channels=loaded.input_map.channels,
+        fixed_size=_own_size(loaded.graph) if deepest in loaded.bound else None,
+        loaded=loaded,
+    )
+
+
+def _own_size(graph: Graph) -> Size:
+    _, height, width, _ = graph.input_shape
+    return Size(height or 0, width or 0)
+
+
+def _layers(graph: Graph) -> Iterable[LayerInfo]:
+    """Yield the layers whose output is a float map of the picture, by depth."""
+    jumps = strides(graph)
+    depths: dict[str, int] = {INPUT: 0}
+    found: list[LayerInfo] = []
+    for node in graph.nodes:
+        before = max((depths[graph.resolve(ref).node] for ref in node.refs), default=0)
+        depth = before + bool(node.is_layer and node.operation.weights)
+        depths[node.name] = depth
+        shape = node.shapes[0]
+        if len(shape) != _PICTURE_RANK or not node.dtype.startswith(("float", "bfloat")):
+            continue
+        if shape[3] is None or shape[1:3] == (1, 1) or node.name not in jumps:
+            continue
+        found.append(LayerInfo(node.name, node.kind, shape[3], jumps[node.name], depth, shape))
+    return sorted(found, key=lambda layer: layer.depth)

@@ -1,0 +1,1 @@
+"""Operations on pictures as arrays; no files."""

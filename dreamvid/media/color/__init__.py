@@ -1,0 +1,1 @@
+"""Convert between decoded frames and RGB arrays."""

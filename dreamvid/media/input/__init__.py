@@ -1,0 +1,1 @@
+"""Read videos, animations and image sequences."""

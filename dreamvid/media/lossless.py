@@ -1,0 +1,178 @@
+"""Chunks of lossless frames: FFV1 in Matroska, every frame on its own, every slice with a checksum.
+
+8 bits a channel where the output has 8: what was rounded to those is written as it is to every RGB output, and comes
+within one code of what unrounded pictures give in a YUV one. 16 bits where the output has more.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+
+from dreamvid.errors import DamagedError, WriteError
+from dreamvid.media.color.color import RgbConverter, from_rgb
+from dreamvid.media.ffv1 import SliceChecker
+from dreamvid.media.input.container import shown
+from dreamvid.media.output.atomic import refuse
+from dreamvid.media.output.part_file import PatientFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.packet import Packet
+
+    from dreamvid.types import RGB, Alpha, Frame, Size
+
+_FORMATS = {(8, False): "bgr0", (8, True): "bgra", (16, False): "gbrp16le", (16, True): "gbrap16le"}
+_OPTIONS = {"level": "3", "g": "1", "slicecrc": "1"}
+_SLICED = 16  # px, from which on a side is cut in two
+_BUFFER = 1 << 18
+_TICK = Fraction(1, 1000)
+_PASSING = {
+    getattr(errno, name, None)
+    for name in (
+        *("EIO", "ESTALE", "EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM", "ENODEV", "ENXIO"),
+        *("ETIMEDOUT", "EINTR", "EAGAIN", "EBUSY", "ENOTCONN", "EHOSTDOWN"),
+    )
+} - {None}
+_NEW = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ffv1Chunks:
+    """Writes and reads chunks of one size; ``bits`` a channel is 8 or 16."""
+
+    size: Size
+    bits: int
+    alpha: bool
+
+    def create(self, path: Path) -> Ffv1Sink:
+        """Begin a chunk; what is there is overwritten.
+
+        Raises
+        ------
+        WriteError
+            Where its file cannot be made.
+        """
+        return Ffv1Sink(path, self.size, _FORMATS[self.bits, self.alpha])
+
+    def read(self, path: Path) -> Iterator[tuple[RGB, Alpha | None]]:
+        """Yield a chunk's pictures and their alpha.
+
+        Raises
+        ------
+        DamagedError
+            At the first sign of damage.
+        OSError
+            Where the system cannot read it now, which says nothing about it.
+        """
+        converter = RgbConverter()
+        try:
+            with path.open("rb") as file, av.open(file, "r", format="matroska") as container:
+                stream = container.streams.video[0]
+                slices = SliceChecker(always=True)
+                for packet in container.demux(stream):
+                    if packet.size and not slices.intact(bytes(packet)):
+                        raise DamagedError(f"{shown(path)} is damaged (a checksum is wrong)")
+                    for frame in stream.codec_context.decode(packet if packet.size else None):
+                        yield converter.convert(frame)
+        except (av.FFmpegError, OSError, IndexError) as error:
+            _raise_passing(error)
+            raise DamagedError(f"{shown(path)} is damaged ({error})") from None
+
+    def intact(self, path: Path, frames: int) -> bool:
+        """Return whether a chunk has so many frames, all with the right checksums; an OSError as for :meth:`read`."""
+        count = 0
+        try:
+            with path.open("rb") as file, av.open(file, "r", format="matroska") as container:
+                slices = SliceChecker(always=True)
+                for packet in container.demux(container.streams.video[0]):
+                    if packet.size:
+                        count += 1
+                        if packet.is_corrupt or not slices.intact(bytes(packet)):
+                            return False
+        except (av.FFmpegError, OSError, IndexError) as error:
+            _raise_passing(error)
+            return False
+        return count == frames
+
+
+def _raise_passing(error: Exception) -> None:
+    """Raise an OSError for an error that is the system's, and not what damaged data make of a decoder."""
+    if isinstance(error, av.FFmpegError | OSError) and error.errno is not None and error.errno in _PASSING:
+        raise OSError(error.errno, os.strerror(error.errno)) from None
+
+
+class Ffv1Sink:
+    """Takes the frames of one chunk."""
+
+    def __init__(self, path: Path, size: Size, pix_fmt: str) -> None:
+        self._path = path
+        self._pix_fmt = pix_fmt
+        self._count = 0
+        self._converter = RgbConverter()
+        try:
+            self._file = PatientFile(path, os.open(path, _NEW, 0o666))
+        except OSError as error:
+            raise refuse(path, error) from None
+        try:
+            self._container = av.open(self._file, "w", format="matroska", buffer_size=_BUFFER)
+            slices = "4" if min(size) >= _SLICED else "1"
+            stream: Any = self._container.add_stream("ffv1", options={**_OPTIONS, "slices": slices})
+            stream.width, stream.height, stream.pix_fmt = size.width, size.height, pix_fmt
+            stream.codec_context.time_base = stream.time_base = _TICK
+            self._stream = stream
+        except (av.FFmpegError, ValueError) as error:
+            self.abandon()
+            raise WriteError(f"{shown(path)}: the encoder ffv1 failed at {size} ({error})") from None
+
+    def write(self, frame: Frame) -> tuple[RGB, Alpha | None]:
+        """Append a frame's picture, and return it as reading will give it back.
+
+        Raises
+        ------
+        WriteError
+            Such as for a full disk.
+        """
+        picture = from_rgb(frame.rgb, frame.alpha, pix_fmt=self._pix_fmt)
+        picture.pts, picture.time_base = self._count, _TICK
+        self._count += 1
+        self._mux(picture)
+        return self._converter.convert(picture)
+
+    def close(self) -> None:
+        """Finish the file and flush it to the disk; errors as for :meth:`write`."""
+        try:
+            self._mux(None)
+            self._container.close()
+        except av.FFmpegError as error:
+            self._file.check()
+            raise self._failed(error) from None
+        self._file.close()
+        self._file.check()
+
+    def abandon(self) -> None:
+        """Give the file up; it is removed."""
+        self._file.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        try:
+            packets: list[Packet[Any]] = self._stream.encode(picture)
+            for packet in packets:
+                self._container.mux(packet)
+        except av.FFmpegError as error:
+            self._file.check()
+            raise self._failed(error) from None
+        self._file.check()
+
+    def _failed(self, error: av.FFmpegError) -> WriteError:
+        return WriteError(f"{shown(self._path)}: cannot be written ({error.strerror or error})")

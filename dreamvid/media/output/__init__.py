@@ -1,0 +1,1 @@
+"""Write videos, animations and image sequences."""

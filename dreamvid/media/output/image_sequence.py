@@ -1,0 +1,95 @@
+"""A folder of PNGs with ``frames.json``: exact times, where the sound is, and the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from dreamvid.errors import WriteError
+from dreamvid.media.color.frame_converter import FrameConverter
+from dreamvid.media.input.frame_list import FILE_NAME, FrameEntry, FrameList
+from dreamvid.media.output.atomic import refuse, write_synced
+from dreamvid.media.still.png import encode_png
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from dreamvid.media.streams.output_spec import Job
+    from dreamvid.types import Frame
+
+_DIGITS = 6
+
+
+class FolderWriter:
+    """A :class:`dreamvid.types.FrameWriter` of PNGs; ``sound`` is the base name of the file the sound is in."""
+
+    def __init__(self, job: Job, sound: str | None) -> None:
+        self._job = job
+        self._sound = sound
+        self._easel = FrameConverter(job.info.size, job.choice, job.notify)
+        self._entries: list[FrameEntry] = []
+
+    def __enter__(self) -> Self:
+        """Make the part folder.
+
+        Raises
+        ------
+        WriteError
+            Where it cannot be made.
+        """
+        self._job.target.claim()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Write one picture.
+
+        Raises
+        ------
+        WriteError
+            For a time that does not grow, another size, or a full disk.
+        """
+        if self._entries and frame.pts <= self._entries[-1].pts:
+            before = float(self._entries[-1].pts)
+            raise WriteError(
+                f"frame times must grow, but {float(frame.pts):.6f} s comes after {before:.6f} s"
+            )
+        name = f"{len(self._entries) + 1:0{_DIGITS}d}.png"
+        data = encode_png(self._easel.frame(frame).to_ndarray(), {})
+        try:
+            write_synced(self._job.target.part / name, data)
+        except OSError as error:
+            raise refuse(self._job.target.path, error) from None
+        self._entries.append(FrameEntry(name, frame.pts, frame.duration))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the list, verify and rename; after an error, remove what was written."""
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._job.target.discard()
+
+    def _finish(self) -> None:
+        job = self._job
+        if not self._entries:
+            raise WriteError(f"{job.target.name}: there was no frame to write")
+        last = self._entries[-1]
+        if last.duration is None:
+            self._entries[-1] = FrameEntry(last.file, last.pts, 1 / job.info.rate)
+        listed = FrameList(
+            rate=job.info.rate,
+            frames=tuple(self._entries),
+            sar=job.info.sar,
+            variable_rate=job.info.variable_rate,
+            sound=self._sound,
+            metadata=job.metadata,
+        )
+        try:
+            write_synced(job.target.part / FILE_NAME, listed.to_json().encode("utf-8", "replace"))
+            found = {entry.name for entry in job.target.part.iterdir() if entry.stat().st_size}
+        except OSError as error:
+            raise refuse(job.target.path, error) from None
+        if found != {entry.file for entry in self._entries} | {FILE_NAME}:
+            raise WriteError(f"{job.target.name}: the written folder did not verify; nothing was kept")
+        job.target.commit()

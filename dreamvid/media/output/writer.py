@@ -1,0 +1,194 @@
+"""Writing: one function that opens the right writer for a name, and one that names an output.
+
+Every writer is a :class:`dreamvid.types.FrameWriter`: the output appears under its name only when it is whole
+and verified.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import WriteError
+from dreamvid.media.input.animated_webp import is_webp
+from dreamvid.media.input.frame_list import read_frame_list
+from dreamvid.media.input.timestamps import exact_tick
+from dreamvid.media.output.atomic import Target
+from dreamvid.media.output.codecs import CONTAINERS, FOLDER, CodecChoice, resolve
+from dreamvid.media.output.container_writer import ContainerWriter
+from dreamvid.media.output.image_sequence import FolderWriter
+from dreamvid.media.output.webp_writer import WebpWriter
+from dreamvid.media.streams.output_spec import Job
+from dreamvid.media.streams.passthrough import FrameSink, SourceStreams, open_companion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dreamvid.config.preset import OutputSettings
+    from dreamvid.types import FrameWriter, Notify, VideoInfo
+
+_ANIMATIONS = {".gif": ".gif", ".apng": ".apng", ".png": ".apng", ".webp": ".webp"}
+_HOME = {"prores": ".mov", "vp9": ".webm", "ffv1": ".mkv"}
+_FOLDER_SUFFIX = ".dream"
+_GIF_FASTEST = 50
+"""Frames a second up to which browsers play a GIF at its own speed."""
+
+
+def open_writer(
+    path: Path,
+    *,
+    info: VideoInfo,
+    output: OutputSettings,
+    companion: Path | None = None,
+    start: Fraction = Fraction(0),
+    duration: Fraction | None = None,
+    metadata: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    expected_frames: int | None = None,
+    part: Path | None = None,
+    notify: Notify,
+) -> FrameWriter:
+    """Return a writer for a video, an animation or a folder of PNGs; nothing is written before it is entered.
+
+    Parameters
+    ----------
+    path
+        The output; its suffix says what it is, none is a folder of PNGs.
+    info
+        Of the pictures that will be written: size, rate, sar, has_alpha and variable_rate count.
+    companion
+        The file whose sound, subtitles, chapters and metadata go along; ``start`` and ``duration`` (seconds, from its
+        first picture) are the cut of it. None carries nothing.
+    metadata
+        Texts of our own by key, such as the settings under ``dreamvid``; they overrule the companion's.
+    overwrite
+        Whether an existing output is replaced.
+    expected_frames
+        More or fewer are told to ``notify``.
+    part
+        Where it lies until it is whole; see :class:`dreamvid.media.output.atomic.Target`.
+    notify
+        Told of everything that is left out, padded, flattened or encoded anew.
+
+    Raises
+    ------
+    WriteError
+        For an output that exists, is the input, or cannot be written there, for an unknown suffix, and for more
+        frames a second than the container can tell apart.
+    SettingsError
+        For a codec, crf or depth that the container or codec cannot have.
+    """
+    suffix = _kind(path)
+    choice = resolve(suffix, output, info)
+    inputs = [] if companion is None else [companion]
+    target = Target(path, inputs=inputs, overwrite=overwrite, folder=suffix == FOLDER, part=part)
+    if choice.tick is not None and info.rate * choice.tick > 1:
+        raise WriteError(
+            f"{target.name}: {suffix} holds at most {1 / choice.tick} frames a second, not {float(info.rate):g}; "
+            "set output.fps or use another suffix"
+        )
+    for note in choice.notes:
+        notify(note)
+    if suffix == ".gif" and info.rate > _GIF_FASTEST:
+        notify(f"browsers play GIFs at {_GIF_FASTEST} fps at most; this one has {float(info.rate):g}")
+    source = _sound_source(companion)
+    sound = None
+    if source is not None:
+        sound = open_companion(source, FrameSink(start, duration, sound=output.audio), notify)
+    if sound is not None and not choice.sound:
+        _tell_left_out(sound, suffix, output, notify)
+    job = Job(
+        target=target,
+        choice=choice,
+        info=info,
+        tick=_tick(choice, info, sound, start),
+        metadata=dict(metadata or {}),
+        notify=notify,
+        companion=sound if choice.sound else None,
+        expected_frames=expected_frames,
+        source_tick=sound.video_time_base if sound is not None else None,
+    )
+    if suffix == FOLDER:
+        has_sound = sound is not None and sound.has_sound and output.audio
+        return FolderWriter(job, source.name if has_sound and source is not None else None)
+    return WebpWriter(job) if suffix == ".webp" else ContainerWriter(job)
+
+
+def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool:
+    """Return whether the output will be a folder; everything that :func:`open_writer` checks of its kind is checked.
+
+    Raises
+    ------
+    WriteError
+        For an unknown suffix.
+    SettingsError
+        For a codec, crf or depth that the container or codec cannot have.
+    """
+    suffix = _kind(path)
+    resolve(suffix, output, info)
+    return suffix == FOLDER
+
+
+def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
+    """Return the bits a channel that lossless chunks of an output's frames need: 8, or 16 where it holds more than 8.
+
+    Raises
+    ------
+    WriteError, SettingsError
+        As :func:`check_output`.
+    """
+    return 8 if resolve(_kind(path), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
+
+
+def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> Path:
+    """Return ``<stem>.dream<suffix>`` beside the source; the suffix follows its kind, its alpha and the codec."""
+    if source.name in {"", ".", ".."}:
+        source = source.resolve()
+    suffix = _ANIMATIONS.get(source.suffix.lower()) if output.codec == "auto" else None
+    if source.is_dir():
+        return source.with_name(
+            f"{source.name}.dream{'' if output.codec == 'auto' else _video(info, output)}"
+        )
+    return source.with_name(f"{source.stem}.dream{suffix or _video(info, output)}")
+
+
+def _video(info: VideoInfo, output: OutputSettings) -> str:
+    if output.codec == "auto":
+        return ".webm" if info.has_alpha else ".mp4"
+    return _HOME.get(output.codec, ".mp4")
+
+
+def _kind(path: Path) -> str:
+    """Return the suffix that says what is written; a folder may be called anything that is no other suffix."""
+    if not path.name:
+        raise WriteError(f"'{path}' names no output; name a file, or a folder for pictures")
+    suffix = path.suffix.lower()
+    if suffix not in CONTAINERS and (suffix == _FOLDER_SUFFIX or path.is_dir()):
+        return FOLDER
+    return suffix
+
+
+def _sound_source(companion: Path | None) -> Path | None:
+    """Return the file that sound and texts are taken from; a folder of PNGs names it in its ``frames.json``."""
+    if companion is None or not companion.is_dir():
+        return None if companion is None or is_webp(companion) else companion
+    listed = read_frame_list(companion)
+    if listed is None or listed.sound is None:
+        return None
+    beside = (companion / listed.sound, companion.resolve().parent / listed.sound)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _tick(choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None, start: Fraction) -> Fraction:
+    if choice.tick is not None:
+        return choice.tick
+    known = companion.video_time_base if companion is not None else None
+    bases = [] if known is None else [known, Fraction(1, start.denominator)]
+    return exact_tick(info.rate, bases, variable=info.variable_rate)
+
+
+def _tell_left_out(companion: SourceStreams, suffix: str, output: OutputSettings, notify: Notify) -> None:
+    if companion.has_sound and output.audio:
+        kept = "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
+        notify(f"{suffix or 'a folder of PNGs'} holds no sound: {kept}")

@@ -1,0 +1,131 @@
+"""Writing still pictures: PNG, JPEG, WebP, TIFF and BMP, whole or not at all, with texts inside."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import imageio.v3 as iio
+import numpy as np
+
+from dreamvid.errors import WriteError
+from dreamvid.media.input.container import shown
+from dreamvid.media.output.atomic import Target
+from dreamvid.media.output.part_file import write_whole
+from dreamvid.media.still.metadata import as_lines, user_comment
+from dreamvid.media.still.png import encode_png
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dreamvid.media.still.reader import Still
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+_QUALITY = 95
+_DEEP = {".png", ".tif", ".tiff"}
+_OPAQUE_ONLY = {".jpg", ".jpeg", ".bmp"}
+
+
+def write_still(
+    path: Path, still: Still, *, metadata: Mapping[str, str] | None = None, overwrite: bool
+) -> None:
+    """Write a picture in the format that its suffix names.
+
+    PNG and TIFF keep 16 bits where ``still.depth`` is 16; gray stays one channel where the picture is gray still;
+    alpha is kept but in JPEG and BMP, which are flattened onto black. The texts of ``metadata`` go in too, but
+    for BMP, which holds none.
+
+    Raises
+    ------
+    WriteError
+        In one line; nothing half-written is left, and a file that was there before stays.
+    """
+    suffix = check_suffix(path)
+    target = Target(path, inputs=(), overwrite=overwrite)
+    codes = _codes(still, suffix)
+    try:
+        data = _encode(codes, suffix, dict(metadata or {}))
+    except (OSError, ValueError, struct.error) as error:
+        raise WriteError(f"{shown(path)}: the picture cannot be encoded ({error})") from error
+    write_whole(target, data)
+
+
+def check_suffix(path: Path) -> str:
+    """Return the suffix that says what is written, in lower case.
+
+    Raises
+    ------
+    WriteError
+        Where it is none of a picture that is written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        known = " ".join(SUFFIXES)
+        raise WriteError(f"{shown(path)}: no known kind of picture; name it with one of {known}")
+    return suffix
+
+
+def _codes(still: Still, suffix: str) -> NDArray[Any]:
+    """Round to ``[H, W, C]`` uint8 or uint16, of 1 (gray), 2 (gray and alpha), 3 or 4 channels."""
+    rgb, alpha = still.rgb, still.alpha
+    if alpha is not None and suffix in _OPAQUE_ONLY:
+        rgb, alpha = rgb * alpha[..., None], None
+    deep = still.depth > 8 and suffix in _DEEP  # noqa: PLR2004  bits
+    top = 65535 if deep else 255
+    picture = rgb if alpha is None else np.dstack([rgb, alpha])
+    codes = np.rint(np.clip(picture, 0.0, 1.0) * np.float32(top)).astype(np.uint16 if deep else np.uint8)
+    colors = codes[..., :3]
+    if still.gray and (colors == colors[..., :1]).all():
+        if alpha is None:
+            return codes[..., [0]]
+        if not deep:  # no reader at hand knows 16-bit gray with alpha
+            return codes[..., [0, 3]]
+    return codes
+
+
+def _encode(codes: NDArray[Any], suffix: str, metadata: dict[str, str]) -> bytes:
+    if suffix == ".png":
+        return encode_png(codes, metadata)
+    if suffix in {".tif", ".tiff"}:
+        return _encode_tiff(codes, as_lines(metadata))
+    options: dict[str, Any] = {}
+    if suffix == ".webp":
+        options = {"quality": _QUALITY, "method": 4, "exact": True}
+        if metadata:
+            options["exif"] = user_comment(metadata)
+    elif suffix != ".bmp":
+        options = {"quality": _QUALITY, "subsampling": 0}
+        if metadata:
+            options["comment"] = as_lines(metadata).encode()
+    return _bytes(_plain(codes), "pillow", suffix, **options)
+
+
+def _encode_tiff(codes: NDArray[Any], description: str) -> bytes:
+    """Encode with tifffile, as Pillow has no 16-bit colors and OpenCV no texts; deflated."""
+    channels = codes.shape[2]
+    color = 3 if channels > 2 else 1  # noqa: PLR2004  gray has at most alpha beside it
+    return _bytes(
+        _plain(codes),
+        "tifffile",
+        ".tiff",
+        photometric="rgb" if color > 1 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=["unassalpha"] if channels > color else None,
+        compression="zlib",
+        description=description.encode() or None,
+        metadata=None,  # nor any remarks of its own
+        software=False,
+    )
+
+
+def _plain(codes: NDArray[Any]) -> NDArray[Any]:
+    return codes[..., 0] if codes.shape[2] == 1 else codes
+
+
+def _bytes(codes: NDArray[Any], plugin: str, suffix: str, **options: Any) -> bytes:
+    encoded: bytes = iio.imwrite("<bytes>", codes, plugin=plugin, extension=suffix, **options)
+    return encoded

@@ -1,0 +1,1 @@
+"""Copy and encode sound, subtitles and other streams."""

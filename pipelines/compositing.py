@@ -1,0 +1,102 @@
+"""From a raw dream to the frame that is written: size, kept color, blend mode, strength and mask, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dreamvid.config.preset import LONGEST_SIDE
+from dreamvid.errors import SettingsError
+from dreamvid.image.blend import blend
+from dreamvid.image.keep_color import keep_color
+from dreamvid.image.resize import resize
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from dreamvid.config.preset import Preset
+    from dreamvid.types import RGB, BlendMode, KeepColor, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Compositor:
+    """How a raw dream becomes the written frame.
+
+    ``strength`` in [0, 1] is how much of what the dream changes is written. ``dream_size`` is the size at which
+    frames are dreamed; the detail is then upscaled onto the full-size source. None dreams at the source's own size.
+    ``blend`` is the blend mode (`dreamvid.image.blend`), ``keep_color`` what of the source's colors stays
+    (`dreamvid.image.keep_color`).
+    """
+
+    strength: float = 1.0
+    dream_size: Size | None = None
+    blend: BlendMode = "normal"
+    keep_color: KeepColor = "off"
+
+    def prepare(self, rgb: RGB) -> RGB:
+        """Return the picture that is dreamed."""
+        return rgb if self.dream_size is None else resize(rgb, self.dream_size)
+
+    def apply(self, source: RGB, prepared: RGB, dreamed: RGB, mask: Mask | None = None) -> RGB:
+        """Return the frame to write: ``source + strength * mask * (laid - source)``, clipped to [0, 1].
+
+        ``laid`` is the dream at full size, ``source + resize(dreamed - prepared)``, in kept colors and laid over the
+        source in the blend mode.
+
+        Parameters
+        ----------
+        source
+            ``[H, W, 3]`` float32 in [0, 1], full size; it is not changed.
+        prepared, dreamed
+            What was dreamed, and its dream; both of the dreamed size.
+        mask
+            ``[H, W]`` float32 in [0, 1], full size; None is 1 everywhere.
+
+        Strength 0 gives the source back bit for bit, and so does every pixel where the mask is 0.
+        """
+        if self.strength == 0.0:
+            return source
+        full = dreamed if prepared is source else self._full_size(source, prepared, dreamed)
+        laid = blend(source, keep_color(source, full, self.keep_color), self.blend)
+        if mask is None and self.strength == 1.0:
+            return laid
+        change = laid - source
+        change *= np.float32(self.strength) if mask is None else (mask * np.float32(self.strength))[..., None]
+        change += source
+        return np.clip(change, 0.0, 1.0, out=change)
+
+    def _full_size(self, source: RGB, prepared: RGB, dreamed: RGB) -> RGB:
+        detail = resize(dreamed - prepared, Size(*source.shape[:2]))
+        detail += source
+        return np.clip(detail, 0.0, 1.0, out=detail)
+
+
+def make_compositor(preset: Preset, size: Size) -> Compositor:
+    """Return how a preset's dreams are finished in frames of a size.
+
+    Raises
+    ------
+    SettingsError
+        As `dream_size` does.
+    """
+    look = preset.look
+    return Compositor(look.strength, dream_size(size, preset.output.dream_width), look.blend, look.keep_color)
+
+
+def dream_size(size: Size, width: int | None) -> Size | None:
+    """Return the size at which frames are dreamed for ``--dream-width``; None where that is the frame's own.
+
+    Raises
+    ------
+    SettingsError
+        Where the height that follows is longer than any side may be.
+    """
+    if width is None or width == size.width:
+        return None
+    height = max(1, round(size.height * width / size.width))
+    if height > LONGEST_SIDE:
+        raise SettingsError(
+            f"output.dream_width: makes {width}x{height} of {size}; no side can be over {LONGEST_SIDE}"
+        )
+    return Size(height, width)

@@ -1,0 +1,46 @@
+"""What this machine can do: device, precision and why, codecs, where weights are looked for."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.pipelines.build import best_objective
+
+if TYPE_CHECKING:
+    from dreamvid.config.preset import ModelSettings
+
+_PACKAGES = ("av", "imageio", "numpy", "opencv-python-headless", "pillow", "pydantic", "tifffile", "typer")
+
+
+def checkup(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
+    """Return the facts, by name; loads TensorFlow and times one gradient step of each number format.
+
+    Raises
+    ------
+    DreamvidError
+        Where the network or the device cannot be had.
+    """
+    from dreamvid.engine import network as models
+    from dreamvid.engine import precision, runtime
+    from dreamvid.media.output.codecs import available_encoders  # noqa: PLC0415  PyAV loads only when asked
+
+    found = runtime.configure(device=device)
+    network = models.load_network(model)
+    objective = best_objective(network)
+    return {
+        "model": network.name,
+        "objective": str(objective),
+        **precision.diagnose(network, precision.needed_outputs(objective), found),
+        "encoders": available_encoders(),
+        "keras weights folder": str(Path.home() / ".keras" / "models"),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed under this name"

@@ -1,0 +1,157 @@
+"""Whether a preset would run: its text, its schedules, its mask, and its objectives against the networks it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dreamvid import objective as objectives
+from dreamvid.config.loader import is_there, load_preset
+from dreamvid.errors import DreamvidError, PresetError, SettingsError
+from dreamvid.objective import Objective
+from dreamvid.pipelines.build import best_objective, read_guides
+from dreamvid.pipelines.masks import mask_file
+from dreamvid.pipelines.scenes import Clock, check_schedules, spans
+from dreamvid.schedule.objective_schedule import Journey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dreamvid.config.fields import Keys
+    from dreamvid.config.loader import PresetFile
+    from dreamvid.config.preset import ModelSettings, Preset
+    from dreamvid.engine.network import Network
+    from dreamvid.pipelines.scenes import Span
+    from dreamvid.types import Notify
+
+_SECONDS = Fraction(10)
+_RATE = Fraction(24)
+
+
+def check_preset(ref: str | Path, *, notify: Notify) -> Preset:
+    """Return a preset that would run, as far as can be told without its input.
+
+    Networks are built with random weights, so nothing is downloaded. A video of unknown length counts as ten
+    seconds; scenes that begin later make it longer.
+
+    Raises
+    ------
+    PresetError
+        One line for each mistake.
+    SettingsError
+        Where there is no such preset, or the file cannot be read.
+    """
+    file = load_preset(ref)
+    found = list(_mistakes(file.preset, notify))
+    if found:
+        raise PresetError(file.lines((_inherited(file, keys), message) for keys, message in found))
+    return file.preset
+
+
+def _mistakes(preset: Preset, notify: Notify) -> Iterator[tuple[Keys, str]]:
+    """Yield what is wrong, by its keys within the preset."""
+    mask = mask_file(preset.mask)
+    if mask is not None and not is_there(mask):
+        yield ("mask", "source"), f"there is no file '{mask}'"
+    clock = Clock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
+    scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]
+    try:
+        found = spans(preset, clock)
+    except SettingsError as error:
+        yield _parted(error)
+    else:
+        for keys, span in zip(scenes, found, strict=True):
+            told: dict[str, None] = {}
+            yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, told))
+            for text in told:
+                notify(".".join((*keys, text)))
+    load = cache(_load)  # networks take a while
+    for keys, scene in zip(scenes, preset.in_scenes(), strict=True):
+        yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset, load))
+
+
+def _inherited(file: PresetFile, keys: Keys) -> Keys:
+    """Return the keys of a scene's setting; of the preset's own, where the scene has none."""
+    is_own = keys[:1] != ("scenes",) or file.sets(keys) or not file.sets(keys[2:])
+    return keys if is_own else keys[2:]
+
+
+def _length(preset: Preset) -> Fraction:
+    last = max((scene.start.amount for scene in preset.scenes if scene.start.unit == "s"), default=0.0)
+    return _SECONDS + Fraction(last)
+
+
+def _parted(error: SettingsError) -> tuple[Keys, str]:
+    path, _, message = str(error).partition(": ")
+    return tuple(path.split(".")), message
+
+
+def _check_schedules(span: Span, clock: Clock, told: dict[str, None]) -> Iterator[tuple[Keys, str]]:
+    """Yield what is wrong with a scene's schedules, each taken for constant from then on; notices go to ``told``."""
+    preset = span.scene.preset
+    changing = {*preset.varying(), "objective"}
+    while True:
+        only = replace(span, scene=replace(span.scene, preset=preset))
+        try:
+            check_schedules([only], clock, notify=told.setdefault)
+            break
+        except SettingsError as error:
+            keys, message = _parted(error)
+            yield keys, message
+            path = ".".join(keys)
+            if path not in changing:
+                break
+            changing.remove(path)
+            preset = preset.override({path: _constant(preset, path)})
+
+
+def _constant(preset: Preset, path: str) -> object:
+    return str(preset.objective) if path == "objective" else float(preset.varying()[path])
+
+
+def _check_objective(
+    preset: Preset, load: Callable[[ModelSettings, bool], Network | DreamvidError]
+) -> Iterator[tuple[Keys, str]]:
+    """Yield what of an objective the network does not have."""
+    from dreamvid.engine.objectives import BoundObjective
+
+    text = preset.objective
+    terms = (
+        text.terms if isinstance(text, Journey) else () if text == "auto" else objectives.parse(text).terms
+    )
+    network = load(preset.model, any(term.kind == "class" for term in terms))
+    if isinstance(network, DreamvidError):
+        yield ("model", "weights" if preset.model.weights else "name"), str(network)
+        return
+    for term in terms or best_objective(network).terms:
+        single = Objective((term,))
+        try:
+            BoundObjective.bind(single, network, read_guides(single))
+        except DreamvidError as error:
+            yield _place(text, term.layer or term.label), str(error)
+
+
+def _load(settings: ModelSettings, with_classes: bool) -> Network | DreamvidError:  # noqa: FBT001  cached
+    """Return the network of these settings, or why there is none."""
+    from dreamvid.engine.network import load_network
+
+    try:
+        return load_network(settings, with_classes=with_classes, seed_weights=settings.weights is None)
+    except DreamvidError as error:
+        return error
+
+
+def _place(objective: str, name: str) -> Keys:
+    """Return the keys of the keyframe, weight or turn that names something."""
+    found: Any = objective.plain() if isinstance(objective, Journey) else {}
+    if "cycle" in found:
+        return next(
+            (("objective", "cycle", str(n)) for n, stop in enumerate(found["cycle"]) if name in stop),
+            ("objective",),
+        )
+    return next(
+        (("objective", str(key)) for key, value in found.items() if name in f"{key} {value}"), ("objective",)
+    )

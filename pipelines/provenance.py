@@ -1,0 +1,174 @@
+"""What a finished file says of how it was made: settings, seed, version and fingerprints, as JSON.
+
+Embedded under the key ``dreamvid``, so that the dream can be made again. Only base names are kept, never
+whole paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid._version import __version__
+from dreamvid.checkpoint.layout import COMPLETE, LOCK, work_folder
+from dreamvid.checkpoint.store import is_delivered_by
+from dreamvid.errors import DreamvidError, WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dreamvid.config.preset import Preset
+    from dreamvid.limits import Limits
+
+KEY = "dreamvid"
+_PICTURES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_BLOCK = 1 << 20
+_GUIDE = re.compile(r"(guide:)([^@,]+)(@)")
+
+
+def fingerprint(path: Path) -> str:
+    """Return the BLAKE2b-128 digest of a file's content, or of all its files' names and contents (a folder)."""
+    digest = hashlib.blake2b(digest_size=16)
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if path.is_dir():
+            digest.update(file.name.encode("utf-8", "surrogateescape") + b"\0")
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def portable_settings(preset: Preset) -> dict[str, Any]:
+    """Return the preset as plain JSON values, with base names in place of paths."""
+    data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True, exclude={"inputs"})
+    changes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
+    data |= changes  # a scene says only what differs
+    return make_portable(data)
+
+
+def make_portable(data: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with base names in place of all paths; embedded ones are never trusted to have them."""
+    for part in (data, *data.get("scenes", ())):
+        _make_part_portable(part)
+    return data
+
+
+def _make_part_portable(part: dict[str, Any]) -> None:
+    if part.get("objective") is not None:
+        part["objective"] = _portable_objective(part["objective"])
+    model = part.get("model") or {}
+    if model.get("weights") is not None:
+        model["weights"] = Path(model["weights"]).name
+    if Path(model.get("name", "")).suffix:
+        model["name"] = Path(model["name"]).name
+    mask = part.get("mask") or {}
+    if mask.get("source") is not None:
+        mask["source"] = Path(mask["source"]).name
+    trip = part.get("trip") or {}
+    for name in ("start", "palette", "music"):
+        if trip.get(name) is not None:
+            trip[name] = Path(trip[name]).name
+
+
+def settings_json(
+    preset: Preset, *, source: Path | None, resolved: Mapping[str, object], files: Mapping[str, Path]
+) -> str:
+    """Return the text to embed; ``source`` is None where nothing was dreamed but a trip made.
+
+    ``resolved`` is what ``auto`` became (precision, tile, device); ``files`` are further inputs by role, such as
+    ``weights`` and guide images.
+    """
+    value = {
+        "version": __version__,
+        "settings": portable_settings(preset),
+        "resolved": dict(resolved),
+        "source": None if source is None else _named(source),
+        "files": {role: _named(path) for role, path in files.items()},
+    }
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def read_settings(path: Path, limits: Limits | None = None) -> str | None:
+    """Return the text that is embedded in a finished file or folder; None where there is none.
+
+    Raises
+    ------
+    ReadError
+        Where it cannot be read.
+    """
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.still.reader import read_embedded  # noqa: PLC0415  imageio the same
+
+    if not path.is_dir() and path.suffix.lower() in _PICTURES:
+        return read_embedded(path, limits=limits)
+    metadata = {key.lower(): value for key, value in probe(path, limits=limits).metadata.items()}
+    return metadata.get(KEY)
+
+
+def is_delivered(output: Path, text: str, limits: Limits, check: Callable[[], object]) -> bool:
+    """Return whether the output is in place already: a run was killed between renaming it and tidying up.
+
+    Outputs get their name only when they are whole, and their last bytes once all of their work is; the embedded text
+    tells this one from others. ``check`` is called where it is not, and raises where it may not be replaced; that an
+    empty directory is left then says that it is in place all the same.
+
+    Raises
+    ------
+    WriteError
+        What ``check`` raises.
+    """
+    work = work_folder(output)
+    try:
+        complete = (work / COMPLETE).stat().st_mtime_ns
+    except OSError:
+        complete = None
+    last = complete is not None and _made(output) >= complete and not is_delivered_by(work)
+    if last and _says(output, text, limits):
+        return True
+    try:
+        check()
+    except WriteError:
+        if {path.name for path in work.iterdir()} <= {LOCK} and _says(output, text, limits):
+            return True
+        raise
+    return False
+
+
+def _made(output: Path) -> int:
+    """Return when an output was written to last; 0 where there is none."""
+    from dreamvid.media.input.frame_list import FILE_NAME  # noqa: PLC0415  PyAV loads only when media is touched
+
+    try:
+        return (output / FILE_NAME if output.is_dir() else output).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _says(output: Path, text: str, limits: Limits) -> bool:
+    try:
+        return read_settings(output, limits) == text
+    except DreamvidError:
+        return False
+
+
+def _named(path: Path) -> dict[str, str]:
+    return {"name": _printable(path.name), "fingerprint": fingerprint(path)}
+
+
+def _portable_objective(value: Any) -> Any:
+    """Return an objective's text, or the mapping of one that changes over time, with guides by their base names."""
+    if isinstance(value, str):
+        return _GUIDE.sub(lambda match: match[1] + Path(match[2].strip()).name + match[3], value)
+    if isinstance(value, dict):
+        return {_portable_objective(key): _portable_objective(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_portable_objective(inner) for inner in value]
+    return value
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,135 @@
+"""What a pipeline returns: where the output is and how the run went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from dreamvid.types import Size
+
+ConfirmOverwrite = Callable[[Path], bool]
+"""Asked whether an existing output may be replaced."""
+
+
+class Tell(Protocol):
+    """Told how a run goes; every method may do nothing."""
+
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
+        """Dreaming begins, at frame ``resumed_at``."""
+        ...
+
+    def frame(self, index: int) -> None:
+        """One frame is dreamed."""
+        ...
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Chunk ``number`` (from 1) is kept, and ``frames`` frames in all: so many are safe."""
+        ...
+
+    def encode(self, frames: int, label: str) -> None:
+        """All frames are dreamed; the output is made of them."""
+        ...
+
+    def encoded(self, index: int) -> None:
+        """One frame is encoded."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Something was done differently from what one might expect."""
+        ...
+
+
+class NullProgress:
+    """Tells nobody anything."""
+
+    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
+        """Do nothing."""
+
+    def frame(self, index: int) -> None:
+        """Do nothing."""
+
+    def chunk(self, number: int, frames: int) -> None:
+        """Do nothing."""
+
+    def encode(self, frames: int, label: str) -> None:
+        """Do nothing."""
+
+    def encoded(self, index: int) -> None:
+        """Do nothing."""
+
+    def notice(self, text: str) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One finished output.
+
+    ``seconds`` are those of all runs that it took, ``resumed_at`` the frame at which the last one went on.
+    ``stages`` are seconds by stage (they overlap); ``dream_rms`` is the RMS of dreamed minus source in [0, 1],
+    ``objective_gain`` the ratio of the objective's score after and before, on the first frame that this run
+    dreamed.
+    """
+
+    source: Path
+    output: Path
+    frames: int
+    seconds: float
+    size: Size
+    resolved: dict[str, object] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    dream_rms: float = 0.0
+    objective_gain: float | None = None
+    resumed_at: int = 0
+
+    def line(self) -> str:
+        """Return the closing line: frames, time, fps, size, path."""
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        minutes, seconds = divmod(round(self.seconds, 1), 60)
+        clock = f"{int(minutes)}:{seconds:04.1f}" if minutes else f"{seconds:.1f} s"
+        speed = self.frames / max(self.seconds, 1e-9)
+        return (
+            f"dreamed {frames} in {clock} ({speed:.2f} fps), {self.size}, "
+            f"{_bytes(_file_size(self.output))}: {self.output}"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts of the closing line, for programs."""
+        return {
+            "frames": self.frames,
+            "seconds": round(self.seconds, 3),
+            "width": self.size.width,
+            "height": self.size.height,
+            "bytes": _file_size(self.output),
+            "output": str(self.output).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Return everything that is known of the run."""
+        stages = {name: round(value, 3) for name, value in self.stages.items()}
+        return {
+            **self.summary(),
+            "source": self.source.name,
+            "resumed_at": self.resumed_at,
+            "stages": stages,
+            "dream_rms": round(self.dream_rms, 5),
+            "objective_gain": self.objective_gain,
+            **self.resolved,
+        }
+
+
+def _file_size(path: Path) -> int:
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.iterdir() if p.is_file())
+    return path.stat().st_size
+
+
+def _bytes(count: float) -> str:
+    for name in ("B", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004  decimal units, as file managers show
+            return f"{count:.0f} B" if name == "B" else f"{count:.1f} {name}"
+        count /= 1000
+    return f"{count:.1f} GB"

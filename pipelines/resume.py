@@ -1,0 +1,203 @@
+"""Frames with states -> chunks -> the finished output: how long work survives whatever happens.
+
+The seam for whoever makes frames is :class:`Producer`. It is handed where to begin (:class:`Begin`: an index, and
+the state that it gave after the frame before, None at the start) and :data:`Take`, which it calls with every frame,
+in order, and a function that returns the state after it. A state (:class:`dreamvid.checkpoint.state.State`) is plain
+values and arrays; it must hold all that later frames depend on, so that frames made from it are, bit for bit, those
+of a run that was never cut. Everything else happens here: the directory, its lock and checks, chunks, interruptions,
+the final encoding from the chunks (also of a run that was never cut), and tidying up.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
+
+from dreamvid.checkpoint.chunk_writer import ChunkWriter
+from dreamvid.checkpoint.disk_space import check_room, room_needed
+from dreamvid.checkpoint.files import printable
+from dreamvid.checkpoint.layout import work_folder
+from dreamvid.checkpoint.opening import open_store
+from dreamvid.checkpoint.state import State
+from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
+from dreamvid.pipelines.encoding import Encoding
+from dreamvid.pipelines.identity import Watch
+from dreamvid.pipelines.result import NullProgress
+from dreamvid.types import Frame, Size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dreamvid.checkpoint.chunk import ChunkFormat, ChunkRecord
+    from dreamvid.checkpoint.manifest import Manifest, Pictures
+    from dreamvid.checkpoint.store import Store
+    from dreamvid.pipelines.keeping import Keeping, StopRequested
+    from dreamvid.pipelines.result import Tell
+    from dreamvid.types import FrameWriter
+
+FrameSink: TypeAlias = Callable[[Frame, Callable[[], State]], None]
+"""Takes the next frame, and what returns the state after it; a WriteError of it must end the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where to begin: the index of the first frame wanted, and the state after the one before."""
+
+    frame: int = 0
+    state: State | None = None
+
+
+class FrameProducer(Protocol):
+    """Makes frames, in order, from any frame on for which there is a state."""
+
+    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
+        """Make frames from ``begin`` on and hand each to ``take``.
+
+        Between two frames ``asked()`` is to be looked at; where it is true, return at once.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutputJob:
+    """An output to be made.
+
+    Attributes
+    ----------
+    output
+        Where it goes; the work lies beside it.
+    manifest
+        What is made; see :func:`dreamvid.pipelines.identity.describe`.
+    state_bytes
+        About the size of one state, for the estimate of room.
+    delivered
+        The output is in place already, made by an earlier run; only its work is still there, and goes.
+    """
+
+    output: Path
+    manifest: Manifest
+    state_bytes: int = 0
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How it went: frames in all, the one at which this run went on, seconds of encoding, and the last values."""
+
+    frames: int
+    resumed_at: int
+    encoding: float
+    values: dict[str, Any]
+
+
+def run_resumable(
+    task: OutputJob, produce: FrameProducer, writer: FrameWriter, keeping: Keeping, tell: Tell | None = None
+) -> Kept:
+    """Make an output, from what an earlier run has left of it where there is something.
+
+    Parameters
+    ----------
+    produce
+        Makes the frames that are missing.
+    writer
+        Encodes, verifies and renames the output; entered when all frames are there.
+
+    Raises
+    ------
+    WorkError
+        Where what was left does not fit (the line says what has changed), or another run works on it.
+    WriteError
+        For too little room, before anything is made.
+    KeyboardInterrupt
+        Where the run was asked to stop; its text says how to go on, and is empty where nothing was kept.
+    DreamvidError
+        What the producer or the writer raise. Whole chunks stay, and the same call goes on; without any, nothing
+        stays.
+    """
+    tell = tell or NullProgress()
+    folder = work_folder(task.output)
+    store = open_store(folder, task.manifest, _lossless, fresh=keeping.fresh, notify=tell.notice)
+    try:
+        resumed_at, began = store.frames, time.perf_counter()
+        tell.start(task.manifest.pictures.frames, task.output.name, resumed_at)
+        if not task.delivered:
+            _check_room(task, store)
+            watch = Watch(task.manifest)
+            with Encoding(store, writer) as encoding:
+                if not store.complete:
+                    _make_frames(store, produce, encoding, watch, keeping=keeping, tell=tell)
+                watch.check()
+                began = time.perf_counter()
+                tell.encode(store.frames, task.output.name)
+                encoding.finish(tell.encoded)
+    except BaseException as error:  # noqa: BLE001  raised again, once the directory is settled
+        _leave(store, keeping, tell, error)
+    kept = Kept(store.frames, resumed_at, time.perf_counter() - began, store.values)
+    if keeping.keep:
+        store.keep()
+    else:
+        store.remove()
+    return kept
+
+
+def _make_frames(
+    store: Store, produce: FrameProducer, encoding: Encoding, watch: Watch, *, keeping: Keeping, tell: Tell
+) -> None:
+    def on_chunk(record: ChunkRecord) -> None:
+        encoding.add(record)
+        tell.chunk(record.number, record.end)
+
+    begin = ResumePoint(store.frames, store.state())
+    if begin.frame and begin.state is None:
+        raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
+    keeper = ChunkWriter(store, keeping.chunk, encoding.take, on_chunk, check=watch.check)
+    stopped = False
+    with keeping.interruptible() as asked:
+        try:
+            produce(begin, keeper.take, lambda: asked() or encoding.failed)
+            keeper.close()
+            stopped = asked()
+        except BaseException:
+            keeper.abandon()
+            raise
+    encoding.check()
+    if stopped:
+        raise KeyboardInterrupt
+    store.finish()
+
+
+def _lossless(pictures: Pictures) -> ChunkFormat:
+    from dreamvid.media.lossless import Ffv1Chunks  # noqa: PLC0415  PyAV loads only when media is touched
+
+    return Ffv1Chunks(Size(pictures.height, pictures.width), pictures.bits, pictures.alpha)
+
+
+def _check_room(task: OutputJob, store: Store) -> None:
+    pictures = store.manifest.pictures
+    frames = store.frames if store.complete else pictures.frames
+    needed = room_needed(pictures, frames, store.records, state=task.state_bytes)
+    check_room(store.folder.parent, needed)
+
+
+def _leave(store: Store, keeping: Keeping, tell: Tell, error: BaseException) -> NoReturn:
+    """Keep what is worth it, say so, and raise the error."""
+    store.drop_damaged()
+    if not store.records or isinstance(error, NothingDreamedError):
+        store.remove()
+        raise error
+    store.release()
+    total = store.manifest.pictures.frames
+    done = f"{store.frames} of {total} frames" if total else f"{store.frames} frames"
+    way = (
+        f"go on with: {shlex.join(keeping.command)}"
+        if keeping.command
+        else "the same call goes on from there"
+    )
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"interrupted; {done} are kept in {printable(store.folder)}; {way}") from None
+    if isinstance(error, DreamvidError):
+        tell.notice(f"{done} are kept in {printable(store.folder)}; {way}")
+    raise error

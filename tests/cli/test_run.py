@@ -1,0 +1,255 @@
+"""The frame around a command: log, report, progress for programs, questions."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from dreamvid.cli.main import main
+from dreamvid.cli.progress import JsonLines, Lines
+from dreamvid.config.preset import OutputSettings
+from dreamvid.media.output.writer import open_writer
+from dreamvid.media.still.reader import Still, write_still
+from dreamvid.types import Frame, Size, VideoInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUICK = ["--octaves", "1", "--steps", "1", "--precision", "float32", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    logger = logging.getLogger("dreamvid")
+    before = list(logger.handlers)
+    yield
+    for handler in set(logger.handlers) - set(before):
+        logger.removeHandler(handler)
+        handler.close()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "p.png"
+    rgb = np.random.default_rng(0).random((24, 32, 3), dtype=np.float32)
+    write_still(path, Still(rgb), overwrite=False)
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    noise = np.random.default_rng(0).random((32, 48, 3), dtype=np.float32)
+    info = VideoInfo(Size(32, 48), Fraction(10))
+    writer = open_writer(
+        path, info=info, output=OutputSettings(), companion=None, metadata={}, notify=lambda _: None
+    )
+    with writer:
+        for index in range(3):
+            writer.write(Frame(index, Fraction(index, 10), noise))
+    return path
+
+
+def run(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_progress_for_programs_is_one_object_a_line(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("video", clip, *QUICK, "--progress", "json") == 0
+    captured = capsys.readouterr()
+    events = [json.loads(line) for line in captured.err.splitlines()]
+    assert [event["event"] for event in events] == ["start", "frame", "frame", "frame", "chunk", "done"]
+    assert [event["frame"] for event in events[1:4]] == [0, 1, 2]
+    assert (events[0]["frames"], events[0]["resumed_at"]) == (3, 0)
+    assert (events[4]["chunk"], events[4]["kept"]) == (1, 3)
+    assert events[-1]["output"].endswith("clip.dream.mp4")
+    assert captured.out == ""
+
+
+def test_the_closing_line_says_frames_time_speed_size_and_path(
+    clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("video", clip, *QUICK) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("dreamed 3 frames in ")
+    assert all(part in out for part in ("fps", "48x32", "kB", "clip.dream.mp4"))
+
+
+def test_quiet_prints_nothing(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("video", clip, *QUICK, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_report_and_the_log_tell_of_the_run(clip: Path) -> None:
+    report, log = clip.with_name("report.json"), clip.with_name("run.log")
+    assert run("video", clip, *QUICK, "--report", report, "--log-file", log) == 0
+    facts = json.loads(report.read_text(encoding="utf-8"))
+    assert facts["frames"] == 3
+    assert facts["precision"] == "float32"
+    assert facts["dream_rms"] > 0
+    assert facts["objective_gain"] > 0
+    assert {"decode", "dream", "encode"} <= set(facts["stages"])
+    assert "clip.dream.mp4" in log.read_text(encoding="utf-8")
+
+
+def test_several_images_go_into_a_folder_and_one_report(picture: Path) -> None:
+    other, report = picture.with_name("q.png"), picture.with_name("report.json")
+    other.write_bytes(picture.read_bytes())
+    assert run("image", picture, other, "-o", picture.parent / "out", *QUICK, "--report", report) == 0
+    assert sorted(p.name for p in (picture.parent / "out").iterdir()) == ["p.dream.png", "q.dream.png"]
+    assert len(json.loads(report.read_text(encoding="utf-8"))) == 2
+
+
+@pytest.mark.parametrize("option", ["--report", "--log-file"])
+def test_a_report_that_cannot_be_written_is_an_error_before_the_work(
+    clip: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("video", clip, *QUICK, option, clip.parent / "nowhere" / "x") == 1
+    assert option in capsys.readouterr().err
+    assert not clip.with_name("clip.dream.mp4").exists()
+
+
+@pytest.mark.parametrize("option", ["--report", "--log-file"])
+def test_a_report_or_log_never_goes_over_anything_else(
+    clip: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = clip.read_bytes()
+    assert run("video", clip, *QUICK, option, clip) == 1
+    assert "something else" in capsys.readouterr().err
+    assert clip.read_bytes() == before
+
+
+def test_a_report_that_names_the_output_leaves_the_output_alone(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = picture.with_name("o.png")
+    assert run("image", picture, "-o", output, *QUICK, "--report", output) == 1
+    assert "something else" in capsys.readouterr().err
+    assert output.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_older_report_is_replaced_as_a_whole(picture: Path) -> None:
+    report = picture.with_name("report.json")
+    report.write_text('{"old": true}', encoding="utf-8")
+    assert run("image", picture, *QUICK, "--report", report) == 0
+    assert "old" not in json.loads(report.read_text(encoding="utf-8"))
+    assert [p.name for p in picture.parent.iterdir() if "part" in p.name] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_log_on_a_full_disk_ends_with_a_notice(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("image", picture, *QUICK, "--log-file", "/dev/full") == 0
+    err = capsys.readouterr().err
+    assert err.count("the log ends here") == 1
+    assert "Traceback" not in err
+
+
+def test_the_log_takes_names_that_are_no_text(tmp_path: Path, picture: Path) -> None:
+    odd, log = tmp_path / os.fsdecode(b"\xff.png"), tmp_path / "run.log"
+    picture.rename(odd)
+    assert run("image", odd, *QUICK, "--log-file", log, "--quiet") == 0
+    assert "dreamed 1 frame" in log.read_text(encoding="utf-8")
+
+
+def test_failures_are_told_once_whatever_libraries_did_to_logging(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        assert run("video", tmp_path / "no.mp4") == 1
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_that_nobody_reads_the_closing_line_is_no_error(picture: Path) -> None:
+    command = [sys.executable, "-m", "dreamvid", "image", str(picture), *QUICK]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert picture.with_name("p.dream.png").exists()
+
+
+def test_an_existing_output_is_replaced_only_with_yes(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = clip.with_name("clip.dream.mp4")
+    output.write_bytes(b"precious")
+    assert run("video", clip, *QUICK) == 1
+    assert "--yes" in capsys.readouterr().err
+    assert output.read_bytes() == b"precious"
+    assert run("video", clip, *QUICK, "--yes") == 0
+    assert output.stat().st_size > 100
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--limits", "pixels=100"], "32x24, 768 pixels; at most 100 are read"),
+        (["--limits", "memory=1G"], "--limits memory="),
+        (["--width", "16384", "--height", "16384", "--limits", "memory=24G"], "take about 46.8 GB of memory"),
+        (["--limits", "pixel=100"], "did you mean 'pixels'"),
+    ],
+)
+def test_what_is_too_much_is_one_line(
+    picture: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("image", picture, *QUICK, *flags) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_limits_reach_everything_that_is_read(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guide = clip.with_name("guide.png")
+    write_still(guide, Still(np.zeros((40, 50, 3), np.float32)), overwrite=False)
+    small, smaller = (
+        ("--limits", "pixels=1600"),
+        ("--limits", "pixels=100"),
+    )  # the clip has 1536, the guide 2000
+    runs: list[tuple[list[str], tuple[str, str]]] = [
+        (["measure", str(clip), str(clip)], smaller),
+        (["replay", str(clip)], smaller),
+        (["video", str(clip), *QUICK, "--objective", f"guide:{guide}@mixed3"], small),
+    ]
+    for words, limits in runs:
+        assert run(*words, *limits) == 1
+        error = capsys.readouterr().err
+        assert "are read" in error
+        assert error.count("\n") == 1
+
+
+def test_limits_hold_for_videos_too(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("video", clip, *QUICK, "--limits", "frames=2") == 1
+    assert "has 3 frames; at most 2 are read" in capsys.readouterr().err
+    assert run("video", clip, *QUICK, "--fps", "1000", "--limits", "frames=200") == 1
+    assert "has 300 frames" in capsys.readouterr().err
+    assert run("video", clip, *QUICK, "--width", "16384", "--height", "16384", "--limits", "memory=24G") == 1
+    assert "take about 173 GB of memory" in capsys.readouterr().err
+
+
+def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    class Gone:
+        def write(self, text: str) -> int:
+            said.append(text)
+            raise OSError(text)
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    JsonLines().frame(3)
+    Lines().notice("something")
+    assert len(said) == 2  # both were tried, and neither raised
