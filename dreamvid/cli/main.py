@@ -14,6 +14,8 @@ from dreamvid._version import __version__
 from dreamvid.cli import demo, doctor, image, jobs, measure, models, presets, render, replay, video, zoom
 from dreamvid.cli.explain import explain
 from dreamvid.cli.interrupt import Interrupted
+from dreamvid.cli.notices import notices_to
+from dreamvid.cli.progress import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_streams()
     _catch_signals()
     try:
-        code = app(arguments or ["--help"], prog_name="dreamvid", standalone_mode=False, obj=tuple(arguments))
+        with notices_to(Lines()):  # of commands that have no display of their own
+            code = app(
+                arguments or ["--help"], prog_name="dreamvid", standalone_mode=False, obj=tuple(arguments)
+            )
     except Interrupted as error:
         _say(str(error))
         sys.exit(EXIT_INTERRUPTED)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dreamvid.cli.notices import notices_to
 from dreamvid.cli.options import CommonOptions
 from dreamvid.cli.progress import Bar, Progress, choose
 from dreamvid.cli.run import Recorded, Session
@@ -102,7 +103,7 @@ def measure(
     given = {"input.start": start, "input.duration": duration, "output.fps": fps}
     part = Preset().override({path: text for path, text in given.items() if text is not None})
     common = _common(yes=yes, progress=progress, quiet=quiet, keep_going=keep_going)
-    with _progress(common) as shown:
+    with _progress(common) as shown, notices_to(shown):
         from dreamvid.pipelines.measure import measure_files  # noqa: PLC0415  loads OpenCV and PyAV
 
         report = measure_files(
@@ -114,7 +115,7 @@ def measure(
             keep_going=keep_going,
             limits=None if limits is None else Limits.parse(limits),
             overwrite=Session(common, Recorded(shown)).may_replace,
-            tell=shown,
+            tell=Recorded(shown),
         )
         shown.done({"frames": report.frames})
     if as_json:

@@ -1,11 +1,9 @@
-"""The log and the report of a run: files beside the dream, and never over anything but an older log or report."""
+"""The report of a run: a file beside the dream, and never over anything but an older report."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import WriteError
@@ -14,51 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from dreamvid.types import Notify
-
 _HEAD = 4096
-
-
-class LogFile(logging.FileHandler):
-    """A log that ends, with a notice, where it cannot be written: no reason to lose a dream."""
-
-    def __init__(self, path: Path, notify: Notify) -> None:
-        super().__init__(path, encoding="utf-8", errors="backslashreplace")
-        self._path = path
-        self._notify: Notify | None = notify
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Append a line."""
-        if self._notify is not None:
-            super().emit(record)
-
-    def close(self) -> None:
-        """Close; what could not be written then is lost, as was said."""
-        with suppress(OSError):
-            super().close()
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's own name
-        """End the log."""
-        notify, self._notify = self._notify, None
-        if notify is not None:
-            notify(f"--log-file {self._path}: cannot be written any more; the log ends here")
-
-
-def open_log(path: Path, notify: Notify) -> logging.Handler:
-    """Return what appends to a log.
-
-    Raises
-    ------
-    WriteError
-        Where it cannot be opened, or is something else than a text.
-    """
-    try:
-        if path.is_file() and not _is_text(path):
-            raise WriteError(f"--log-file {path}: is no log but something else; name another file")
-        return LogFile(path, notify)
-    except OSError as error:
-        raise WriteError(f"--log-file {path}: {error.strerror}") from None
 
 
 def check_report(path: Path) -> None:
@@ -99,11 +53,6 @@ def write_report(path: Path, reports: Sequence[dict[str, Any]]) -> None:
     except (OSError, WriteError) as error:
         reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else error
         raise WriteError(f"the dream is finished, but not its report (--report): {reason}") from None
-
-
-def _is_text(path: Path) -> bool:
-    with path.open("rb") as file:
-        return b"\0" not in file.read(_HEAD)
 
 
 def _is_json(path: Path) -> bool:

@@ -13,7 +13,8 @@ import typer
 
 from dreamvid.cli import progress as progress_module
 from dreamvid.cli.interrupt import Interrupted
-from dreamvid.cli.records import check_report, open_log, write_report
+from dreamvid.cli.notices import NoticeHandler, notices_to
+from dreamvid.cli.records import check_report, write_report
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from dreamvid.cli.options import CommonOptions
     from dreamvid.pipelines.result import RunResult
-    from dreamvid.types import Notify
 
 
 _log = logging.getLogger("dreamvid")
@@ -61,9 +61,8 @@ class Recorded:
         self._shown.encoded(index)
 
     def notice(self, text: str) -> None:
-        """Say something that the user may want to know."""
+        """Log something that the user may want to know, which shows it."""
         _log.warning("%s", text)
-        self._shown.notice(text)
 
     def done(self, outcome: RunResult) -> None:
         """Say that an output is in place."""
@@ -77,6 +76,7 @@ class Session:
 
     common: CommonOptions
     progress: Recorded
+    notices: NoticeHandler | None = None
     outcomes: list[RunResult] = field(default_factory=list)
 
     def may_replace(self, path: Path) -> bool:
@@ -105,6 +105,8 @@ class Session:
         self.outcomes.append(outcome)
         self.progress.done(outcome)
         self.line(outcome.line())
+        if self.notices is not None:
+            self.notices.repeats.clear()  # the next output has its own
 
 
 @contextmanager
@@ -112,24 +114,17 @@ def session(common: CommonOptions) -> Iterator[Session]:
     """Run a command inside its frame; the report is written when it has ended well."""
     if common.report is not None:
         check_report(common.report)
-    with progress_module.choose(common) as shown:
-        _start_log(common, shown.notice)
-        current = Session(common, Recorded(shown))
+    with progress_module.choose(common) as shown, notices_to(shown, common.log_file) as notices:
+        current = Session(common, Recorded(shown), notices)
         try:
             yield current
         except Exception as error:
-            _log.warning("failed: %s", error)
+            _log.error("failed: %s", error)
             raise
         except KeyboardInterrupt as error:
-            _log.warning("interrupted")
+            _log.error("interrupted")
             if error.args:  # what was dreamed is kept, and the text says where
                 raise Interrupted(*error.args) from None
             raise
     if common.report is not None:
         write_report(common.report, [outcome.report() for outcome in current.outcomes])
-
-
-def _start_log(common: CommonOptions, notify: Notify) -> None:
-    _log.setLevel(logging.INFO)
-    _log.propagate = False  # libraries may have set up a root logger that prints
-    _log.addHandler(logging.NullHandler() if common.log_file is None else open_log(common.log_file, notify))

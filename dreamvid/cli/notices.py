@@ -1,0 +1,136 @@
+"""Log records on their way to the user: warnings become notices, and all of them go into ``--log-file``."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import contextmanager, suppress
+from numbers import Number
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dreamvid.cli.progress import Progress
+
+_FIGURES = re.compile(r"\d+")
+_HEAD = 4096
+
+
+class RepeatFilter(logging.Filter):
+    """Lets a warning of one logger through once; those that differ in numbers only are the same.
+
+    A record with ``extra={"repeats": 3}`` may come three times.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[tuple[object, ...], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is shown and logged."""
+        if record.levelno != logging.WARNING:
+            return True
+        args = record.args.values() if isinstance(record.args, dict) else record.args or ()
+        key = (record.name, record.msg, *(_wording(arg) for arg in args if not isinstance(arg, Number)))
+        self._counts[key] = self._counts.get(key, 0) + 1
+        return self._counts[key] <= getattr(record, "repeats", 1)
+
+    def clear(self) -> None:
+        """Forget what was let through."""
+        self._counts.clear()
+
+
+class NoticeHandler(logging.Handler):
+    """Shows warnings as notices of the progress display, and writes all records into the log file.
+
+    Errors are not shown: the command ends with them, and prints them itself.
+    """
+
+    def __init__(self, progress: Progress, log_file: logging.Handler | None) -> None:
+        super().__init__()
+        self._progress = progress
+        self._log_file = log_file
+        self.repeats = RepeatFilter()
+        self.addFilter(self.repeats)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show and log a record."""
+        if self._log_file is not None:
+            self._log_file.handle(record)
+        if record.levelno == logging.WARNING:
+            self._progress.notice(record.getMessage())
+
+    def close(self) -> None:
+        """Close the log file, too."""
+        if self._log_file is not None:
+            self._log_file.close()
+        super().close()
+
+
+class LogFile(logging.FileHandler):
+    """A log that ends, with a notice, where it cannot be written: no reason to lose a dream."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path = path
+        self._progress: Progress | None = progress
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a line."""
+        if self._progress is not None:
+            super().emit(record)
+
+    def close(self) -> None:
+        """Close; what could not be written then is lost, as was said."""
+        with suppress(OSError):
+            super().close()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's own name
+        """End the log."""
+        progress, self._progress = self._progress, None
+        if progress is not None:
+            progress.notice(f"--log-file {self._path}: cannot be written any more; the log ends here")
+
+
+@contextmanager
+def notices_to(progress: Progress, log_file: Path | None = None) -> Iterator[NoticeHandler]:
+    """Send the log records of dreamvid to a progress display and a log file, and nowhere else.
+
+    Raises
+    ------
+    WriteError
+        Where the log file cannot be opened, or is something else than a text.
+    """
+    logger = logging.getLogger("dreamvid")
+    handler = NoticeHandler(progress, None if log_file is None else _open_log(log_file, progress))
+    before = logger.handlers, logger.level, logger.propagate
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # libraries may have set up a root logger that prints
+    try:
+        yield handler
+    finally:
+        logger.handlers, _, logger.propagate = before
+        logger.setLevel(before[1])
+        handler.close()
+
+
+def _open_log(path: Path, progress: Progress) -> logging.Handler:
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                if b"\0" in file.read(_HEAD):
+                    raise WriteError(f"--log-file {path}: is no log but something else; name another file")
+        return LogFile(path, progress)
+    except OSError as error:
+        raise WriteError(f"--log-file {path}: {error.strerror}") from None
+
+
+def _wording(value: object) -> str:
+    """Return a part of a message; file names keep their figures, which tell them apart."""
+    return _FIGURES.sub("", str(value)) if isinstance(value, Exception) else str(value)
