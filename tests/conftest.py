@@ -1,22 +1,67 @@
-"""What every test gets: quiet TensorFlow, and no ERROR ever logged."""
+"""Settings and checks of every test, and the tiers: unit, engine, e2e and exhaustive.
+
+A test without a marker is a unit test, which must not load TensorFlow (about 8 s); ``pytest -m unit``, which runs
+these alone, refuses to import it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+TIERS = {"engine", "e2e", "exhaustive"}
+TENSORFLOW_FOLDERS = {"engine", "tools"}
+"""Folders whose test modules import TensorFlow; not even collected for ``-m unit``."""
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # a shell lets what it starts in the background ignore it
+
+
+class NoTensorFlow:
+    """Refuses to import TensorFlow and Keras."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name in {"tensorflow", "keras"}:
+            raise AssertionError(f"a unit test imports {name}; mark it engine or e2e")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "unit":
+        sys.meta_path.insert(0, NoTensorFlow())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.option.markexpr == "unit" and collection_path.name in TENSORFLOW_FOLDERS:
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if TENSORFLOW_FOLDERS & set(item.path.parts):
+            item.add_marker("engine")
+        if not TIERS & {marker.name for marker in item.iter_markers()}:
+            item.add_marker("unit")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    # Logged file names may hold surrogates, which pytest-xdist cannot send.
+    report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)

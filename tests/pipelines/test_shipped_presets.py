@@ -27,7 +27,7 @@ from dreamvid.types import Frame, Size, VideoInfo
 if TYPE_CHECKING:
     from dreamvid.types import RGB
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "guide.md"
 FILES = {file.stem: file for file in sorted((ROOT / "presets").glob("*.yaml"))}
 TRIPS = tuple(name for name, file in FILES.items() if load_preset(file).preset.pipeline == "zoom")

@@ -13,7 +13,7 @@ from dreamvid.errors import DamagedError, ReadError
 from dreamvid.media.input.source import open_source
 from dreamvid.types import Frame, Size
 
-HARD = Path(__file__).parents[2] / ".." / "shared" / "clips" / "hard"
+HARD = Path(__file__).parents[3] / ".." / "shared" / "clips" / "hard"
 TRUTH: dict[str, Any] = (
     json.loads((HARD / "truth.json").read_text()) if (HARD / "truth.json").is_file() else {}
 )

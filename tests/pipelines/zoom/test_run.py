@@ -44,7 +44,7 @@ TINY: dict[str, Any] = {
     "trip": {"duration": "1", "rate": 6},
 }
 ASPECT = 64 / 36
-STUB = Path(__file__).with_name("stub_dreams.py")
+STUB = Path(__file__).parents[1] / "stub_dreams.py"
 
 
 @pytest.fixture(autouse=True)
