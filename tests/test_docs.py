@@ -23,12 +23,14 @@ def load(path: Path) -> object:
     return module
 
 
+@pytest.mark.e2e
 def test_the_example_dreams() -> None:
     changed = load(ROOT / "docs/examples/dream_array.py").main()  # type: ignore[attr-defined]  # a script
     assert set(changed) == {"layers", "ladybug"}
     assert all(0.01 < rms < 0.5 for rms in changed.values())
 
 
+@pytest.mark.e2e
 def test_the_example_of_a_trip_travels(tmp_path: Path) -> None:
     frames = load(ROOT / "docs/examples/zoom_trip.py").main(tmp_path)  # type: ignore[attr-defined]  # a script
     assert frames == 6

@@ -193,6 +193,7 @@ def test_good_presets_pass(shelf: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert (code, out, err) == (0, f"{path}: good\nrich: good\nnew?line: good\n", "")
 
 
+@pytest.mark.e2e
 def test_every_mistake_of_every_file_is_told_and_good_ones_pass(
     shelf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,6 +218,7 @@ def test_nothing_to_check_is_a_wrong_use(capsys: pytest.CaptureFixture[str]) -> 
     assert "FILE" in err
 
 
+@pytest.mark.e2e
 def test_names_that_the_network_lacks_are_told_with_their_lines(
     shelf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +273,7 @@ def test_names_that_the_network_lacks_are_told_with_their_lines(
     )
 
 
+@pytest.mark.e2e
 def test_without_the_network_names_are_not_looked_up(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = put(shelf, "mine", "objective: nosuch\nmodel: vgg61\n")
     assert run(capsys, "check", "--text-only", path)[0] == 0
@@ -279,12 +282,14 @@ def test_without_the_network_names_are_not_looked_up(shelf: Path, capsys: pytest
     assert err.startswith(f"{path}:2:1: model.name: model 'vgg61' is unknown (did you mean 'vgg")
 
 
+@pytest.mark.e2e
 def test_a_good_preset_passes_with_the_network(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = put(shelf, "rich", RICH)
     code, out, _ = run(capsys, "check", path)
     assert (code, out) == (0, f"{path}: good\n")
 
 
+@pytest.mark.e2e
 def test_scenes_out_of_order_are_told(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = put(shelf, "mine", "scenes:\n- {start: 0s}\n- {start: 5s}\n- {start: 4s}\nmodel: vgg61\n")
     code, _, err = run(capsys, "check", path)

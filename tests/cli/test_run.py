@@ -66,6 +66,7 @@ def run(*arguments: str | Path) -> int:
     return left.value.code
 
 
+@pytest.mark.e2e
 def test_progress_for_programs_is_one_object_a_line(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("video", clip, *QUICK, "--progress", "json") == 0
     captured = capsys.readouterr()
@@ -78,6 +79,7 @@ def test_progress_for_programs_is_one_object_a_line(clip: Path, capsys: pytest.C
     assert captured.out == ""
 
 
+@pytest.mark.e2e
 def test_the_closing_line_says_frames_time_speed_size_and_path(
     clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,11 +89,13 @@ def test_the_closing_line_says_frames_time_speed_size_and_path(
     assert all(part in out for part in ("fps", "48x32", "kB", "clip.dream.mp4"))
 
 
+@pytest.mark.e2e
 def test_quiet_prints_nothing(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("video", clip, *QUICK, "--quiet") == 0
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.e2e
 def test_the_report_and_the_log_tell_of_the_run(clip: Path) -> None:
     report, log = clip.with_name("report.json"), clip.with_name("run.log")
     assert run("video", clip, *QUICK, "--report", report, "--log-file", log) == 0
@@ -104,6 +108,7 @@ def test_the_report_and_the_log_tell_of_the_run(clip: Path) -> None:
     assert "clip.dream.mp4" in log.read_text(encoding="utf-8")
 
 
+@pytest.mark.e2e
 def test_several_images_go_into_a_folder_and_one_report(picture: Path) -> None:
     other, report = picture.with_name("q.png"), picture.with_name("report.json")
     other.write_bytes(picture.read_bytes())
@@ -131,6 +136,7 @@ def test_a_report_or_log_never_goes_over_anything_else(
     assert clip.read_bytes() == before
 
 
+@pytest.mark.e2e
 def test_a_report_that_names_the_output_leaves_the_output_alone(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +146,7 @@ def test_a_report_that_names_the_output_leaves_the_output_alone(
     assert output.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.e2e
 def test_an_older_report_is_replaced_as_a_whole(picture: Path) -> None:
     report = picture.with_name("report.json")
     report.write_text('{"old": true}', encoding="utf-8")
@@ -148,6 +155,7 @@ def test_an_older_report_is_replaced_as_a_whole(picture: Path) -> None:
     assert [p.name for p in picture.parent.iterdir() if "part" in p.name] == []
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_log_on_a_full_disk_ends_with_a_notice(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("image", picture, *QUICK, "--log-file", "/dev/full") == 0
@@ -156,6 +164,7 @@ def test_a_log_on_a_full_disk_ends_with_a_notice(picture: Path, capsys: pytest.C
     assert "Traceback" not in err
 
 
+@pytest.mark.e2e
 def test_the_log_takes_names_that_are_no_text(tmp_path: Path, picture: Path) -> None:
     odd, log = tmp_path / os.fsdecode(b"\xff.png"), tmp_path / "run.log"
     picture.rename(odd)
@@ -175,6 +184,7 @@ def test_failures_are_told_once_whatever_libraries_did_to_logging(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.e2e
 def test_that_nobody_reads_the_closing_line_is_no_error(picture: Path) -> None:
     command = [sys.executable, "-m", "dreamvid", "image", str(picture), *QUICK]
     reading, writing = os.pipe()
@@ -185,6 +195,7 @@ def test_that_nobody_reads_the_closing_line_is_no_error(picture: Path) -> None:
     assert picture.with_name("p.dream.png").exists()
 
 
+@pytest.mark.e2e
 def test_an_existing_output_is_replaced_only_with_yes(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = clip.with_name("clip.dream.mp4")
     output.write_bytes(b"precious")
@@ -213,6 +224,7 @@ def test_what_is_too_much_is_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.e2e
 def test_limits_reach_everything_that_is_read(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     guide = clip.with_name("guide.png")
     write_still(guide, Still(np.zeros((40, 50, 3), np.float32)), overwrite=False)

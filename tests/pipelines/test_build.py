@@ -24,6 +24,7 @@ def network(*depths: int) -> Network:
     return Network("mine.keras", layers, (), 3, None, cast("Any", None))
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("depths", "name"), [((1, 2, 3, 4, 5, 6), "d4"), ((1,), "d1"), ((0, 1), "d0"), ((2,), "d2")]
 )
@@ -31,6 +32,7 @@ def test_a_network_of_ones_own_is_dreamed_about_two_thirds_down(depths: tuple[in
     assert str(best_objective(network(*depths))) == name
 
 
+@pytest.mark.e2e
 def test_a_network_without_a_layer_that_holds_a_picture_wants_an_objective() -> None:
     with pytest.raises(ObjectiveError, match="--objective"):
         best_objective(network())

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
 
+pytestmark = pytest.mark.e2e
+
 
 class Ends(NullProgress):
     def frame(self, index: int) -> None:

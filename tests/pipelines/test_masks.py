@@ -324,6 +324,7 @@ def test_motion_shows_through_the_whole_loop() -> None:
 # Whole files
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("dream_width", [None, 40])
 def test_outside_of_the_mask_the_video_is_its_source_bit_for_bit(
     clip: Path, quick: Preset, dream_width: int | None
@@ -345,6 +346,7 @@ def test_outside_of_the_mask_the_video_is_its_source_bit_for_bit(
     assert str(clip.parent) not in container.metadata["DREAMVID"]
 
 
+@pytest.mark.e2e
 def test_a_mask_video_switches_the_dream_on_and_off(clip: Path, quick: Preset) -> None:
     mask = film(clip.with_name("m.mkv"), [0.0] * 5 + [1.0] * 5, RATE)
     output = clip.with_name("out.mkv")
@@ -360,6 +362,7 @@ def test_a_bad_mask_leaves_nothing_behind(clip: Path, quick: Preset) -> None:
     assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
 
 
+@pytest.mark.e2e
 def test_a_still_is_masked_and_blended(tmp_path: Path, quick: Preset) -> None:
     source = tmp_path / "in.png"
     rgb = np.random.default_rng(0).random((*SIZE, 3), dtype=np.float32)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.types import RGB, Frame
 
+pytestmark = pytest.mark.e2e
+
 
 def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -> None:
     ready = prepare(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, tell=NullProgress())

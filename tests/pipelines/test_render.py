@@ -54,6 +54,7 @@ def test_a_preset_brings_its_own_inputs(clip: Path, quick: Preset) -> None:
             plan_jobs([("p", quick.override(values))], [], None)
 
 
+@pytest.mark.e2e
 def test_the_rest_goes_on_after_a_failure(clip: Path, quick: Preset) -> None:
     missing, broken = clip.with_name("missing.mp4"), clip.with_name("broken.mp4")
     broken.write_bytes(b"no video")
@@ -74,6 +75,7 @@ def test_nothing_is_replaced_unasked(clip: Path, quick: Preset) -> None:
     assert existing.read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.e2e
 def test_what_is_there_already_is_not_made_again(clip: Path, quick: Preset) -> None:
     still = quick.override({"pipeline": "image"})
     photo = clip.with_name("a.png")
@@ -94,6 +96,7 @@ def test_what_is_there_already_is_not_made_again(clip: Path, quick: Preset) -> N
     assert isinstance(run()[0].error, WriteError)
 
 
+@pytest.mark.e2e
 def test_an_interruption_between_two_jobs_says_how_to_go_on(clip: Path, quick: Preset) -> None:
     asked: list[bool] = []
     keeping = Keeping(

@@ -52,6 +52,7 @@ def same_frames(one: Path, two: Path) -> bool:
     return all(np.array_equal(a.rgb, b.rgb) and a.pts == b.pts for a, b in pairs)
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     "name", ["dream.mkv", "dream.mp4", "dream.mov", "dream.gif", "dream.apng", "dream.webp", "folder"]
 )
@@ -71,6 +72,7 @@ def test_a_dream_is_rendered_again_to_the_same_frames(clip: Path, quick: Preset,
     assert same_frames(dreamed, outcome.output)
 
 
+@pytest.mark.e2e
 def test_a_still_is_dreamed_again_with_its_guide_and_its_mask(clip: Path, quick: Preset) -> None:
     first = next(iter(open_source(clip, notify=lambda _: None))).rgb
     source, guide, mask = (clip.with_name(name) for name in ("a.png", "guide.png", "mask.png"))
@@ -87,12 +89,14 @@ def test_a_still_is_dreamed_again_with_its_guide_and_its_mask(clip: Path, quick:
         again(output)
 
 
+@pytest.mark.e2e
 def test_a_source_is_found_by_its_content_where_its_name_has_changed(clip: Path, quick: Preset) -> None:
     dreamed = dream(clip, quick, "dream.mkv")
     moved = clip.rename(clip.with_name("renamed.mp4"))
     assert again(dreamed).source == moved
 
 
+@pytest.mark.e2e
 def test_a_changed_source_is_refused_and_a_given_one_is_remarked_on(clip: Path, quick: Preset) -> None:
     dreamed = dream(clip, quick, "dream.mkv")
     other = clip.with_name("other.mp4")
@@ -105,6 +109,7 @@ def test_a_changed_source_is_refused_and_a_given_one_is_remarked_on(clip: Path, 
     assert any("other.mp4 is not what" in text for text in heard.notices)
 
 
+@pytest.mark.e2e
 def test_settings_can_be_overruled(clip: Path, quick: Preset) -> None:
     dreamed = dream(clip, quick, "dream.mkv")
     outcome = again(dreamed, None, None, **{"run.seed": 5, "output.width": 40})

@@ -24,6 +24,8 @@ from dreamvid.pipelines.video import dream_file
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
 
+pytestmark = pytest.mark.e2e
+
 SCRIPT = Path(__file__).with_name("cut_off.py")
 STRIDE = int(os.environ.get("DREAMVID_CUT_STRIDE", "19"))
 """Every so many operations a run is cut off; 1 is all of them, in some minutes."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.types import RGB
 
+pytestmark = pytest.mark.e2e
+
 RATE = Fraction(10)
 CLOCK = Clock(RATE, Fraction(4))
 SIZE = Size(48, 80)

@@ -27,6 +27,8 @@ from dreamvid.types import Frame, Size, VideoInfo
 if TYPE_CHECKING:
     from dreamvid.types import RGB
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "guide.md"
 FILES = {file.stem: file for file in sorted((ROOT / "presets").glob("*.yaml"))}

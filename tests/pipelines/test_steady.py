@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.types import RGB, Flow, Stabilizer
 
+pytestmark = pytest.mark.e2e
+
 SIZE = Size(144, 240)
 FRAMES = 6
 PRESET = Preset.build({"run": {"precision": "float32"}})

@@ -63,6 +63,7 @@ def peak(source: Path) -> tuple[int, int]:
     return int(frames), int(memory)
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_ten_minutes_need_no_more_memory_than_ten_seconds(tmp_path: Path) -> None:
     short_frames, short = peak(make(tmp_path / "short.mp4", 10))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.result import RunResult
 
+pytestmark = pytest.mark.e2e
+
 RATE = Fraction(12000, 1001)
 
 

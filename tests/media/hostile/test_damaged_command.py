@@ -18,6 +18,7 @@ EACH = 1
 """Damaged clips of each of ten kinds."""
 
 
+@pytest.mark.e2e
 def test_damaged_clips_give_an_output_or_one_line(
     good_clips: dict[str, Path], damage: Callable[[bytes, str], bytes], tmp_path: Path
 ) -> None:

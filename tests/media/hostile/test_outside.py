@@ -20,6 +20,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.e2e
+
 WATCHER = Path(__file__).with_name("watcher.py")
 STRACE = shutil.which("strace")
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from dreamvid.types import RGB
 
+pytestmark = pytest.mark.e2e
+
 SETTINGS: dict[str, Any] = {
     "objective": "mixed3",
     "octaves": 2,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.keeping import StopRequested
     from dreamvid.pipelines.result import RunResult
 
+pytestmark = pytest.mark.e2e
+
 TRIP: dict[str, Any] = {
     "pipeline": "zoom",
     "octaves": 1,
