@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dreamvid.media.input.source import open_source
 
 if TYPE_CHECKING:
