@@ -124,7 +124,11 @@ def find_presets() -> dict[str, Path]:
 def preset_folders() -> list[Path]:
     """Return the folders that are searched for presets, first to last."""
     named = [_at_home(Path(part)) for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
-    return [*named, platformdirs.user_config_path("dreamvid") / "presets", Path(__file__).parent / "presets"]
+    return [
+        *named,
+        platformdirs.user_config_path("dreamvid") / "presets",
+        Path(__file__).parents[1] / "presets",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
