@@ -10,7 +10,7 @@ import numpy as np
 from dreamvid.config.preset import LONGEST_SIDE
 from dreamvid.errors import SettingsError
 from dreamvid.image.blend import blend
-from dreamvid.image.keep_color import keep_color
+from dreamvid.image.color_transfer import keep_color
 from dreamvid.image.resize import resize
 from dreamvid.types import Size
 

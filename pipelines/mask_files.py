@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import cv2
-
 from dreamvid.errors import ReadError
-from dreamvid.image.keep_color import LUMA
-from dreamvid.image.masks import levels
+from dreamvid.image.luma import luma
+from dreamvid.image.masks import stretch_levels
 from dreamvid.media.input.frame_list import read_frame_list
 from dreamvid.media.input.source import open_source
 from dreamvid.media.still.opened import opened
@@ -104,4 +102,4 @@ def _transparent(alpha: Alpha | None) -> bool:
 
 
 def _mask(rgb: RGB, alpha: Alpha | None) -> Mask:
-    return levels(cv2.transform(rgb, LUMA[None]) if alpha is None else alpha)
+    return stretch_levels(luma(rgb) if alpha is None else alpha)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dreamvid.errors import ReadError, SettingsError, did_you_mean
-from dreamvid.image.masks import MASK_WORDS, feathered, luma_mask
+from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.frame_loop import FrameTask
 from dreamvid.pipelines.machine import Machine
@@ -65,12 +65,12 @@ class Masks:
 
     def _shaped(self, raw: Mask, size: Size) -> Mask:
         fitted = cover(raw, size)
-        return feathered(1.0 - fitted if self.invert else fitted, self.feather)
+        return feather(1.0 - fitted if self.invert else fitted, self.feather)
 
 
 def mask_file(settings: MaskSettings) -> Path | None:
     """Return the file that masks come from; None where they come from none."""
-    return None if settings.source in MASK_WORDS else Path(settings.source)
+    return None if settings.source in BUILT_IN_MASKS else Path(settings.source)
 
 
 def open_masks(
@@ -123,7 +123,7 @@ def open_masks(
                     open_shape(Path(source), start, rate, notify=notify, machine=machine or Machine())
                 )
             except ReadError as error:
-                near = "" if Path(source).exists() else did_you_mean(source, MASK_WORDS)
+                near = "" if Path(source).exists() else did_you_mean(source, BUILT_IN_MASKS)
                 raise ReadError(f"mask.source: {error}{near}") from error
 
 

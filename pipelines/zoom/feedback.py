@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from dreamvid.errors import NonFiniteDreamError
-from dreamvid.image.color_transfer import Palette, hold_colors, palette_of
+from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
 from dreamvid.image.resize import blur
 from dreamvid.image.transform import Velocity
 from dreamvid.pipelines.position import level_of
@@ -147,10 +147,10 @@ class FeedbackStep:
         """
         from dreamvid.flow.detail_statistics import measure  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
-        colors = palette_of(dreamed)._replace(mean=palette_of(start).mean)
+        colors = measure_palette(dreamed)._replace(mean=measure_palette(start).mean)
         if palette is not None:
-            colors = palette_of(palette)
-            dreamed = hold_colors(dreamed, colors, 1.0)
+            colors = measure_palette(palette)
+            dreamed = match_palette(dreamed, colors, 1.0)
         level = measure(dreamed)
         (gray, color), *coarser = level.bands
         level = level._replace(bands=((_GRAIN * gray, _GRAIN * color), *coarser))
@@ -173,8 +173,8 @@ class FeedbackStep:
         evenness = 1.0 - (1.0 - _EVENNESS) ** pace
         leveled = hold(dreamed, level, fastest=_FASTEST**pace, evenness=evenness)
         lock = 1.0 - (1.0 - trip.color_lock) ** (_LOCK * pace)
-        target = held.palette.turned(trip.hue, trip.saturation, trip.brightness)
-        return hold_colors(np.clip(leveled, 0.0, 1.0), target, lock)
+        target = held.palette.adjusted(trip.hue, trip.saturation, trip.brightness)
+        return match_palette(np.clip(leveled, 0.0, 1.0), target, lock)
 
     def _amount(self, settings: Preset) -> float:
         """Return how many steps a frame is dreamed on by."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.image.masks import feathered, levels, luma_mask, motion_mask
+from dreamvid.image.masks import feather, luma_mask, motion_mask, stretch_levels
 from dreamvid.types import Mask, Size
 
 SIZE = Size(90, 160)
@@ -21,13 +21,13 @@ def disc(radius: int = 40, *, around: float = 0.0) -> Mask:
 @pytest.mark.parametrize("width", [0.0, 1.0])
 def test_no_feather_is_the_mask_itself(width: float) -> None:
     mask = disc()
-    assert feathered(mask, width) is mask
+    assert feather(mask, width) is mask
 
 
 @pytest.mark.parametrize("width", [2.0, 8.0, 12.5, 30.0])
 def test_the_soft_edge_lies_inside(width: float) -> None:
     mask = disc()
-    soft = feathered(mask, width)
+    soft = feather(mask, width)
     distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     assert (soft[mask == 0.0] == 0.0).all()
     assert (soft <= mask).all()
@@ -41,16 +41,16 @@ def test_the_soft_edge_rises_smoothly(width: float) -> None:
     mask[:, 40:] = 1.0
     share = np.clip((np.arange(100) - 39) / width, 0.0, 1.0)
     rise = np.where(share < 0.5, 2 * share**2, 1 - 2 * (1 - share) ** 2)
-    assert np.abs(feathered(mask, width) - rise).max() < 0.05
+    assert np.abs(feather(mask, width) - rise).max() < 0.05
 
 
 @pytest.mark.parametrize("width", [8.0, 40.0])
 def test_grays_stay_gray_and_steps_between_them_are_softened(width: float) -> None:
     flat = np.full(SIZE, 0.4, np.float32)
-    assert np.allclose(feathered(flat, width), 0.4, atol=1e-6)
+    assert np.allclose(feather(flat, width), 0.4, atol=1e-6)
     slope = np.broadcast_to(np.linspace(0.0, 1.0, SIZE.width, dtype=np.float32), SIZE).copy()
-    assert np.abs(feathered(slope, width) - slope).max() < 0.1
-    soft = feathered(disc(around=0.2), width)
+    assert np.abs(feather(slope, width) - slope).max() < 0.1
+    soft = feather(disc(around=0.2), width)
     assert np.allclose(soft[0], 0.2, atol=1e-6)
     assert np.abs(np.diff(soft[45])).max() < 4.0 / width
 
@@ -62,17 +62,17 @@ def test_a_little_noise_in_a_mask_stays_little(width: float) -> None:
     smooth = np.clip((smooth - smooth.min()) / np.ptp(smooth), 0.0, 1.0)
     noise = 0.01 * (2.0 * rng.random(SIZE, dtype=np.float32) - 1.0)
     noisy = np.clip(smooth + noise, 0.0, 1.0)
-    assert np.abs(feathered(noisy, width) - feathered(smooth, width)).max() <= 0.0101
+    assert np.abs(feather(noisy, width) - feather(smooth, width)).max() <= 0.0101
 
 
 def test_the_border_of_the_picture_is_no_edge() -> None:
     for width in (8.0, 100.0):
-        assert (feathered(np.ones(SIZE, np.float32), width) == 1.0).all()
-        assert feathered(np.ones((1, 7), np.float32), width).shape == (1, 7)
+        assert (feather(np.ones(SIZE, np.float32), width) == 1.0).all()
+        assert feather(np.ones((1, 7), np.float32), width).shape == (1, 7)
 
 
 def test_nearly_black_is_black_and_nearly_white_is_white() -> None:
-    found = levels(np.array([[0.0, 0.02, 0.5, 0.98, 1.0]], np.float32))
+    found = stretch_levels(np.array([[0.0, 0.02, 0.5, 0.98, 1.0]], np.float32))
     assert np.allclose(found, [[0.0, 0.0, 0.5, 1.0, 1.0]])
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from dreamvid.config.preset import Preset
 from dreamvid.image.blend import blend
-from dreamvid.image.keep_color import LUMA, keep_color
+from dreamvid.image.color_transfer import keep_color
+from dreamvid.image.luma import LUMA_WEIGHTS
 from dreamvid.image.resize import resize
 from dreamvid.pipelines.compositing import Compositor, make_compositor
 from dreamvid.types import RGB, BlendMode, KeepColor, Mask, Size
@@ -88,7 +89,7 @@ def test_the_detail_of_the_source_survives_a_small_dream_in_kept_color() -> None
     finish = Compositor(1.0, Size(10, 15), keep_color="luma")
     small = finish.prepare(source)
     result = finish.apply(source, small, small + np.array([0.1, 0.0, 0.0], np.float32))
-    assert np.allclose(result @ LUMA, source @ LUMA + 0.1 * LUMA[0], atol=1e-5)
+    assert np.allclose(result @ LUMA_WEIGHTS, source @ LUMA_WEIGHTS + 0.1 * LUMA_WEIGHTS[0], atol=1e-5)
     assert np.ptp(cv2.GaussianBlur(result, (0, 0), 3)) < 0.1 < np.ptp(result)
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from dreamvid.config.preset import OutputSettings, Preset, parse_value
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
-from dreamvid.image.color_transfer import palette_of
+from dreamvid.image.color_transfer import measure_palette
 from dreamvid.image.transform import Velocity, seen, warp
 from dreamvid.limits import Limits
 from dreamvid.media.input.source import open_source
@@ -359,13 +359,13 @@ def test_a_palette_is_held() -> None:
         np.full((20, 20, 3), (30, 90, 160), np.uint8) + np.indices((20, 20))[0][..., None].astype(np.uint8),
     )
     found = trip(trip__palette="sea.png", trip__color_lock=1, trip__duration="2")
-    sea = palette_of((iio.imread("sea.png") / 255).astype(np.float32))
-    assert palette_of(found[-1]).mean == pytest.approx(sea.mean, abs=6.0)
+    sea = measure_palette((iio.imread("sea.png") / 255).astype(np.float32))
+    assert measure_palette(found[-1]).mean == pytest.approx(sea.mean, abs=6.0)
 
 
 def test_hue_and_saturation_move_the_palette(photo: Path) -> None:
     plain, turned = (
-        palette_of(
+        measure_palette(
             trip(trip__start=str(photo), trip__color_lock=1, trip__duration="2", trip__saturation=s)[-1]
         )
         for s in (1, 0)
