@@ -1,1 +1,1 @@
-"""Operations on pictures as arrays; no files."""
+"""Pictures as arrays: transform, resize, blend, masks, color transfer. No files."""

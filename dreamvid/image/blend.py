@@ -1,4 +1,4 @@
-"""Blend modes: how a dream is laid over its source.
+"""Lay a dream over its source by one of nine blend modes.
 
 The separable modes of W3C, "Compositing and Blending Level 1" (2015), section 10.1, with the source as the backdrop
 ``Cb`` and the dream as the layer ``Cs``, both opaque. They work channel by channel on sRGB-encoded values, as in

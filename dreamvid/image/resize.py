@@ -1,7 +1,6 @@
-"""Resizing: area averaging where a picture shrinks, bicubic where it grows.
+"""Resize, crop and blur pictures: area averaging where they shrink, bicubic interpolation where they grow.
 
-The one place that resizes pixels, for engine, media and pipelines alike (OpenCV does the work). Unlike a
-plain bicubic, shrinking never aliases, so no octave invents detail that its source does not have.
+Unlike plain bicubic, area averaging never aliases, so no octave shows detail that its source does not have.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from dreamvid.types import Size
 if TYPE_CHECKING:
     from dreamvid.types import RGB, Mask
 
-
-_NARROW = 4.0
-"""Sigma of a blur, in px, down to which it is made of a shrunk picture."""
+# Least sigma of a blur, in px, that is computed on a smaller picture.
+_MIN_SIGMA = 4.0
 
 
 def resize(image: RGB, size: Size) -> RGB:
@@ -54,14 +52,14 @@ def _cv_resize(image: RGB, width: int, height: int, method: int) -> RGB:
 
 
 def blur(image: Mask, sigma: float) -> Mask:
-    """Return a Gaussian blur ``[H, W]`` float32, mirrored beyond the borders; wide ones are made of a shrunk picture.
+    """Return a Gaussian blur ``[H, W]`` float32, mirrored beyond the borders; ``sigma`` is in px.
 
-    ``sigma`` is in px. From 8 px on the picture is shrunk by area so far that it is 4 to 8 px, which changes smooth
-    results by some thousandths and costs a hundredth.
+    Wide blurs are approximate, by some thousandths.
     """
     height, width = image.shape
     factor = 1
-    while sigma / factor >= 2 * _NARROW and min(height, width) >= 4 * factor:
+    # From 8 px on the picture is shrunk until sigma is 4 to 8 px, which costs a hundredth of the full blur.
+    while sigma / factor >= 2 * _MIN_SIGMA and min(height, width) >= 4 * factor:
         factor *= 2
     small = image
     if factor > 1:
@@ -86,14 +84,13 @@ def cover(picture: RGB, size: Size) -> RGB:
 
     Returns
     -------
-    ``[size.height, size.width(, C)]`` float32 in [0, 1]: what bicubic growth overshoots is clipped. The picture
-    itself where it has the size.
+    ``[size.height, size.width(, C)]`` float32, clipped to [0, 1]; the picture itself where it has the size.
     """
     height, width = picture.shape[:2]
     if (height, width) == tuple(size):
         return picture
     scale = max(Fraction(size.height, height), Fraction(size.width, width))
-    grown_height, grown_width = round(height * scale), round(width * scale)
-    grown = np.clip(resize(picture, Size(grown_height, grown_width)), 0.0, 1.0)
-    top, left = (grown_height - size.height) // 2, (grown_width - size.width) // 2
-    return np.ascontiguousarray(grown[top : top + size.height, left : left + size.width])
+    scaled_height, scaled_width = round(height * scale), round(width * scale)
+    scaled = np.clip(resize(picture, Size(scaled_height, scaled_width)), 0.0, 1.0)
+    top, left = (scaled_height - size.height) // 2, (scaled_width - size.width) // 2
+    return np.ascontiguousarray(scaled[top : top + size.height, left : left + size.width])

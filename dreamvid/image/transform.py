@@ -1,8 +1,9 @@
-"""The camera of a trip: how a frame moves on, exactly, and the one resampling that moves it.
+"""Zoom, rotate and pan pictures by similarity transforms, with cubic B-spline interpolation.
 
-A camera that keeps its velocity moves by a one-parameter group of similarities: two frames of half the time make the
-same move as one of the whole, so the frame rate changes smoothness and nothing else. Points are complex numbers,
-``x + iy`` in frame heights from the frame's center, y down, so that a move is ``q = turn * p + shift``.
+A camera of constant velocity moves by a one-parameter group of similarities: two frames of half the time make the
+same transform as one of the whole, so the frame rate changes smoothness and nothing else. Points are complex
+numbers, ``x + iy`` in frame heights from the frame's center, y down, so that a similarity is
+``q = linear * p + translation``.
 """
 
 from __future__ import annotations
@@ -27,51 +28,54 @@ if TYPE_CHECKING:
 
     from dreamvid.types import RGB
 
-_POLE = math.sqrt(3.0) - 2.0
-_REACH = 10
-_FARTHEST = math.log(1.2e6)
-_SHRINKS = 0.9
-"""Scale below which a picture is shrunk by area before it is moved, so that nothing aliases."""
+# Pole of the cubic B-spline's prefilter (Unser 1999), and how far its impulse response is summed, in px.
+_SPLINE_POLE = math.sqrt(3.0) - 2.0
+_PREFILTER_RADIUS = 10
+_MAX_LOG_ZOOM = math.log(1.2e6)
+# Scale below which a picture is shrunk by area before it is warped, so that nothing aliases.
+_MIN_WARP_SCALE = 0.9
 
 
-class Move(NamedTuple):
-    """A similarity: where a point of the old frame lies in the new one, ``q = turn * p + shift``."""
+class Similarity(NamedTuple):
+    """A similarity transform: a point ``p`` of the old frame lies at ``linear * p + translation`` in the new one.
 
-    turn: complex = 1.0 + 0.0j
-    shift: complex = 0.0j
+    ``linear`` scales by its absolute value and rotates by its angle.
+    """
 
-    def then(self, after: Move) -> Move:
-        """Return this move and then another as one."""
-        return Move(after.turn * self.turn, after.turn * self.shift + after.shift)
+    linear: complex = 1.0 + 0.0j
+    translation: complex = 0.0j
 
-    def back(self) -> Move:
-        """Return the move that undoes this one."""
-        return Move(1.0 / self.turn, -self.shift / self.turn)
+    def then(self, after: Similarity) -> Similarity:
+        """Return this transform followed by another."""
+        return Similarity(after.linear * self.linear, after.linear * self.translation + after.translation)
+
+    def inverse(self) -> Similarity:
+        """Return the transform that undoes this one."""
+        return Similarity(1.0 / self.linear, -self.translation / self.linear)
 
     def to_values(self) -> list[float]:
         """Return four plain numbers, which :meth:`from_values` reads back bit for bit."""
-        return [self.turn.real, self.turn.imag, self.shift.real, self.shift.imag]
+        return [self.linear.real, self.linear.imag, self.translation.real, self.translation.imag]
 
     @classmethod
-    def from_values(cls, values: Sequence[float]) -> Move:
-        """Return the move of :meth:`to_values`."""
+    def from_values(cls, values: Sequence[float]) -> Similarity:
+        """Return the transform of :meth:`to_values`."""
         return cls(complex(*values[:2]), complex(*values[2:]))
 
     @property
     def scale(self) -> float:
-        """How much larger things become."""
-        return abs(self.turn)
+        """Factor by which things become larger."""
+        return abs(self.linear)
 
 
 @dataclass(frozen=True, slots=True)
 class Velocity:
-    """How the camera moves at a moment.
+    """Velocity of the camera.
 
-    ``zoom`` is the factor by which things grow in a second, above 0; ``rotation`` is in degrees per second,
-    clockwise;
-    ``pan`` in frame widths and frame heights per second, to the right and down, as the camera goes (the picture goes
-    the other way); ``center``, relative to the frame (0..1 from its left and its top), is what zoom and rotation are
-    about.
+    ``zoom`` is the factor by which things grow in a second, above 0. ``rotation`` is in degrees per second,
+    clockwise. ``pan`` is in frame widths and frame heights per second, to the right and down, as the camera goes (the
+    picture goes the other way). ``center``, relative to the frame (0..1 from its left and its top), is the fixed
+    point of zoom and rotation.
     """
 
     zoom: float = 1.0
@@ -79,147 +83,164 @@ class Velocity:
     pan: tuple[float, float] = (0.0, 0.0)
     center: tuple[float, float] = (0.5, 0.5)
 
-    def over(self, seconds: float, aspect: float) -> Move:
-        """Return the move that this velocity makes in some time, in frames of an aspect ratio (width by height).
+    def over(self, seconds: float, aspect: float) -> Similarity:
+        """Return the transform after some seconds, in frames of an aspect ratio (width by height).
 
         Raises
         ------
         SettingsError
-            For a zoom by more than a million.
+            For a zoom by more than about a million.
         """
         rate = complex(math.log(self.zoom), math.radians(self.rotation))
-        if abs(rate.real * seconds) > _FARTHEST:
+        if abs(rate.real * seconds) > _MAX_LOG_ZOOM:
             raise SettingsError(
                 f"camera.zoom: a zoom of {self.zoom:g} times/s for {seconds:g} s is more than any picture shows; "
                 "zoom more slowly, or give more frames a second"
             )
-        turn = cmath.exp(rate * seconds)
-        reach = complex(seconds) if abs(rate * seconds) < 1e-9 else (turn - 1.0) / rate  # noqa: PLR2004  its limit
+        linear = cmath.exp(rate * seconds)
+        # The integral of exp(rate * t), by which a pan adds up under zoom and rotation.
+        integral = complex(seconds) if abs(rate * seconds) < 1e-9 else (linear - 1.0) / rate  # noqa: PLR2004  its limit
         center = complex((self.center[0] - 0.5) * aspect, self.center[1] - 0.5)
         pan = complex(self.pan[0] * aspect, self.pan[1])
-        return Move(turn, center * (1.0 - turn) - pan * reach)
+        return Similarity(linear, center * (1.0 - linear) - pan * integral)
 
 
-def warp(picture: RGB, move: Move, size: Size | None = None, *, mirrors: int = 0, soften: float = 0.0) -> RGB:
-    """Return the picture as it looks after a move.
+def warp(
+    picture: RGB, move: Similarity, size: Size | None = None, *, mirrors: int = 0, soften: float = 0.0
+) -> RGB:
+    """Return the picture after a transform.
 
-    Cubic B-spline interpolation (Unser 1999) by four exact bilinear look-ups (Ruijters and Thevenaz 2012): OpenCV's
-    own bicubic moves slowly moving things up to half as far again, its Lanczos not at all. Where things shrink they
-    are averaged by area first. Beyond the borders the picture is mirrored.
+    Cubic B-spline interpolation (Unser 1999) by four bilinear samples (Ruijters and Thevenaz 2012). Where things
+    shrink they are averaged by area first. Beyond the borders the picture is mirrored.
 
     Parameters
     ----------
     picture
         ``[H, W, 3]`` float32.
+    move
+        Where the picture's points go.
     size
-        Of the result, which shows as much as the picture does; None is the picture's own.
+        Of the result, which shows the same field of view; None is the picture's own.
     mirrors
-        So many mirrors meet at the center, as in a kaleidoscope; below 2 is none.
+        Number of mirrors that meet at the center, as in a kaleidoscope; below 2 is none.
     soften
-        How much of the finest detail is taken away first, 0 to 1 at the Nyquist frequency, an eighth of it at half
-        of that. What is moved again and again loses that detail anyway, but for where pixels fall on pixels each
-        time: without this, lines of grain grow through a zoom's center.
+        How much of the finest detail is removed first, 0 to 1 at the Nyquist frequency, an eighth of it at half of
+        that.
 
     Returns
     -------
     ``[h, w, 3]`` float32; interpolation may overshoot the range slightly.
     """
-    own = Size(*picture.shape[:2])
-    size = size or own
-    scale = move.scale * size.height / own.height
-    if scale < _SHRINKS:
-        picture = resize(picture, Size(max(4, round(own.height * scale)), max(4, round(own.width * scale))))
-        own = Size(*picture.shape[:2])
-    coefficients = _coefficients(picture, soften)
-    low_x, high_x, share_x, low_y, high_y, share_y = _lookups(move, own, size, mirrors)
-
-    def look(x: NDArray[np.float32], y: NDArray[np.float32]) -> RGB:
-        return np.asarray(
-            cv2.remap(coefficients, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32
+    # Not by OpenCV's own higher interpolation: its bicubic moves slowly moving things up to half as far again, its
+    # Lanczos not at all. Its bilinear samples are exact.
+    # Repeated warps lose the finest detail except where pixels fall on pixels each time; without `soften`, lines of
+    # grain grow through the center of a zoom.
+    source_size = Size(*picture.shape[:2])
+    size = size or source_size
+    scale = move.scale * size.height / source_size.height
+    if scale < _MIN_WARP_SCALE:
+        picture = resize(
+            picture, Size(max(4, round(source_size.height * scale)), max(4, round(source_size.width * scale)))
         )
+        source_size = Size(*picture.shape[:2])
+    coefficients = _spline_coefficients(picture, soften)
+    low_x, high_x, share_x, low_y, high_y, share_y = _sample_positions(move, source_size, size, mirrors)
 
-    upper = look(high_x, low_y)
-    upper += share_x * (look(low_x, low_y) - upper)
-    lower = look(high_x, high_y)
-    lower += share_x * (look(low_x, high_y) - lower)
+    def sample(x: NDArray[np.float32], y: NDArray[np.float32]) -> RGB:
+        samples = cv2.remap(coefficients, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(samples, np.float32)
+
+    upper = sample(high_x, low_y)
+    upper += share_x * (sample(low_x, low_y) - upper)
+    lower = sample(high_x, high_y)
+    lower += share_x * (sample(low_x, high_y) - lower)
     upper -= lower
     upper *= share_y
     upper += lower
     return upper
 
 
-def seen(move: Move, size: Size, *, mirrors: int = 0) -> NDArray[np.bool_] | None:
+def visible_mask(move: Similarity, size: Size, *, mirrors: int = 0) -> NDArray[np.bool_] | None:
     """Return where a moved frame shows what was inside the frame before, ``[H, W]``; None is everywhere."""
     inside = _inside(move, size, mirrors)
     return None if inside.all() else inside
 
 
 @lru_cache(maxsize=2)
-def _inside(move: Move, size: Size, mirrors: int) -> NDArray[np.bool_]:
-    points = _sources(move, size, mirrors)
+def _inside(move: Similarity, size: Size, mirrors: int) -> NDArray[np.bool_]:
+    points = _source_points(move, size, mirrors)
     aspect = size.width / size.height
     return np.asarray((np.abs(points.real) <= aspect / 2) & (np.abs(points.imag) <= 0.5))  # noqa: PLR2004  half a frame
 
 
-def _sources(move: Move, size: Size, mirrors: int) -> NDArray[np.complex128]:
-    """Return where each pixel of a moved frame was, as points."""
+def _source_points(move: Similarity, size: Size, mirrors: int) -> NDArray[np.complex128]:
+    """Return the point of the old frame that each pixel of the new one shows, ``[H, W]``."""
     y, x = np.mgrid[0 : size.height, 0 : size.width].astype(np.float64)
     points = ((x - (size.width - 1) / 2) + 1j * (y - (size.height - 1) / 2)) / size.height
-    if mirrors >= 2:  # noqa: PLR2004  one mirror is none that meets another
-        points = _folded(points, mirrors, wide=size.width > size.height)
-    back = move.back()
-    return np.asarray(back.turn * points + back.shift)
+    if mirrors >= 2:  # noqa: PLR2004  a single mirror has no other to meet
+        points = _fold(points, mirrors, wide=size.width > size.height)
+    inverse = move.inverse()
+    return np.asarray(inverse.linear * points + inverse.translation)
 
 
-def _coefficients(picture: RGB, soften: float) -> RGB:
-    """Return the coefficients of the cubic B-spline that runs through a picture's pixels, softened.
+def _spline_coefficients(picture: RGB, soften: float) -> RGB:
+    """Return the coefficients of the cubic B-spline through a picture's pixels, softened.
 
-    The filter that softens has the response ``1 - soften * sin(w / 2)**6``.
+    The softening filter has the response ``1 - soften * sin(w / 2)**6``.
     """
-    taps = np.array([_POLE ** abs(i) for i in range(-_REACH, _REACH + 1)])
-    softer = -soften * np.array([-1.0, 6.0, -15.0, 20.0, -15.0, 6.0, -1.0]) / 64.0
-    softer[3] += 1.0
-    taps = np.convolve(taps / taps.sum(), softer)
+    taps = np.array([_SPLINE_POLE ** abs(i) for i in range(-_PREFILTER_RADIUS, _PREFILTER_RADIUS + 1)])
+    softening = -soften * np.array([-1.0, 6.0, -15.0, 20.0, -15.0, 6.0, -1.0]) / 64.0
+    softening[3] += 1.0
+    taps = np.convolve(taps / taps.sum(), softening)
     return np.asarray(cv2.sepFilter2D(picture, -1, taps, taps, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 @lru_cache(maxsize=2)
-def _lookups(move: Move, own: Size, size: Size, mirrors: int) -> tuple[NDArray[np.float32], ...]:
-    """Return, for each pixel of the result, where to look the picture up, and the share of each first look."""
-    points = _sources(move, size, mirrors)
-    across = own.width * size.height / size.width  # the height, but for what rounding made of the shape
+def _sample_positions(
+    move: Similarity, source_size: Size, size: Size, mirrors: int
+) -> tuple[NDArray[np.float32], ...]:
+    """Return low and high sample positions, and the weight of the low one, for x and for y."""
+    points = _source_points(move, size, mirrors)
+    # The height of the source, but for what rounding did to its aspect ratio.
+    pixels_per_height = source_size.width * size.height / size.width
+    x = points.real * pixels_per_height + (source_size.width - 1) / 2
+    y = points.imag * source_size.height + (source_size.height - 1) / 2
     return (
-        *_axis(_mirrored(points.real * across + (own.width - 1) / 2, own.width)),
-        *_axis(_mirrored(points.imag * own.height + (own.height - 1) / 2, own.height)),
+        *_bilinear_samples(_mirror(x, source_size.width)),
+        *_bilinear_samples(_mirror(y, source_size.height)),
     )
 
 
-def _mirrored(at: NDArray[np.float64], length: int) -> NDArray[np.float64]:
-    """Return places along an axis as they are within a picture that is mirrored at both ends.
-
-    OpenCV does the same, but mirror by mirror: what is a million pictures away takes it minutes.
-    """
+def _mirror(positions: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+    """Return positions along an axis folded into a picture that is mirrored at both ends."""
+    # OpenCV does the same, but mirror by mirror: what lies a million pictures away takes it minutes.
     last = length - 1.0
-    if at.min() >= -last and at.max() <= 2.0 * last:
-        return at
-    return np.asarray(last - np.abs(at % (2.0 * last) - last)) if last else np.zeros_like(at)
+    if positions.min() >= -last and positions.max() <= 2.0 * last:
+        return positions
+    return np.asarray(last - np.abs(positions % (2.0 * last) - last)) if last else np.zeros_like(positions)
 
 
-def _axis(at: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    whole = np.floor(at)
-    t = at - whole
+def _bilinear_samples(
+    positions: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return two positions whose bilinear samples, weighted, are the cubic B-spline's value, and the first's weight.
+
+    Ruijters and Thevenaz 2012, "GPU prefilter for accurate cubic B-spline interpolation".
+    """
+    pixel = np.floor(positions)
+    t = positions - pixel
     first, last = (1.0 - t) ** 3 / 6.0, t**3 / 6.0
     share = first + (4.0 - 6.0 * t**2 + 3.0 * t**3) / 6.0
-    low = whole - first / share
-    high = whole + 1.0 + last / (1.0 - share)
+    low = pixel - first / share
+    high = pixel + 1.0 + last / (1.0 - share)
     return low.astype(np.float32), high.astype(np.float32), share.astype(np.float32)[..., None]
 
 
-def _folded(points: NDArray[np.complex128], mirrors: int, *, wide: bool) -> NDArray[np.complex128]:
-    """Return where each point's image lies in one wedge: the one along the longer side, where most is in view."""
+def _fold(points: NDArray[np.complex128], mirrors: int, *, wide: bool) -> NDArray[np.complex128]:
+    """Return each point's mirror image in one wedge: the one along the longer side, where most is in view."""
     wedge = 2.0 * math.pi / mirrors
-    first = -math.pi / 2
+    start = -math.pi / 2
     if wide:
-        first = 0.0 if mirrors % 2 == 0 else -wedge / 4
-    angle = np.abs((np.angle(points) - first + wedge / 2) % wedge - wedge / 2) + first
+        start = 0.0 if mirrors % 2 == 0 else -wedge / 4
+    angle = np.abs((np.angle(points) - start + wedge / 2) % wedge - wedge / 2) + start
     return np.asarray(np.abs(points) * np.exp(1j * angle))

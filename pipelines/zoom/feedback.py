@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.config.preset import Preset
-    from dreamvid.image.transform import Move
+    from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.types import Notify, StepMap
 
@@ -106,7 +106,7 @@ class FeedbackStep:
         """Return the scenes that a frame lies in."""
         return self.looks.at(Frame(max(0, index), self.course.time(index), picture))
 
-    def move(self, parts: tuple[Part, ...], index: int, size: Size) -> Move:
+    def move(self, parts: tuple[Part, ...], index: int, size: Size) -> Similarity:
         """Return how the camera moves from the frame before to this one."""
         velocity = mixed_velocity([(part.share, settings_of(part)) for part in parts])
         if self.signals is not None:

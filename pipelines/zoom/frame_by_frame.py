@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.checkpoint.state import State
-from dreamvid.image.transform import Move, seen, warp
+from dreamvid.image.transform import Similarity, visible_mask, warp
 from dreamvid.pipelines.zoom.feedback import HoldTargets, settings_of
 from dreamvid.types import RGB, Size
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.zoom.feedback import FeedbackStep
     from dreamvid.types import Frame
 
-_STAY = Move()
+_STAY = Similarity()
 _SOFTEN = 0.15
 _FRESH = 0.6
 """Share of a donor that is still in view, or its scale, below which the present frame becomes the donor."""
@@ -47,7 +47,7 @@ class TripState:
     held: HoldTargets
     index: int
     donor: RGB
-    since: Move = _STAY
+    since: Similarity = _STAY
     head: tuple[NDArray[np.uint16], ...] = ()
 
 
@@ -76,7 +76,7 @@ class Trip:
             start = _mirrored(start, parts)
             return TripState(start, held, first, start)
         for _ in range(_SETTLES):
-            moved = np.clip(warp(dreamed, Move(), soften=self._soften(parts)), 0.0, 1.0)
+            moved = np.clip(warp(dreamed, Similarity(), soften=self._soften(parts)), 0.0, 1.0)
             dreamed = self.grower.grown(moved, parts, held, first)
         dreamed = _mirrored(dreamed, parts)
         return TripState(dreamed, held, first, dreamed)
@@ -117,7 +117,7 @@ class Trip:
             HoldTargets.from_values(values["held"]),
             values["index"],
             arrays["donor"],
-            Move.from_values(values["since"]),
+            Similarity.from_values(values["since"]),
             tuple(arrays[f"head.{place}"] for place in range(len(arrays) - 2)),
         )
 
@@ -132,12 +132,12 @@ class Trip:
         move = self.grower.move(parts, index, size)
         picture = warp(state.picture, move, soften=self._soften(parts))
         donor, since = state.donor, state.since.then(move)
-        inside = seen(move, size)
+        inside = visible_mask(move, size)
         if inside is not None:
             picture = np.where(inside[..., None], picture, warp(donor, since))
         np.clip(picture, 0.0, 1.0, out=picture)
-        if inside is None or since.scale < _FRESH or _share(seen(since, size)) < _FRESH:
-            donor, since = picture, Move()
+        if inside is None or since.scale < _FRESH or _share(visible_mask(since, size)) < _FRESH:
+            donor, since = picture, Similarity()
         return replace(state, picture=picture, donor=donor, since=since)
 
     def _drawn(self, picture: RGB, state: TripState, index: int) -> RGB:
@@ -154,7 +154,7 @@ class Trip:
 def _mirrored(picture: RGB, parts: tuple[Part, ...]) -> RGB:
     """Return a picture as its kaleidoscope shows it: what was dreamed into it as well."""
     mirrors = settings_of(parts[-1]).camera.mirrors
-    return np.clip(warp(picture, Move(), mirrors=mirrors), 0.0, 1.0) if mirrors > 1 else picture
+    return np.clip(warp(picture, Similarity(), mirrors=mirrors), 0.0, 1.0) if mirrors > 1 else picture
 
 
 def _share(where: NDArray[np.bool_] | None) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from dreamvid.checkpoint.state import State
 from dreamvid.errors import NonFiniteDreamError, SettingsError
 from dreamvid.image.resize import resize
-from dreamvid.image.transform import Move, warp
+from dreamvid.image.transform import Similarity, warp
 from dreamvid.pipelines.zoom.feedback import USUAL_FPS, HoldTargets, settings_of
 from dreamvid.types import RGB, Size
 
@@ -53,8 +53,8 @@ class KeyState:
     first: RGB
     held: HoldTargets
     index: int
-    way: Move
-    total: Move
+    way: Similarity
+    total: Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class KeyframeTrip:
         parts = self.grower.parts(0, start)
         dreamed, held = self.grower.begin(start, self.grower.whole(start, parts, 0), palette)
         first = np.clip(start if bare and not self.loop else dreamed, 0.0, 1.0)
-        return self._onward(KeyState(first, first, first, held, 0, Move(), Move()))
+        return self._onward(KeyState(first, first, first, held, 0, Similarity(), Similarity()))
 
     def check(self, picture: RGB) -> None:
         """Refuse keyframes between which the camera goes too far; a ``SettingsError``."""
@@ -104,7 +104,7 @@ class KeyframeTrip:
         index = state.index + 1
         state = replace(state, index=index, way=state.way.then(self._move(index, state.last)))
         if index in self.keys:
-            return self._onward(replace(state, last=state.following, way=Move()))
+            return self._onward(replace(state, last=state.following, way=Similarity()))
         return state
 
     def frame(self, state: KeyState) -> Frame:
@@ -114,7 +114,7 @@ class KeyframeTrip:
         share = (state.index - before) / (after - before)
         share = share * share * (3.0 - 2.0 * share)
         mirrors = self._mirrors(state)
-        onward = state.total.back().then(state.way)
+        onward = state.total.inverse().then(state.way)
         old, new = self._view(state.last, state.way, mirrors), self._view(state.following, onward, mirrors)
         of_old, of_new = (1.0 - share) ** 3 * self._soft(state.way), share * self._soft(onward)
         weight = (of_new / np.maximum(of_old + of_new, 1e-6))[..., None]
@@ -136,8 +136,8 @@ class KeyframeTrip:
             arrays["first"],
             HoldTargets.from_values(values["held"]),
             values["index"],
-            Move.from_values(values["way"]),
-            Move.from_values(values["total"]),
+            Similarity.from_values(values["way"]),
+            Similarity.from_values(values["total"]),
         )
 
     def _onward(self, state: KeyState) -> KeyState:
@@ -164,12 +164,12 @@ class KeyframeTrip:
     def _with_first(self, seen: RGB, state: KeyState, at: int) -> RGB:
         """Return what the last keyframe is dreamed from, with a loop's first one where it will be seen."""
         total = self._between(at, self.grower.course.frames, seen)
-        weight = _KEPT * self._soft(total.back(), self.large)[..., None]
-        return np.clip(seen + weight * (warp(state.first, total.back()) - seen), 0.0, 1.0)
+        weight = _KEPT * self._soft(total.inverse(), self.large)[..., None]
+        return np.clip(seen + weight * (warp(state.first, total.inverse()) - seen), 0.0, 1.0)
 
-    def _between(self, first: int, last: int, picture: RGB) -> Move:
+    def _between(self, first: int, last: int, picture: RGB) -> Similarity:
         """Return the camera's move from one frame to another."""
-        total = Move()
+        total = Similarity()
         for index in range(first + 1, last + 1):
             total = total.then(self._move(index, picture))
             if not 1.0 / _FARTHEST < total.scale < _FARTHEST:
@@ -179,16 +179,16 @@ class KeyframeTrip:
                 )
         return total
 
-    def _move(self, index: int, picture: RGB) -> Move:
+    def _move(self, index: int, picture: RGB) -> Similarity:
         return self.grower.move(self.grower.parts(index, picture), index, self.size)
 
     def _mirrors(self, state: KeyState) -> int:
         return settings_of(self.grower.parts(state.index, state.last)[-1]).camera.mirrors
 
-    def _view(self, key: RGB, move: Move, mirrors: int) -> RGB:
+    def _view(self, key: RGB, move: Similarity, mirrors: int) -> RGB:
         return warp(key, move, self.size, mirrors=mirrors)
 
-    def _soft(self, move: Move, size: Size | None = None) -> NDArray[np.float32]:
+    def _soft(self, move: Similarity, size: Size | None = None) -> NDArray[np.float32]:
         """Return where a keyframe is in view after a move, ``[H, W]`` in (0, 1], with soft edges."""
         size = size or self.size
         height, width = self.large
@@ -196,7 +196,7 @@ class KeyframeTrip:
         y = np.minimum(np.arange(height), np.arange(height)[::-1])[:, None] / edge
         x = np.minimum(np.arange(width), np.arange(width)[::-1])[None] / edge
         whole = np.minimum(np.clip(np.minimum(x, y), 0.0, 1.0), 1.0).astype(np.float32)
-        turn, shift = move.turn * size.height / height, move.shift * size.height
+        turn, shift = move.linear * size.height / height, move.translation * size.height
         matrix = np.array([[turn.real, -turn.imag, 0.0], [turn.imag, turn.real, 0.0]])
         middle = np.array([(width - 1) / 2, (height - 1) / 2])
         matrix[:, 2] = np.array([(size.width - 1) / 2 + shift.real, (size.height - 1) / 2 + shift.imag])

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.image.transform import Move, Velocity, seen, warp
+from dreamvid.image.transform import Similarity, Velocity, visible_mask, warp
 from dreamvid.types import RGB, Size
 
 SIZE = Size(90, 160)
@@ -95,16 +95,16 @@ VELOCITIES = [
 def test_two_halves_are_one_whole(velocity: Velocity) -> None:
     half, whole = velocity.over(0.5, ASPECT), velocity.over(1.0, ASPECT)
     twice = half.then(half)
-    assert cmath.isclose(twice.turn, whole.turn, rel_tol=1e-9)
-    assert cmath.isclose(twice.shift, whole.shift, rel_tol=1e-6, abs_tol=1e-9)
+    assert cmath.isclose(twice.linear, whole.linear, rel_tol=1e-9)
+    assert cmath.isclose(twice.translation, whole.translation, rel_tol=1e-6, abs_tol=1e-9)
 
 
 @pytest.mark.parametrize("velocity", VELOCITIES)
 def test_a_move_and_its_undoing_are_none(velocity: Velocity) -> None:
     move = velocity.over(0.7, ASPECT)
-    for none in (move.then(move.back()), move.back().then(move)):
-        assert cmath.isclose(none.turn, 1.0, rel_tol=1e-9)
-        assert abs(none.shift) < 1e-9
+    for none in (move.then(move.inverse()), move.inverse().then(move)):
+        assert cmath.isclose(none.linear, 1.0, rel_tol=1e-9)
+        assert abs(none.translation) < 1e-9
     assert move.scale == pytest.approx(velocity.zoom**0.7)
 
 
@@ -112,19 +112,19 @@ def test_a_pan_hardly_changes_as_the_zoom_goes_to_none() -> None:
     """The move is continuous where its formula divides by nothing."""
     still = Velocity(pan=(0.3, 0.2)).over(1.0, ASPECT)
     for zoom in (1.0 + 1e-10, 1.0 + 1e-8, 1.0 + 1e-6):
-        assert abs(Velocity(zoom, pan=(0.3, 0.2)).over(1.0, ASPECT).shift - still.shift) < 1e-5
+        assert abs(Velocity(zoom, pan=(0.3, 0.2)).over(1.0, ASPECT).translation - still.translation) < 1e-5
 
 
 @pytest.mark.parametrize("size", [SIZE, Size(17, 31), Size(64, 20), Size(8, 8)])
 def test_no_move_changes_nothing(size: Size) -> None:
     picture = photograph(size, blur=0.5)
-    assert np.abs(warp(picture, Move()) - picture).max() < 2e-4
+    assert np.abs(warp(picture, Similarity()) - picture).max() < 2e-4
 
 
 def test_a_move_and_its_undoing_give_the_picture_back() -> None:
     picture = photograph(blur=2.0)
     move = Velocity(1.1, 7.0, (0.02, -0.03)).over(1.0, ASPECT)
-    back = warp(warp(picture, move), move.back())
+    back = warp(warp(picture, move), move.inverse())
     assert np.abs(back - picture)[20:-20, 30:-30].max() < 0.01
 
 
@@ -138,22 +138,22 @@ def test_a_picture_keeps_its_detail_when_it_is_moved_again_and_again() -> None:
 def test_what_shrinks_does_not_alias(scale: float) -> None:
     fine = np.indices((240, 240)).sum(axis=0) % 2
     picture = np.repeat(fine[..., None].astype(np.float32), 3, -1)
-    shrunk = warp(picture, Move(complex(scale)))
+    shrunk = warp(picture, Similarity(complex(scale)))
     middle = slice(115, 125)
     assert np.abs(shrunk[middle, middle] - 0.5).max() < 0.05
 
 
 def test_a_shrunk_picture_is_where_it_belongs() -> None:
     place = (MIDDLE[0] + 30.0, MIDDLE[1] + 10.0)
-    shrunk = warp(points(place, radius=6.0), Move(complex(0.4)))
-    inside = shrunk * (seen(Move(complex(0.4)), SIZE) * np.float32(1))[..., None]  # type: ignore[operator]  # not None
+    shrunk = warp(points(place, radius=6.0), Similarity(complex(0.4)))
+    inside = shrunk * (visible_mask(Similarity(complex(0.4)), SIZE) * np.float32(1))[..., None]  # type: ignore[operator]  # not None
     assert center(inside) == pytest.approx((MIDDLE[0] + 12.0, MIDDLE[1] + 4.0), abs=0.4)
 
 
 def test_another_size_shows_as_many_frame_heights() -> None:
     large = Size(135, 240)
     place = (20.0 * 1.5 + 0.25, 40.0 * 1.5 + 0.25)
-    view = warp(points(place, size=large, radius=6.0), Move(), SIZE)
+    view = warp(points(place, size=large, radius=6.0), Similarity(), SIZE)
     assert view.shape == (*SIZE, 3)
     assert center(view) == pytest.approx((20.0, 40.0), abs=0.1)
 
@@ -161,7 +161,7 @@ def test_another_size_shows_as_many_frame_heights() -> None:
 def test_beyond_the_borders_the_picture_is_mirrored() -> None:
     picture = photograph(blur=2.0)
     shift = 10
-    moved = warp(picture, Move(1.0 + 0j, complex(shift / SIZE.height, 0.0)))
+    moved = warp(picture, Similarity(1.0 + 0j, complex(shift / SIZE.height, 0.0)))
     assert np.abs(moved[:, shift:] - picture[:, :-shift]).max() < 1e-3
     assert np.abs(moved[:, :shift][:, ::-1] - picture[:, 1 : shift + 1]).max() < 1e-3
 
@@ -170,9 +170,9 @@ def test_beyond_the_borders_the_picture_is_mirrored() -> None:
 def test_mirrors_make_a_kaleidoscope(mirrors: int) -> None:
     size = Size(121, 121)
     picture = photograph(size, blur=4.0)
-    seen_through = warp(picture, Move(), mirrors=mirrors)
+    seen_through = warp(picture, Similarity(), mirrors=mirrors)
     assert np.abs(seen_through - seen_through[:, ::-1]).max() < 1e-3
-    turned = warp(seen_through, Move(cmath.rect(1.0, 2 * math.pi / mirrors)))
+    turned = warp(seen_through, Similarity(cmath.rect(1.0, 2 * math.pi / mirrors)))
     y, x = np.mgrid[-60:61, -60:61]
     ring = (np.hypot(x, y) < 50) & (np.hypot(x, y) > 8)
     assert np.abs(turned - seen_through)[ring].mean() < 0.01
@@ -181,34 +181,36 @@ def test_mirrors_make_a_kaleidoscope(mirrors: int) -> None:
 @pytest.mark.parametrize("size", [Size(90, 160), Size(160, 90)])
 @pytest.mark.parametrize("mirrors", [5, 6, 8, 12])
 def test_mirrors_show_what_is_in_the_frame(size: Size, mirrors: int) -> None:
-    inside = seen(Move(), size, mirrors=mirrors)
+    inside = visible_mask(Similarity(), size, mirrors=mirrors)
     assert inside is None or inside.mean() > 0.95
-    shown = warp(photograph(size, blur=4.0), Move(), mirrors=mirrors)
+    shown = warp(photograph(size, blur=4.0), Similarity(), mirrors=mirrors)
     assert np.abs(shown - shown[:, ::-1]).max() < 1e-3
 
 
 @pytest.mark.parametrize("mirrors", [0, 1])
 def test_fewer_than_two_mirrors_are_none(mirrors: int) -> None:
     picture = photograph()
-    assert np.array_equal(warp(picture, Move(1.1 + 0j), mirrors=mirrors), warp(picture, Move(1.1 + 0j)))
+    assert np.array_equal(
+        warp(picture, Similarity(1.1 + 0j), mirrors=mirrors), warp(picture, Similarity(1.1 + 0j))
+    )
 
 
 def test_softening_takes_the_finest_detail_and_leaves_the_rest() -> None:
     fine = np.repeat((np.indices(SIZE).sum(axis=0) % 2)[..., None].astype(np.float32), 3, -1)
     coarse = photograph(blur=5.0)
-    softened = warp(fine, Move(), soften=0.5)[20:-20, 20:-20]
+    softened = warp(fine, Similarity(), soften=0.5)[20:-20, 20:-20]
     assert softened.std() < 0.7 * fine.std()
-    assert np.abs(warp(coarse, Move(), soften=0.5) - coarse).max() < 2e-3
+    assert np.abs(warp(coarse, Similarity(), soften=0.5) - coarse).max() < 2e-3
 
 
 def test_seen_is_what_was_inside_the_frame_before() -> None:
-    assert seen(Move(), SIZE) is None
-    assert seen(Move(1.5 + 0j), SIZE) is None
-    shrunk = seen(Move(0.5 + 0j), SIZE)
+    assert visible_mask(Similarity(), SIZE) is None
+    assert visible_mask(Similarity(1.5 + 0j), SIZE) is None
+    shrunk = visible_mask(Similarity(0.5 + 0j), SIZE)
     assert shrunk is not None
     assert shrunk.mean() == pytest.approx(0.25, abs=0.02)
     assert shrunk[SIZE.height // 2, SIZE.width // 2]
-    panned = seen(Move(1.0 + 0j, complex(16 / SIZE.height, 0.0)), SIZE)
+    panned = visible_mask(Similarity(1.0 + 0j, complex(16 / SIZE.height, 0.0)), SIZE)
     assert panned is not None
     assert not panned[:, :16].any()
     assert panned[:, 17:].all()
@@ -226,8 +228,8 @@ def test_a_shrunk_picture_keeps_its_shape(scale: float) -> None:
     """Pixels are whole; places are not."""
     size = Size(36, 64)
     places = [((size.width - 1) / 2 + dx, (size.height - 1) / 2) for dx in (-20.0, 20.0)]
-    move = Move(complex(scale))
-    inside = seen(move, size)
+    move = Similarity(complex(scale))
+    inside = visible_mask(move, size)
     assert inside is not None
     for place in places:
         x, y = center(warp(points(place, size=size, radius=2.5), move) * inside[..., None])

@@ -21,7 +21,7 @@ import pytest
 from dreamvid.config.preset import OutputSettings, Preset, parse_value
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.image.color_transfer import measure_palette
-from dreamvid.image.transform import Velocity, seen, warp
+from dreamvid.image.transform import Velocity, visible_mask, warp
 from dreamvid.limits import Limits
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.keeping import Keeping
@@ -292,7 +292,7 @@ def changes_of(found: list[RGB], camera: dict[str, Any], fps: int) -> list[float
     move = Velocity(camera.get("camera__zoom", 1.0), camera.get("camera__rotation", 0.0)).over(
         1 / fps, ASPECT
     )
-    inside = seen(move, Size(36, 64))
+    inside = visible_mask(move, Size(36, 64))
     where = np.ones((36, 64), bool) if inside is None else inside
     return [
         float(np.abs(now - np.clip(warp(before, move), 0.0, 1.0))[where].mean())
