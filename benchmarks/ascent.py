@@ -78,7 +78,7 @@ def our_dreamer(
             "run": {"precision": precision, "tile": tile},
         }
     )
-    built = build_dreamer(preset, Machine(), notify=lambda _text: None)
+    built = build_dreamer(preset, Machine())
     return Ours(built.dreamer, str(built.resolved(BASE)["precision"]))
 
 

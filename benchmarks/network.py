@@ -66,4 +66,4 @@ def _dreamer(model: dict[str, object], objective: str, precision: str) -> DreamE
             "run": {"precision": precision, "tile": "off"},
         }
     )
-    return build_dreamer(preset, Machine(), notify=lambda _text: None).dreamer
+    return build_dreamer(preset, Machine()).dreamer

@@ -46,7 +46,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     clip = folder / "pipeline.mp4"
     write_clip(clip, SIZE, frames=frames)
     preset = Preset.build({"stability": 0.0})  # every frame takes all its steps
-    dreamer = build_dreamer(preset, Machine(), notify=lambda _text: None).dreamer
+    dreamer = build_dreamer(preset, Machine()).dreamer
     steps = preset.ascent.steps
     still = picture(SIZE)
     alone, dreams, whole = [], [], []

@@ -108,7 +108,7 @@ class UnmaskedResidual(IndependentFrames):
 def measure(folder: Path, *, frames: int) -> list[Figure]:
     """Return the figures of every clip in a folder, by method."""
     preset = Preset()
-    dreamer = build_dreamer(preset, Machine(), notify=_quiet).dreamer
+    dreamer = build_dreamer(preset, Machine()).dreamer
     ours = build_stabilizer(preset)
     methods: dict[str, Stabilizer] = {
         "each frame alone": IndependentFrames(),

@@ -23,6 +23,8 @@ from dreamvid.errors import ObjectiveError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from dreamvid.types import RGB
 
 Kind = Literal["layer", "channel", "neuron", "class", "guide"]
@@ -83,6 +85,11 @@ class Objective:
     """A weighted sum of terms; ``+``, ``-`` and multiplication by numbers make new ones."""
 
     terms: tuple[Term, ...]
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Each term's weight, ``[terms]``."""
+        return np.array([term.weight for term in self.terms], np.float32)
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)

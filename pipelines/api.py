@@ -49,7 +49,7 @@ def load_dreamer(
         In one line: an unknown model, layer, channel or class, or weights that do not fit.
     """
     settings, goal = _settle(preset, objective)
-    built = build_dreamer(settings, Machine(device=device), notify=lambda _: None, objective=goal)
+    built = build_dreamer(settings, Machine(device=device), objective=goal)
     return built.dreamer
 
 

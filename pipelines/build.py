@@ -45,9 +45,7 @@ def warn_unused_trip_fields(preset: Preset, notify: Notify) -> None:
         notify("the preset's camera and trip settings are for 'dreamvid zoom'; here nothing is moved")
 
 
-def build_dreamer(
-    preset: Preset, machine: Machine, *, notify: Notify, objective: Objective | None = None
-) -> Built:
+def build_dreamer(preset: Preset, machine: Machine, *, objective: Objective | None = None) -> Built:
     """Return the dreamer that a preset describes.
 
     ``objective`` overrules the preset's text, for guide images given as arrays. Loads TensorFlow.
@@ -69,7 +67,6 @@ def build_dreamer(
         preset.model,
         with_classes=objective is not None and any(term.kind == "class" for term in objective.terms),
         trust=machine.trust_model,
-        notify=notify,
     )
     objective = objective or best_objective(network)
     chosen = precision.resolve(network, objective, preset.run.precision, device)
@@ -82,7 +79,6 @@ def build_dreamer(
         guides=guides,
         precision=chosen,
         xla=device.xla,
-        notify=notify,
     )
 
     def resolved(size: Size) -> dict[str, object]:

@@ -69,7 +69,7 @@ def dream_images(
     masks = open_masks(preset, rate=None, notify=tell.notice, machine=machine)
     tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     warn_unused_trip_fields(preset, tell.notice)
-    built = build_dreamer(preset, machine, notify=tell.notice)
+    built = build_dreamer(preset, machine)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
         outcome = _dream_one(
             read_still(source, limits=limits),

@@ -153,7 +153,7 @@ def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, n
     """
     found = spans(preset, clock)
     check_schedules(found, clock, notify=notify)
-    built = [build_dreamer(span.scene.preset, machine, notify=notify) for span in found]
+    built = [build_dreamer(span.scene.preset, machine) for span in found]
     makers = tuple(_maker(span.scene.preset, b, size) for span, b in zip(found, built, strict=True))
     constant = len(found) == 1 and found[0].scene.preset.is_constant()
     looks: Looks = (

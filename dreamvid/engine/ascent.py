@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dreamvid.engine import gradient as gradients
-from dreamvid.engine.gradient_filters import penalty, treat
+from dreamvid.engine.gradient_filters import GradientFilters, filter_gradient, penalty
 from dreamvid.engine.runtime import tf
 from dreamvid.engine.tiling import Grid
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dreamvid.engine.tiles import TilePlan
     from dreamvid.types import RGB, StepMap
 
+_CACHED_ASCENTS = 8
 _PICTURE = (None, None, 3)
 _EVEN = np.ones((1, 1, 1), np.float32)
 
@@ -54,20 +55,29 @@ class AscentResult(NamedTuple):
     alive: bool
 
 
-class GradientAscent:
-    """Compiled gradient ascent for one extractor and objective.
+@lru_cache(maxsize=_CACHED_ASCENTS)
+def compiled_ascent(
+    extractor: Extractor, objective: BoundObjective, filters: GradientFilters, *, xla: bool = False
+) -> GradientAscent:
+    """Return the ascent of these; cached, since tracing it takes seconds."""
+    return GradientAscent(extractor, objective, filters, xla=xla)
 
-    Sizes, tiles, number of steps, shifts, weights and step sizes are tensors, so one trace serves all of
-    them. With ``xla``, whose shapes are static, there is one trace for each :class:`TilePlan`.
+
+class GradientAscent:
+    """Compiled gradient ascent for one extractor and objective; use :func:`compiled_ascent`.
+
+    Compiled in are the extractor (network, layers, precision), the terms but for their weights, and how the
+    gradient is filtered. Sizes, tiles, number of steps, shifts, weights and step sizes are tensors, so one trace
+    serves all of them. With ``xla``, whose shapes are static, there is one trace for each :class:`TilePlan`.
     """
 
     def __init__(
-        self, extractor: Extractor, objective: BoundObjective, ascent: AscentSettings, *, xla: bool = False
+        self, extractor: Extractor, objective: BoundObjective, filters: GradientFilters, *, xla: bool = False
     ) -> None:
         self.traces = 0
         self._extractor = extractor
         self._objective = objective
-        self._ascent = ascent
+        self._filters = filters
         self._xla = xla
         self._compiled = lru_cache(maxsize=64)(self._compile)
         picture, weights, grid = (
@@ -133,7 +143,7 @@ class GradientAscent:
                 extractor=self._extractor,
                 objective=self._objective,
             )
-            treated, missing = treat(raw, self._ascent)
+            treated, missing = filter_gradient(raw, self._filters)
             pull = treated - penalty(picture - climb.source, total_variation, l2)
             picture = tf.clip_by_value(picture + step_size * climb.pace * pull, 0.0, 1.0)
             picture = tf.ensure_shape(picture, climb.start.shape)

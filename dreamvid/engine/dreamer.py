@@ -12,17 +12,19 @@ counted twice, and with no steps at all the dream is source + detail, exactly.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from dreamvid.engine.ascent import GradientAscent
+from dreamvid.engine.ascent import compiled_ascent
+from dreamvid.engine.gradient_filters import GradientFilters
 from dreamvid.engine.layout import shifts, window_budget
+from dreamvid.engine.network import clear_network_cache
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.engine.octaves import SMALLEST_SIDE, OctavePlan
-from dreamvid.engine.once import Once
 from dreamvid.engine.pictures import check_picture, clipped
 from dreamvid.engine.relief import Relief
 from dreamvid.engine.tiles import BATCH_PIXELS, TilePlan
@@ -39,13 +41,24 @@ if TYPE_CHECKING:
     from dreamvid.engine.ascent import AscentResult
     from dreamvid.engine.network import Network
     from dreamvid.objective import Objective
-    from dreamvid.types import RGB, Notify, StepMap
+    from dreamvid.types import RGB, StepMap
 
 _GPU_BATCH_PIXELS = 16 * BATCH_PIXELS
 _WORST = 0.5
 """Share of a gradient that may be no finite number before the dream is given up."""
 
-__all__ = ["DreamEngine", "shifts"]
+_log = logging.getLogger(__name__)
+
+__all__ = ["DreamEngine", "clear_cache", "shifts"]
+
+
+def clear_cache() -> None:
+    """Forget the networks and compiled functions that the process has cached, which frees their memory.
+
+    Engines that exist keep theirs.
+    """
+    clear_network_cache()
+    compiled_ascent.cache_clear()
 
 
 class DreamEngine:
@@ -69,9 +82,6 @@ class DreamEngine:
         ``float32``, ``bfloat16`` or ``float16``: what the network computes in. All else is float32.
     xla
         Whether TensorFlow's compiler XLA builds the function.
-    notify
-        Told where memory is short and windows become smaller, where a frame must be dreamed in float32, and, once,
-        where the objective has no gradient.
 
     Raises
     ------
@@ -90,7 +100,6 @@ class DreamEngine:
         guides: Mapping[str, RGB] | None = None,
         precision: str = "float32",
         xla: bool = False,
-        notify: Notify = lambda _: None,
     ) -> None:
         self.precision = precision
         self._octaves = octaves
@@ -98,12 +107,11 @@ class DreamEngine:
         self._run = run
         self._objective = BoundObjective.bind(objective, network, guides or {}, precision=precision)
         self._extractor = network.extractor(self._objective.outputs, precision=precision)
-        self._weights = self._objective.weights
+        self._weights = objective.weights
         self._budget = window_budget(network, self._objective.outputs)
         self._xla = xla
-        self._once = Once(notify)
-        self._relief = Relief(self._finer, notify)
-        self._climber = GradientAscent(self._extractor, self._objective, ascent, xla=xla)
+        self._relief = Relief(self._finer)
+        self._climber = compiled_ascent(self._extractor, self._objective, GradientFilters.of(ascent), xla=xla)
         self.plan_tiles = lru_cache(maxsize=256)(self._plan_tiles)
 
         def exact() -> DreamEngine:
@@ -115,7 +123,6 @@ class DreamEngine:
                 run=run,
                 guides=guides,
                 xla=xla,
-                notify=notify,
             )
 
         self._exact = lru_cache(maxsize=1)(exact)
@@ -170,7 +177,7 @@ class DreamEngine:
         except NonFiniteDreamError as error:
             if self.precision == "float32":
                 raise
-            self._once.say(f"{error}; such pictures are dreamed in float32")
+            _log.warning("%s; such pictures are dreamed in float32", error)
             return self._in_float32()._dream(image, detail, steps, effort, frame_index)  # noqa: SLF001  its own kind
 
     def _dream(
@@ -194,7 +201,7 @@ class DreamEngine:
                 dreamed, alive = reached.picture, alive or reached.alive
             change = dreamed - base
         if not alive:
-            self._once.say(
+            _log.warning(
                 "the objective has no gradient on this picture, so that nothing is dreamed: its channel or neuron "
                 "is silent here; try another"
             )
@@ -236,12 +243,12 @@ class DreamEngine:
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         if objective is not None:
-            own = [replace(bound.term, weight=1.0) for bound in self._objective.terms]
-            if [replace(term, weight=1.0) for term in objective.terms] != own:
+            terms = [bound.term for bound in self._objective.terms]
+            if [replace(term, weight=1.0) for term in objective.terms] != terms:
                 raise SettingsError("objective: only the weights of its terms may change within a scene")
-            other._weights = np.array([term.weight for term in objective.terms], np.float32)
+            other._weights = objective.weights
         if ascent is not None:
-            for name in ("normalize", "smoothing", "laplacian"):
+            for name in (field.name for field in fields(GradientFilters)):
                 if getattr(ascent, name) != getattr(self._ascent, name):
                     raise SettingsError(f"ascent.{name}: must stay the same within a scene")
             other._ascent = ascent

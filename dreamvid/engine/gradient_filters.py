@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -22,7 +23,21 @@ _TV_EDGE = 1 / 255
 """Differences below about this, in full range, are not told from flat by the total variation."""
 
 
-def treat(gradient: Any, ascent: AscentSettings) -> tuple[Any, Any]:
+@dataclass(frozen=True, slots=True)
+class GradientFilters:
+    """The settings of :func:`filter_gradient`: the fields of the ``ascent`` settings of the same names."""
+
+    normalize: Normalize
+    smoothing: float
+    laplacian: int
+
+    @classmethod
+    def of(cls, ascent: AscentSettings) -> Self:
+        """Return those of the settings."""
+        return cls(ascent.normalize, ascent.smoothing, ascent.laplacian)
+
+
+def filter_gradient(gradient: Any, filters: GradientFilters) -> tuple[Any, Any]:
     """Return a gradient ``[H, W, 3]`` smoothed, split and normalized, and the share of it that was no number.
 
     Entries that are not finite count as zero. The result's mean absolute value or standard deviation is 1,
@@ -33,12 +48,12 @@ def treat(gradient: Any, ascent: AscentSettings) -> tuple[Any, Any]:
         tf.math.is_finite(total), lambda: (gradient, total, tf.constant(0.0)), lambda: _mend(gradient)
     )
     gradient = _over(gradient, total / _entries(gradient))
-    if ascent.smoothing > 0:
-        gradient = smooth(gradient, ascent.smoothing)
-    if ascent.laplacian > 0:
-        gradient = laplacian_normalize(gradient, ascent.laplacian)
-    if ascent.smoothing > 0 or ascent.laplacian > 0 or ascent.normalize == "std":
-        gradient = normalize(gradient, ascent.normalize)
+    if filters.smoothing > 0:
+        gradient = smooth(gradient, filters.smoothing)
+    if filters.laplacian > 0:
+        gradient = laplacian_normalize(gradient, filters.laplacian)
+    if filters.smoothing > 0 or filters.laplacian > 0 or filters.normalize == "std":
+        gradient = normalize(gradient, filters.normalize)
     return gradient, broken
 
 

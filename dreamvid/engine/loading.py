@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import warnings
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dreamvid.config.preset import ModelSettings
-    from dreamvid.types import Notify
 
+_log = logging.getLogger(__name__)
 _FILES = (".keras", ".h5", ".hdf5")
 _IMAGENET = 1000
 _PATIENCE = 30.0
@@ -39,12 +40,24 @@ def is_file(name: str) -> bool:
     return name.lower().endswith(_FILES) or "/" in name or "\\" in name
 
 
-def load(
-    settings: ModelSettings, *, with_classes: bool, trust: bool, seed_weights: bool, notify: Notify
-) -> LoadedModel:
+def file_versions(settings: ModelSettings) -> tuple[object, ...]:
+    """Return what tells whether a network must be loaded anew: its files' paths, sizes and times.
+
+    Downloaded weights are known by their folder alone; Keras verifies them by hash.
+    """
+    named = not is_file(settings.name)
+    versions: list[object] = [find_model(settings.name), weights_folder()] if named else []
+    for path in (None if named else Path(settings.name).expanduser(), settings.weights):
+        if path is not None and path.is_file():
+            status = path.stat()
+            versions.append((path.resolve(), status.st_size, status.st_mtime_ns))
+    return tuple(versions)
+
+
+def load(settings: ModelSettings, *, with_classes: bool, trust: bool, seed_weights: bool) -> LoadedModel:
     """Return the network of these settings; see :func:`dreamvid.engine.network.load_network`."""
     if is_file(settings.name):
-        return load_own(settings, trust=trust, notify=notify)
+        return load_own(settings, trust=trust)
     entry = find_model(settings.name)
     if seed_weights:
         model, top = _build(entry, top=with_classes), with_classes or not entry.download
@@ -59,7 +72,7 @@ def load(
     elif not entry.download:
         model, top = _embedded(entry), True
     else:
-        model, top = _download(entry, top=with_classes, notify=notify), with_classes
+        model, top = _download(entry, top=with_classes), with_classes
     graph = from_keras(model, entry.name)
     graph, logits = (find_logits(free_size(graph)) or (graph, None)) if top else (graph, None)
     chosen = preset_map(entry.mode)
@@ -106,12 +119,12 @@ def _names(entry: ModelEntry, count: int | None) -> tuple[str, ...]:
     return tuple(str(index) for index in range(count))
 
 
-def _download(entry: ModelEntry, *, top: bool, notify: Notify) -> Any:
+def _download(entry: ModelEntry, *, top: bool) -> Any:
     """Return the network with ImageNet weights from Keras's cache, or downloaded into it."""
     make = getattr(keras.applications, entry.application)
     folder = weights_folder()
     if not any(_holds(file.name, entry, top=top) for file in folder.glob("*.h5")):
-        notify(f"downloading the weights of {entry.name} ({entry.megabytes} MB) into {folder}")
+        _log.warning("downloading the weights of %s (%d MB) into %s", entry.name, entry.megabytes, folder)
     try:
         with _patience(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a free size gets the weights of 224 px is what is wanted

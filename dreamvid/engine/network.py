@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dreamvid.engine import loading
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import ModelSettings
     from dreamvid.engine.own import LoadedModel
-    from dreamvid.types import Notify
 
 __all__ = ["LayerInfo", "ModelEntry", "Network", "known_models", "load_network"]
 
+_log = logging.getLogger(__name__)
 _PICTURE_RANK = 4
+_CACHED_NETWORKS = 4
+_CACHED_EXTRACTORS = 8
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,9 @@ class LayerInfo:
     shape: tuple[int | None, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
-    """A network that can be asked for the output of its layers.
+    """A network that can be asked for the output of its layers; immutable, and equal only to itself.
 
     ``layers`` are ordered by depth; ``classes`` are the labels of its classifier, synonyms between commas
     (empty without one). ``fixed_size`` is set where its deepest layer runs at one size only.
@@ -58,7 +62,7 @@ class Network:
     classes: tuple[str, ...]
     input_channels: int
     fixed_size: Size | None
-    loaded: LoadedModel = field(repr=False, compare=False)
+    loaded: LoadedModel = field(repr=False)
 
     def layer(self, name: str) -> LayerInfo:
         """Return the layer of this name.
@@ -94,57 +98,81 @@ class Network:
     ) -> Extractor:
         """Return the function from a picture to these layers, cut off behind the deepest.
 
-        ``logits`` is a pseudo layer: class logits before the softmax, ``[N, h, w, K]`` or ``[N, 1, 1, K]``.
+        Cached: the same arguments give the same object. ``logits`` is a pseudo layer: class logits before the
+        softmax, ``[N, h, w, K]`` or ``[N, 1, 1, K]``.
 
         Raises
         ------
         ObjectiveError
             Where a layer is unknown, or ``logits`` asked of a network without a classifier.
         """
-        graph = self.loaded.graph.cut(self._ref(name) for name in outputs)
-        bound = any(node.name in self.loaded.bound for node in graph.nodes)
-        geometry = measure(graph)
-        return Extractor(
-            reduce_before_pooling(fold_batch_norms(graph)) if fold else graph,
-            tuple(outputs),
-            input_map=self.loaded.input_map,
-            geometry=geometry,
-            precision=precision,
-            fixed_size=_own_size(graph) if bound else None,
-        )
+        return _build_extractor(self, tuple(outputs), precision, fold)
 
-    def _ref(self, name: str) -> Ref:
-        if name == LOGITS:
-            if self.loaded.logits is None:
-                raise ObjectiveError(
-                    f"{self.name} has no classifier that can be found; class objectives need one"
-                )
-            return self.loaded.logits
-        return Ref(self.layer(name).name)
+
+@lru_cache(maxsize=_CACHED_EXTRACTORS)
+def _build_extractor(network: Network, outputs: tuple[str, ...], precision: str, fold: bool) -> Extractor:  # noqa: FBT001  cached by position
+    """Return a new extractor; see :meth:`Network.extractor`."""
+    loaded = network.loaded
+    graph = loaded.graph.cut(_output_ref(network, name) for name in outputs)
+    bound = any(node.name in loaded.bound for node in graph.nodes)
+    return Extractor(
+        reduce_before_pooling(fold_batch_norms(graph)) if fold else graph,
+        outputs,
+        input_map=loaded.input_map,
+        geometry=measure(graph),
+        precision=precision,
+        fixed_size=_own_size(graph) if bound else None,
+    )
+
+
+def _output_ref(network: Network, output: str) -> Ref:
+    if output != LOGITS:
+        return Ref(network.layer(output).name)
+    if network.loaded.logits is None:
+        raise ObjectiveError(f"{network.name} has no classifier that can be found; class objectives need one")
+    return network.loaded.logits
 
 
 def load_network(
-    settings: ModelSettings,
-    *,
-    with_classes: bool = False,
-    trust: bool = False,
-    seed_weights: bool = False,
-    notify: Notify = lambda _line: None,
+    settings: ModelSettings, *, with_classes: bool = False, trust: bool = False, seed_weights: bool = False
 ) -> Network:
     """Return the network of these settings.
 
-    ``with_classes`` loads the classifier too, which larger weights files hold. ``trust`` lets files of the
-    user's own run program code (Lambda layers). ``seed_weights`` gives a named network random weights, the
-    same each time, for benchmarks and tests.
+    Networks are cached in the process: the same settings give the same object, until a file of theirs changes.
+
+    Parameters
+    ----------
+    settings
+        Which network, its weights, and what it sees.
+    with_classes
+        Load the classifier too, which makes weights files larger.
+    trust
+        Let the user's own model files run program code (Lambda layers).
+    seed_weights
+        Give a named network random weights, the same each time, for benchmarks and tests.
 
     Raises
     ------
     ModelError
         For an unknown name, a file that is no network, weights that are missing or do not fit.
     """
-    loaded = loading.load(
-        settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights, notify=notify
-    )
+    network = _load_network(settings, with_classes, trust, seed_weights, loading.file_versions(settings))
+    if network.loaded.range_assumed:
+        _log.warning(
+            "%s: its pixels are taken to run from 0 to 1; --input-range LOW,HIGH changes that", settings.name
+        )
+    return network
+
+
+@lru_cache(maxsize=_CACHED_NETWORKS)
+def _load_network(
+    settings: ModelSettings,
+    with_classes: bool,  # noqa: FBT001  cached by position
+    trust: bool,  # noqa: FBT001  the same
+    seed_weights: bool,  # noqa: FBT001  the same
+    _file_versions: tuple[object, ...],  # part of the cache's key only
+) -> Network:
+    loaded = loading.load(settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights)
     layers = tuple(_layers(loaded.graph))
     deepest = layers[-1].name if layers else INPUT
     return Network(
@@ -155,6 +183,12 @@ def load_network(
         fixed_size=_own_size(loaded.graph) if deepest in loaded.bound else None,
         loaded=loaded,
     )
+
+
+def clear_network_cache() -> None:
+    """Forget cached networks and extractors."""
+    _load_network.cache_clear()
+    _build_extractor.cache_clear()
 
 
 def _own_size(graph: Graph) -> Size:

@@ -20,8 +20,9 @@ guide      mean over positions of max_j <a, g_j> / channels over the guide image
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -51,23 +52,30 @@ _GUIDE_POSITIONS = 1024
 class BoundTerm:
     """A term with what it means in one network.
 
-    ``output`` is the place of its layer among the extractor's outputs, ``index`` its channel or class,
-    ``guide`` the guide image's features, ``[positions, channels]`` float32.
+    ``term`` has weight 1. ``output`` is the place of its layer among the extractor's outputs, ``index`` its channel
+    or class, ``guide`` the guide image's features, ``[positions, channels]`` float32; they are compared by
+    ``guide_digest``.
     """
 
     term: Term
     output: int
     stride: int
     index: int | None = None
-    guide: NDArray[np.float32] | None = None
+    guide: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    guide_digest: str = ""
 
 
 @dataclass(frozen=True)
 class BoundObjective:
-    """An objective that has been checked against one network; ``outputs`` are the layers that it needs."""
+    """An objective that has been checked against one network; ``outputs`` are the layers that it needs.
+
+    Objectives that differ in nothing but their terms' weights are equal, and share what is compiled.
+    """
 
     outputs: tuple[str, ...]
     terms: tuple[BoundTerm, ...]
+    weights: NDArray[np.float32] = field(compare=False, repr=False)
+    """Each term's weight, ``[terms]``; given to :meth:`value` so that it can change without a new trace."""
 
     @classmethod
     def bind(
@@ -109,17 +117,15 @@ class BoundObjective:
                     )
             if name not in outputs:
                 outputs.append(name)
-            bound.append(BoundTerm(term, outputs.index(name), stride, index))
+            plain = replace(term, weight=1.0, guide_image=None)
+            bound.append(BoundTerm(plain, outputs.index(name), stride, index))
             if term.kind == "guide":
                 image = _guide_image(term, guides)
                 extractor = network.extractor((name,), precision=precision)
-                bound[-1] = replace(bound[-1], guide=_guide_features(image, extractor, stride, term))
-        return cls(tuple(outputs), tuple(bound))
-
-    @property
-    def weights(self) -> NDArray[np.float32]:
-        """Each term's weight, ``[terms]``; given to :meth:`value` so that it can change without a new trace."""
-        return np.array([bound.term.weight for bound in self.terms], np.float32)
+                features = _guide_features(image, extractor, stride, term)
+                digest = hashlib.sha256(np.ascontiguousarray(features).tobytes()).hexdigest()
+                bound[-1] = replace(bound[-1], guide=features, guide_digest=digest)
+        return cls(tuple(outputs), tuple(bound), objective.weights)
 
     def value(self, features: Sequence[Any], weights: Any, view: View, *, inside: bool) -> Any:
         """Return the weighted sum over a batch of windows, a float32 scalar.

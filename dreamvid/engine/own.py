@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import ModelSettings
     from dreamvid.engine.graph import Graph, Node, Ref
     from dreamvid.engine.preprocessing import InputMap
-    from dreamvid.types import Notify
 
 _FAILED = object()
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network's graph and what goes with it. ``bound`` names layers that need the input's own size."""
+    """A network's graph and what goes with it.
+
+    ``bound`` names layers that need the input's own size; ``range_assumed`` says that nothing told the range
+    of its pixels.
+    """
 
     name: str
     graph: Graph
@@ -36,9 +39,10 @@ class LoadedModel:
     logits: Ref | None
     classes: tuple[str, ...]
     bound: frozenset[str]
+    range_assumed: bool = False
 
 
-def load_own(settings: ModelSettings, *, trust: bool, notify: Notify) -> LoadedModel:
+def load_own(settings: ModelSettings, *, trust: bool) -> LoadedModel:
     """Return the network in the file that ``settings.name`` names.
 
     Raises
@@ -62,8 +66,12 @@ def load_own(settings: ModelSettings, *, trust: bool, notify: Notify) -> LoadedM
     bound = _bound(graph) if fixed else frozenset[str]()
     graph, logits = find_logits(graph) or (graph, None)
     count = graph.node(logits.node).shapes[0][-1] if logits is not None else 0
-    chosen = _guess(settings, model.name, graph, notify)
-    return LoadedModel(path.name, graph, chosen, logits, tuple(str(i) for i in range(count or 0)), bound)
+    known_range = _known_range(settings, model.name, graph)
+    chosen = known_range or input_map(
+        [0.0], [1.0], channels=int(graph.input_shape[3] or 0), color_map=settings.color_map
+    )
+    classes = tuple(str(index) for index in range(count or 0))
+    return LoadedModel(path.name, graph, chosen, logits, classes, bound, range_assumed=known_range is None)
 
 
 def ranged(settings: ModelSettings, channels: int) -> InputMap:
@@ -72,8 +80,8 @@ def ranged(settings: ModelSettings, channels: int) -> InputMap:
     return input_map([low], [high], channels=channels, color_map=settings.color_map)
 
 
-def _guess(settings: ModelSettings, model_name: str, graph: Graph, notify: Notify) -> InputMap:
-    """Return the input map of a file: as told, as its name or first layers say, else [0, 1]."""
+def _known_range(settings: ModelSettings, model_name: str, graph: Graph) -> InputMap | None:
+    """Return the input map of a file where the settings, its name or its first layers tell it."""
     channels = int(graph.input_shape[3] or 0)
     if settings.input_range != "auto":
         return ranged(settings, channels)
@@ -81,12 +89,9 @@ def _guess(settings: ModelSettings, model_name: str, graph: Graph, notify: Notif
     for entry in known_models():
         if plain == entry.name and channels == 3:  # noqa: PLR2004  R, G and B
             return preset_map(entry.mode)
-    high = 255.0 if any(_wants_bytes(node) for node in graph.nodes[:4]) else 1.0
-    if high == 1.0:
-        notify(
-            f"{settings.name}: its pixels are taken to run from 0 to 1; --input-range LOW,HIGH changes that"
-        )
-    return input_map([0.0], [high], channels=channels, color_map=settings.color_map)
+    if any(_wants_bytes(node) for node in graph.nodes[:4]):
+        return input_map([0.0], [255.0], channels=channels, color_map=settings.color_map)
+    return None
 
 
 def _wants_bytes(node: Node) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +21,6 @@ import platformdirs
 
 from dreamvid._version import __version__
 from dreamvid.engine.heads import LOGITS
-from dreamvid.engine.remembered import read, remember
 from dreamvid.engine.runtime import DeviceInfo, devices, tf, versions
 
 if TYPE_CHECKING:
@@ -87,13 +88,13 @@ def choose(
     device = device or devices()[-1]
     cache = cache or Path(platformdirs.user_cache_dir("dreamvid", appauthor=False)) / "precision.json"
     key = _key(network, outputs, device)
-    remembered = _from_json(read(cache).get(key), device)
+    remembered = _from_json(_read_cache(cache).get(key), device)
     if remembered is not None:
         return remembered
     with tf.device(device.device):
         formats = _measure(network, outputs)
     report = PrecisionChoiceReport(_decide(formats), formats, device.name, cached=False)
-    remember(cache, key, {"formats": [asdict(item) for item in formats]})
+    _write_cache(cache, key, {"formats": [asdict(item) for item in formats]})
     return report
 
 
@@ -240,3 +241,27 @@ def _from_json(data: Any, device: DeviceInfo) -> PrecisionChoiceReport | None:
     except (TypeError, KeyError, StopIteration, AssertionError):
         return None
     return PrecisionChoiceReport(chosen, formats, device.name, cached=True)
+
+
+def _read_cache(cache: Path) -> dict[str, Any]:
+    """Return all answers; none where the file is missing or damaged."""
+    try:
+        data = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _write_cache(cache: Path, key: str, answer: Any) -> None:
+    """Add one answer to the file, atomically; a cache that cannot be written is no error."""
+    entries = _read_cache(cache) | {key: answer}
+    part = None
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        number, part = tempfile.mkstemp(dir=cache.parent, prefix=".precision", suffix=".part")
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            json.dump(entries, file, indent=1)
+        Path(part).replace(cache)
+    except OSError:
+        if part is not None:
+            Path(part).unlink(missing_ok=True)

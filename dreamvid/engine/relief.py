@@ -6,6 +6,7 @@ sees; what ``auto`` tiles became is still what the settings say, and what was do
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dreamvid.engine.tiles import TilePlan
-    from dreamvid.types import Notify
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when")
 """What TensorFlow and XLA say where they do not raise ``ResourceExhaustedError``."""
@@ -27,13 +29,11 @@ _SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when")
 class Relief:
     """Runs work on plans, with smaller ones where memory was short; those are kept for the pictures that follow.
 
-    ``build(plan, pixels)`` makes the plan of the same picture whose windows have at most so many pixels; ``notify``
-    is told of each change.
+    ``build(plan, pixels)`` makes the plan of the same picture whose windows have at most so many pixels.
     """
 
-    def __init__(self, build: Callable[[TilePlan, int], TilePlan], notify: Notify) -> None:
+    def __init__(self, build: Callable[[TilePlan, int], TilePlan]) -> None:
         self._build = build
-        self._notify = notify
         self._fitting: dict[TilePlan, TilePlan] = {}
 
     def run(self, plan: TilePlan, work: Callable[[TilePlan], T]) -> T:
@@ -58,9 +58,13 @@ class Relief:
                         "picture smaller (--width, --dream-width), or use another device (--device cpu)"
                     ) from error
             self._fitting[plan] = smaller
-            self._notify(
-                f"out of memory at {plan.size}, {fitting}, {fitting.batch} at once: going on with {smaller}, "
-                f"{smaller.batch} at once"
+            _log.warning(
+                "out of memory at %s, %s, %s at once: going on with %s, %s at once",
+                plan.size,
+                fitting,
+                fitting.batch,
+                smaller,
+                smaller.batch,
             )
 
     def _smaller(self, plan: TilePlan) -> TilePlan | None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
-from dreamvid.engine.dreamer import DreamEngine, shifts
+from dreamvid.config.preset import AscentSettings, ModelSettings, OctaveSettings, RunSettings
+from dreamvid.engine.dreamer import DreamEngine, clear_cache, shifts
+from dreamvid.engine.network import load_network
 from dreamvid.errors import EngineError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.objective import layer, parse
@@ -16,7 +17,7 @@ from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from dreamvid.engine.network import Network
-    from dreamvid.types import RGB, Dreamer, Notify
+    from dreamvid.types import RGB, Dreamer
 
 
 def make_engine(
@@ -28,7 +29,6 @@ def make_engine(
     seed: int = 0,
     xla: bool = False,
     precision: str = "float32",
-    notify: Notify = lambda _: None,
     **ascent: Any,
 ) -> DreamEngine:
     return DreamEngine(
@@ -39,7 +39,6 @@ def make_engine(
         run=RunSettings(tile=tile, seed=seed),
         xla=xla,
         precision=precision,
-        notify=notify,
     )
 
 
@@ -89,12 +88,75 @@ def test_one_trace_serves_all_frames_sizes_octaves_steps_and_weights(toy: Networ
     assert engine.traces == other.traces == 1
 
 
-def test_the_same_settings_give_the_same_bits(dreamnet: Network, photo: RGB) -> None:
-    first = make_engine(dreamnet, "mixed4", octaves=2)
-    again = make_engine(dreamnet, "mixed4", octaves=2)
+def test_the_same_settings_give_the_same_bits_cached_or_compiled_anew(photo: RGB) -> None:
+    def engine(**changed: Any) -> DreamEngine:
+        return make_engine(load_network(ModelSettings()), "mixed4, mixed3:0.5", octaves=2, **changed)
+
+    first = engine()
     dreamed = first.dream(photo)
     assert np.array_equal(dreamed, first.dream(photo))
-    assert np.array_equal(dreamed, again.dream(photo))
+    engine(seed=3, steps=2).dream(photo[:100], frame_index=7)
+    cached = engine()
+    assert np.array_equal(dreamed, cached.dream(photo))
+    assert cached.traces == 1
+    clear_cache()
+    fresh = engine()
+    assert fresh.traces == 0
+    assert np.array_equal(dreamed, fresh.dream(photo))
+
+
+def test_engines_of_other_settings_share_what_is_compiled(toy: Network, photo: RGB) -> None:
+    make_engine(toy, "deep, mid").dream(photo)
+    other = make_engine(toy, "deep:0.1, mid:-2", octaves=1, seed=3, tile=64, steps=5, step_size=0.02, l2=0.3)
+    assert np.isfinite(other.dream(photo)).all()
+    assert other.traces == 1
+
+
+@pytest.mark.parametrize(
+    ("objective", "ascent"),
+    [
+        ("deep, low", {}),
+        ("deep, mid#1", {}),
+        ("mean(deep), mid", {}),
+        ("deep, mid", {"smoothing": 3.0}),
+        ("deep, mid", {"laplacian": 2}),
+        ("deep, mid", {"normalize": "std"}),
+    ],
+)
+def test_what_is_compiled_in_is_not_mixed_up(
+    toy: Network, photo: RGB, objective: str, ascent: dict[str, Any]
+) -> None:
+    cached = make_engine(toy, "deep, mid").dream(photo)
+    other = make_engine(toy, objective, **ascent).dream(photo)
+    assert not np.array_equal(other, cached)
+    clear_cache()
+    assert np.array_equal(other, make_engine(toy, objective, **ascent).dream(photo))
+
+
+def test_guides_with_different_pictures_are_not_mixed_up(toy: Network, photo: RGB) -> None:
+    def dream(picture: RGB) -> RGB:
+        engine = DreamEngine(
+            toy,
+            parse("guide:a.jpg@mid"),
+            octaves=OctaveSettings(count=1),
+            ascent=AscentSettings(steps=2),
+            run=RunSettings(),
+            guides={"a.jpg": picture},
+        )
+        return engine.dream(photo)
+
+    first = dream(photo[::-1])
+    assert not np.array_equal(dream(1.0 - photo), first)
+    assert np.array_equal(dream(photo[::-1].copy()), first)
+
+
+def test_a_dream_that_fails_leaves_the_cache_good(loud_toy: Network, photo: RGB) -> None:
+    make_engine(loud_toy, precision="float16").dream(photo)
+    with pytest.raises(EngineError):
+        make_engine(loud_toy).dream(photo * np.nan)
+    expected = make_engine(loud_toy).dream(photo)
+    clear_cache()
+    assert np.array_equal(make_engine(loud_toy).dream(photo), expected)
 
 
 def test_seed_and_frame_index_change_the_shifts_and_so_the_dream(toy: Network, photo: RGB) -> None:
@@ -201,32 +263,33 @@ def test_varying_what_is_compiled_in_is_refused(toy: Network) -> None:
         engine.vary(ascent=AscentSettings(smoothing=3.0))
 
 
-def test_what_overflows_in_float16_is_dreamed_in_float32(loud_toy: Network, photo: RGB) -> None:
-    notes: list[str] = []
-    exact, short = (
-        make_engine(loud_toy, precision=precision, notify=notes.append)
-        for precision in ("float32", "float16")
-    )
+def test_what_overflows_in_float16_is_dreamed_in_float32(
+    loud_toy: Network, photo: RGB, caplog: pytest.LogCaptureFixture
+) -> None:
+    exact, short = (make_engine(loud_toy, precision=precision) for precision in ("float32", "float16"))
     expected = exact.dream(photo)
     assert np.array_equal(short.dream(photo), expected)
     assert np.array_equal(short.dream(photo[:100]), exact.dream(photo[:100]))
-    assert ["no finite number in float16; such pictures are dreamed in float32" in n for n in notes] == [True]
+    assert all(
+        "no finite number in float16; such pictures are dreamed in float32" in text
+        for text in caplog.messages
+    )
+    assert len(caplog.messages) == 2
 
 
-def test_an_objective_without_gradient_is_told_once(silent_toy: Network, photo: RGB) -> None:
-    notes: list[str] = []
-    engine = make_engine(silent_toy, notify=notes.append)
+def test_an_objective_without_gradient_is_a_warning(
+    silent_toy: Network, photo: RGB, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make_engine(silent_toy)
     assert np.array_equal(engine.dream(photo), photo)
-    engine.vary(ascent=AscentSettings(steps=2)).dream(photo[:50])
-    assert ["has no gradient" in note for note in notes] == [True]
+    assert ["has no gradient" in text for text in caplog.messages] == [True]
 
 
-def test_what_dreams_is_not_called_silent(toy: Network, photo: RGB) -> None:
-    notes: list[str] = []
-    engine = make_engine(toy, "mid#3", notify=notes.append)
+def test_what_dreams_is_not_called_silent(toy: Network, photo: RGB, caplog: pytest.LogCaptureFixture) -> None:
+    engine = make_engine(toy, "mid#3")
     engine.dream(photo)
     engine.dream(photo, steps=0)
-    assert not notes
+    assert not caplog.messages
 
 
 def test_a_network_that_overflows_is_an_error(endless_toy: Network, photo: RGB) -> None:

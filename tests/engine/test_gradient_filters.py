@@ -9,12 +9,13 @@ import pytest
 
 from dreamvid.config.preset import AscentSettings
 from dreamvid.engine.gradient_filters import (
+    GradientFilters,
+    filter_gradient,
     laplacian_normalize,
     normalize,
     penalty,
     smooth,
     total_variation_gradient,
-    treat,
 )
 from dreamvid.engine.runtime import tf
 
@@ -25,26 +26,28 @@ NOISE = np.random.default_rng(1).standard_normal((40, 57, 3)).astype(np.float32)
 @pytest.mark.parametrize("settings", [{}, {"normalize": "std"}, {"laplacian": 3}, {"smoothing": 0.0}])
 def test_treated_gradients_have_unit_size(scale: float, settings: dict[str, Any]) -> None:
     ascent = AscentSettings(**settings)
-    treated = treat(tf.constant(NOISE * np.float32(scale)), ascent)[0].numpy()
+    treated = filter_gradient(tf.constant(NOISE * np.float32(scale)), GradientFilters.of(ascent))[0].numpy()
     size = np.abs(treated).mean() if ascent.normalize == "mean-abs" else treated.std()
     assert size == pytest.approx(1.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("settings", [{}, {"normalize": "std"}, {"laplacian": 3}, {"smoothing": 2.0}])
 def test_no_gradient_stays_none(settings: dict[str, Any]) -> None:
-    treated = treat(tf.zeros((20, 30, 3)), AscentSettings(**settings))[0].numpy()
+    treated = filter_gradient(tf.zeros((20, 30, 3)), GradientFilters.of(AscentSettings(**settings)))[
+        0
+    ].numpy()
     assert np.array_equal(treated, np.zeros((20, 30, 3)))
 
 
 def test_entries_that_are_not_finite_count_as_zero() -> None:
     broken = NOISE.copy()
     broken[3, 4, 0], broken[5, 6, 1] = np.nan, np.inf
-    treated, share = treat(tf.constant(broken), AscentSettings(smoothing=0.0))
+    treated, share = filter_gradient(tf.constant(broken), GradientFilters.of(AscentSettings(smoothing=0.0)))
     assert np.isfinite(treated).all()
     assert treated[3, 4, 0] == treated[5, 6, 1] == 0
     assert np.abs(treated).mean() == pytest.approx(1.0, rel=1e-3)
     assert float(share) == pytest.approx(2 / broken.size, rel=0.01)
-    assert float(treat(tf.constant(NOISE), AscentSettings())[1]) == 0
+    assert float(filter_gradient(tf.constant(NOISE), GradientFilters.of(AscentSettings()))[1]) == 0
 
 
 def test_normalizing_divides_by_what_it_says() -> None:
@@ -85,8 +88,8 @@ def test_laplacian_normalization_evens_the_bands() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (2, 3, 3)])
 def test_tiny_gradients_are_treated_too(shape: tuple[int, int, int]) -> None:
-    ascent = AscentSettings(smoothing=3.0, laplacian=5)
-    treated, _ = treat(tf.constant(NOISE[: shape[0], : shape[1]]), ascent)
+    filters = GradientFilters.of(AscentSettings(smoothing=3.0, laplacian=5))
+    treated, _ = filter_gradient(tf.constant(NOISE[: shape[0], : shape[1]]), filters)
     assert treated.shape == shape
     assert np.isfinite(treated.numpy()).all()
 

@@ -9,6 +9,7 @@ import pytest
 
 from dreamvid.config.preset import ModelSettings
 from dreamvid.engine.architectures import known_models
+from dreamvid.engine.dreamer import clear_cache
 from dreamvid.engine.loading import scramble
 from dreamvid.engine.network import Network, load_network
 from dreamvid.engine.runtime import keras, tf
@@ -76,8 +77,11 @@ def test_registered_layers_exist(dreamnet: Network) -> None:
 
 
 def test_seeded_weights_are_the_same_each_time() -> None:
-    first, second = (load_network(ModelSettings(name="mobilenetv2"), seed_weights=True) for _ in range(2))
-    out = [n.extractor(["block_3_expand_relu"])(picture(40, 40))[0].numpy() for n in (first, second)]
+    out = []
+    for _ in range(2):
+        clear_cache()
+        network = load_network(ModelSettings(name="mobilenetv2"), seed_weights=True)
+        out.append(network.extractor(["block_3_expand_relu"])(picture(40, 40))[0].numpy())
     assert out[0].tobytes() == out[1].tobytes()
     assert 0.0 < out[0].std() < 100.0
 
@@ -235,14 +239,15 @@ def test_network_of_any_number_of_channels_dreams_rgb(tmp_path: Path, channels: 
     ],
     ids=["rescaled bytes", "normalized bytes", "rescaled unit", "nothing", "told"],
 )
-def test_input_range_of_a_file(tmp_path: Path, first: Any, settings: Any, high: float) -> None:
+def test_input_range_of_a_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, first: Any, settings: Any, high: float
+) -> None:
     value = keras.Input((None, None, 3))
     path = tmp_path / "own.keras"
     keras.Model(value, layers.Conv2D(2, 1, name="c")(first(value))).save(path)
-    told: list[str] = []
-    network = load_network(ModelSettings(name=str(path), **settings), notify=told.append)
+    network = load_network(ModelSettings(name=str(path), **settings))
     assert float(tf.reduce_max(network.loaded.input_map(tf.ones([1, 2, 2, 3])))) == pytest.approx(high)
-    assert bool(told) is (high == 1.0)
+    assert ("taken to run from 0 to 1" in caplog.text) is (high == 1.0)
 
 
 def test_saved_classic_keeps_its_preprocessing(tmp_path: Path) -> None:
@@ -250,3 +255,44 @@ def test_saved_classic_keeps_its_preprocessing(tmp_path: Path) -> None:
     network = saved(tmp_path, keras.Model(value, layers.Conv2D(2, 1)(value), name="vgg16"))
     seen = network.loaded.input_map(tf.ones([1, 1, 1, 3])).numpy()[0, 0, 0]
     np.testing.assert_allclose(seen, 255.0 - np.array([103.939, 116.779, 123.68]), atol=1e-3)
+
+
+def test_a_network_is_loaded_once() -> None:
+    settings = ModelSettings(name="mobilenetv2")
+    first = load_network(settings, seed_weights=True)
+    assert load_network(ModelSettings(name="mobilenetv2"), seed_weights=True) is first
+    assert load_network(settings, seed_weights=True, with_classes=True) is not first
+    clear_cache()
+    assert load_network(settings, seed_weights=True) is not first
+
+
+def test_a_file_that_has_changed_is_loaded_anew(tmp_path: Path) -> None:
+    value = keras.Input((None, None, 3))
+    path = tmp_path / "own.keras"
+    model = keras.Model(value, layers.Conv2D(2, 1, name="c")(value))
+    networks = []
+    for seed in (0, 1):
+        scramble(model, seed)
+        model.save(path)
+        networks.append(load_network(ModelSettings(name=str(path))))
+        assert load_network(ModelSettings(name=str(path))) is networks[-1]
+    kernels = [network.loaded.graph.node("c").arrays()[0] for network in networks]
+    assert not np.array_equal(kernels[0], kernels[1])
+    np.testing.assert_array_equal(kernels[1], model.weights[0].numpy())
+
+
+def test_weights_that_have_changed_are_loaded_anew(tmp_path: Path) -> None:
+    model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(None, None, 3))
+    settings = ModelSettings(name="mobilenetv2", weights=tmp_path / "a.weights.h5")
+    for seed in (0, 1):
+        scramble(model, seed)
+        model.save_weights(settings.weights)
+        kernel = load_network(settings).loaded.graph.node("Conv1").arrays()[0]
+        np.testing.assert_array_equal(kernel, model.weights[0].numpy())
+
+
+def test_an_extractor_is_built_once(dreamnet: Network) -> None:
+    first = dreamnet.extractor(["mixed1"])
+    assert dreamnet.extractor(("mixed1",)) is first
+    assert dreamnet.extractor(["mixed1"], precision="bfloat16") is not first
+    assert dreamnet.extractor(["mixed1"], fold=False) is not first

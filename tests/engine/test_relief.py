@@ -9,7 +9,7 @@ import pytest
 
 from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.engine import gradient as gradients
-from dreamvid.engine.dreamer import DreamEngine
+from dreamvid.engine.dreamer import DreamEngine, clear_cache
 from dreamvid.engine.relief import Relief, is_out_of_memory
 from dreamvid.engine.runtime import tf
 from dreamvid.engine.tiles import TilePlan
@@ -18,23 +18,32 @@ from dreamvid.objective import layer
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
 
-def engine(network: Network, notes: list[str], **run: Any) -> DreamEngine:
+@pytest.fixture(autouse=True)
+def _compile_anew() -> Iterator[None]:
+    """Let no compiled function outlive the test that has limited its memory."""
+    yield
+    clear_cache()
+
+
+def engine(network: Network, **run: Any) -> DreamEngine:
     return DreamEngine(
         network,
         layer("mid"),
         octaves=OctaveSettings(count=1),
         ascent=AscentSettings(steps=3, step_size=0.02),
         run=RunSettings(**run),
-        notify=notes.append,
     )
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
-    """Let the gradient of a batch with more pixels run out of memory."""
+    """Let the gradient of a batch with more pixels run out of memory, in what is compiled from now on."""
+    clear_cache()
     real = gradients.gradient
 
     def refuse(count: Any) -> Any:
@@ -52,33 +61,31 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
 
 
 def test_smaller_batches_give_the_same_picture(
-    toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch
+    toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    notes: list[str] = []
-    rich = engine(toy, notes, tile=64)
+    rich = engine(toy, tile=64)
     plan = rich.plan_tiles(Size(192, 256))
     assert plan.batch >= 3
     expected = rich.dream(photo)
-    assert not notes
+    assert not caplog.messages
     limit_memory(monkeypatch, plan.window.height * plan.window.width * plan.batch // 5)
-    poor = engine(toy, notes, tile=64)
+    poor = engine(toy, tile=64)
     assert np.abs(poor.dream(photo) - expected).max() < 1e-5
-    assert len(notes) == 2
-    assert all(note.startswith("out of memory at 256x192") for note in notes)
+    assert len(caplog.messages) == 2
+    assert all(note.startswith("out of memory at 256x192") for note in caplog.messages)
     poor.dream(photo)
-    assert len(notes) == 2, "the next picture fits at once"
+    assert len(caplog.messages) == 2, "the next picture fits at once"
     assert poor.plan_for(Size(192, 256)) == rich.plan_for(Size(192, 256)), "what was resolved stays"
 
 
 def test_smaller_windows_give_nearly_the_same_picture(
-    toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch
+    toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    notes: list[str] = []
-    expected = engine(toy, notes, tile="off").dream(photo) - photo
+    expected = engine(toy, tile="off").dream(photo) - photo
     limit_memory(monkeypatch, 192 * 256 // 3)
-    found = engine(toy, notes, tile="off").dream(photo) - photo
-    assert len(notes) >= 1
-    assert "untiled" in notes[0]
+    found = engine(toy, tile="off").dream(photo) - photo
+    assert len(caplog.messages) >= 1
+    assert "untiled" in caplog.messages[0]
     inner = np.s_[24:-24, 24:-24]
     assert np.abs(found[inner] - expected[inner]).mean() < 0.02 * np.abs(expected[inner]).mean()
 
@@ -87,14 +94,13 @@ def test_memory_that_suffices_for_nothing_is_an_error(
     toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit_memory(monkeypatch, 10)
-    notes: list[str] = []
     with pytest.raises(EngineError, match="not enough memory to dream 256x192 even in windows of"):
-        engine(toy, notes).dream(photo)
+        engine(toy).dream(photo)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
     plan = TilePlan.build(Size(64, 64), stride=8, receptive_field=20, budget=10_000)
-    relief = Relief(lambda plan, _: plan, notify=lambda _: None)
+    relief = Relief(lambda plan, _: plan)
 
     def fail(_: TilePlan) -> None:
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")

@@ -103,7 +103,7 @@ def rest(t: int) -> np.ndarray:  # noqa: ARG001  a camera that does not move
 
 @pytest.fixture(scope="module")
 def dreamer() -> DreamEngine:
-    return build_dreamer(PRESET, Machine(), notify=lambda _: None).dreamer
+    return build_dreamer(PRESET, Machine()).dreamer
 
 
 def filmed(camera: Callable[[int], np.ndarray]) -> KnownFlow:
