@@ -1,17 +1,27 @@
-"""What the documents say is true: examples run, commands are documented, the set-up commands are two."""
+"""The documentation is correct: examples run, and commands, options, settings and links exist."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 import make_reference
 from dreamvid.cli.main import app
+from dreamvid.config.preset import Preset, field_paths
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+COMMANDS = sorted(
+    {line for text in TEXTS.values() for line in re.findall(r"^ {4}(dreamvid .*)$", text, re.MULTILINE)}
+)
 
 
 def load(path: Path) -> object:
@@ -21,6 +31,26 @@ def load(path: Path) -> object:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def commands() -> dict[str, Any]:
+    """Return click's commands by name; those of a group as ``group command``."""
+    root: Any = typer.main.get_command(app)
+    result: dict[str, Any] = {}
+    for name, command in root.commands.items():
+        inner = getattr(command, "commands", None)
+        result |= {name: command} if inner is None else {f"{name} {key}": one for key, one in inner.items()}
+    return result
+
+
+def options(command: Any) -> set[str]:
+    return {flag for parameter in command.params for flag in parameter.opts} | {"--help", "-h"}
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.e2e
@@ -38,25 +68,58 @@ def test_the_example_of_a_trip_travels(tmp_path: Path) -> None:
 
 
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = load(ROOT / "tools/readme_commands.py").setup_commands(readme)  # type: ignore[attr-defined]  # a script
-    assert len(re.findall(r"```sh\n", readme)) == 2
-    assert all(len(command.splitlines()) == 1 for command in commands.values())
+    set_up = load(ROOT / "tools/readme_commands.py").setup_commands(TEXTS["README.md"])  # type: ignore[attr-defined]  # a script
+    assert len(re.findall(r"```sh\n", TEXTS["README.md"])) == 2
+    assert all(len(command.splitlines()) == 1 for command in set_up.values())
 
 
-@pytest.mark.parametrize("name", sorted(str(c.name) for c in app.registered_commands))
+@pytest.mark.parametrize("name", sorted(commands()))
 def test_every_command_is_documented(name: str) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "docs/guide.md").read_text(
-        encoding="utf-8"
-    )
-    assert f"dreamvid {name}" in text
+    assert any(f"dreamvid {name}" in text for text in TEXTS.values())
 
 
-def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
-            if "://" not in target:
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+def test_the_readme_links_to_every_page() -> None:
+    for page in PAGES[1:]:
+        assert f"(docs/{page.name})" in TEXTS["README.md"]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_in_the_documents_exist_with_their_options(line: str) -> None:
+    words = shlex.split(re.split(r" {2,}|\s->\s", line)[0])[1:]
+    known = commands()
+    if words == ["COMMAND", "--help"]:
+        return
+    name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+    assert {word for word in words if re.match(r"-{1,2}[a-z]", word)} <= options(known[name])
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_options_and_settings_in_the_documents_exist(name: str) -> None:
+    known = {"--only"}.union(*(options(command) for command in commands().values()))
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) <= known
+    paths = set(field_paths())
+    groups = "|".join(sorted({path.split(".")[0] for path in paths if "." in path}))
+    named = set(re.findall(rf"(?<=`)(?:{groups})\.[a-z_.0-9]+(?=[`=])", TEXTS[name]))
+    named |= set(re.findall(rf"--set \"?((?:{groups})\.[a-z_.0-9]+)=", TEXTS[name]))
+    assert named <= paths | {path.rpartition(".")[0] for path in paths}
+
+
+@pytest.mark.parametrize(
+    "example", [text for page in TEXTS.values() for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+)
+def test_presets_in_the_documents_are_valid(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.yaml"
+    file.write_text(example, encoding="utf-8")
+    Preset.load(file)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target, _, anchor in re.findall(r"\]\(([^)#]*)(#?)([^)]*)\)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            page = (document.parent / target) if target else document
+            assert page.exists(), f"{document.name}: {target}"
+            assert not anchor or anchor in anchors(page), f"{document.name}: {target}#{anchor}"
 
 
 def test_the_reference_of_settings_is_current() -> None:

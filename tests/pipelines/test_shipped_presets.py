@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "docs" / "guide.md"
+DOCS = "".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))
 FILES = {file.stem: file for file in sorted((ROOT / "presets").glob("*.yaml"))}
 TRIPS = tuple(name for name, file in FILES.items() if load_preset(file).preset.pipeline == "zoom")
 SIZE = Size(64, 96)
@@ -217,10 +217,8 @@ def test_the_gallery_shows_every_one() -> None:
         assert load_preset(file).preset.description in page, "run python tools/make_gallery.py"
 
 
-@pytest.mark.parametrize(
-    "example", re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-)
-def test_each_example_in_the_guide_is_good(example: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL))
+def test_each_example_in_the_documents_is_good(example: str, tmp_path: Path) -> None:
     file = tmp_path / "example.yaml"
     file.write_text(example, encoding="utf-8")
     check_preset(file, notify=lambda _: None)
