@@ -12,15 +12,16 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.compositing import make_compositor
-from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.progress import NullProgress, Progress
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.objective import Objective
-    from dreamvid.pipelines.result import RunResult, Tell
+    from dreamvid.pipelines.result import RunResult
     from dreamvid.types import RGB, Dreamer
 
 PresetLike = Preset | Mapping[str, Any] | None
@@ -49,7 +50,7 @@ def load_dreamer(
         In one line: an unknown model, layer, channel or class, or weights that do not fit.
     """
     settings, goal = _settle(preset, objective)
-    built = build_dreamer(settings, Machine(device=device), objective=goal)
+    built = build_dreamer(settings, RunOptions(device=device), objective=goal)
     return built.dreamer
 
 
@@ -84,7 +85,7 @@ def dream(
     settings, goal = _settle(preset, objective)
     rgb = _to_float(image)
     finish = make_compositor(settings, Size(*rgb.shape[:2]))
-    masks = open_masks(settings, rate=None, notify=lambda _: None)
+    masks = open_masks(settings, rate=None)
     dreamer = dreamer or load_dreamer(settings, objective=goal)
     prepared = finish.prepare(rgb)
     mask = None if masks is None else masks.of_still(rgb)
@@ -101,11 +102,11 @@ def dream_video(
     *,
     overwrite: bool = False,
     device: str = "auto",
-    tell: Tell | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Dream a whole video file, animation or folder of PNGs; see ``dreamvid video --help``.
 
-    ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``tell`` is told of progress.
+    ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``progress`` receives the events of the run.
 
     Raises
     ------
@@ -116,9 +117,7 @@ def dream_video(
 
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
-    return dream_file(
-        Path(source), target, settings, Machine(device=device), overwrite=lambda _: overwrite, tell=tell
-    )
+    return dream_file(Path(source), target, settings, _options(device, progress, overwrite=overwrite))
 
 
 def dream_image(
@@ -140,8 +139,7 @@ def dream_image(
 
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
-    machine = Machine(device=device)
-    return next(dream_images([Path(source)], target, settings, machine, overwrite=lambda _: overwrite))
+    return next(dream_images([Path(source)], target, settings, _options(device, None, overwrite=overwrite)))
 
 
 def zoom_trip(
@@ -151,7 +149,7 @@ def zoom_trip(
     *,
     overwrite: bool = False,
     device: str = "auto",
-    tell: Tell | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Make a zoom trip; see ``dreamvid zoom --help``.
 
@@ -165,8 +163,8 @@ def zoom_trip(
     preset
         A :class:`~dreamvid.Preset`, or nested values for one:
         ``{"camera": {"zoom": 1.2}, "trip": {"duration": 60, "loop": True}}``.
-    tell
-        Is told of progress.
+    progress
+        Receives the events of the run.
 
     Raises
     ------
@@ -180,9 +178,13 @@ def zoom_trip(
     return run_zoom(
         None if output is None else Path(output),
         settings.override({"pipeline": "zoom", **changes}),
-        Machine(device=device),
-        overwrite=lambda _: overwrite,
-        tell=tell,
+        _options(device, progress, overwrite=overwrite),
+    )
+
+
+def _options(device: str, progress: Progress | None, *, overwrite: bool) -> RunOptions:
+    return RunOptions(
+        device=device, confirm_overwrite=lambda _: overwrite, progress=progress or NullProgress()
     )
 
 

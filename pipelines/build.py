@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.network import Network
-    from dreamvid.limits import Limits
     from dreamvid.objective import Objective
-    from dreamvid.pipelines.machine import Machine
-    from dreamvid.types import Notify, Stabilizer
+    from dreamvid.pipelines.options import RunOptions
+    from dreamvid.types import Stabilizer
+
+_log = logging.getLogger(__name__)
 
 _GUIDE_SIDE = 512
 _FIRST = 1.25
@@ -39,13 +41,13 @@ class Built:
     files: dict[str, Path]
 
 
-def warn_unused_trip_fields(preset: Preset, notify: Notify) -> None:
-    """Say that a zoom trip's settings move nothing, where what is dreamed is no trip."""
+def warn_unused_trip_fields(preset: Preset) -> None:
+    """Warn that a zoom trip's settings move nothing, where what is dreamed is no trip."""
     if preset.camera != type(preset.camera)() or preset.trip != type(preset.trip)():
-        notify("the preset's camera and trip settings are for 'dreamvid zoom'; here nothing is moved")
+        _log.warning("the preset's camera and trip settings are for 'dreamvid zoom'; here nothing is moved")
 
 
-def build_dreamer(preset: Preset, machine: Machine, *, objective: Objective | None = None) -> Built:
+def build_dreamer(preset: Preset, options: RunOptions, *, objective: Objective | None = None) -> Built:
     """Return the dreamer that a preset describes.
 
     ``objective`` overrules the preset's text, for guide images given as arrays. Loads TensorFlow.
@@ -61,12 +63,12 @@ def build_dreamer(preset: Preset, machine: Machine, *, objective: Objective | No
 
     if objective is None and preset.objective != "auto":
         objective = objectives.parse(preset.objective)
-    guides = {} if objective is None else read_guides(objective, machine.limits)
-    device = runtime.configure(device=machine.device, threads=machine.threads)
+    guides = {} if objective is None else read_guides(objective)
+    device = runtime.configure(device=options.device, threads=options.threads)
     network = models.load_network(
         preset.model,
         with_classes=objective is not None and any(term.kind == "class" for term in objective.terms),
-        trust=machine.trust_model,
+        trust=options.trust_model,
     )
     objective = objective or best_objective(network)
     chosen = precision.resolve(network, objective, preset.run.precision, device)
@@ -140,7 +142,7 @@ def best_objective(network: Network) -> Objective:
     return objectives.layer(shallow[-1] if shallow else network.layers[0].name)
 
 
-def read_guides(objective: Objective, limits: Limits | None = None) -> dict[str, RGB]:
+def read_guides(objective: Objective) -> dict[str, RGB]:
     """Return the guide images that an objective names, at most 512 px on their longer side, by path."""
     guides: dict[str, RGB] = {}
     for term in objective.terms:
@@ -148,7 +150,7 @@ def read_guides(objective: Objective, limits: Limits | None = None) -> dict[str,
             from dreamvid.media.still.reader import read_still  # noqa: PLC0415  loads imageio
 
             try:
-                guides[term.guide] = _limit(read_still(Path(term.guide), limits=limits).rgb)
+                guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)
             except ReadError as error:
                 raise SettingsError(f"guide image: {error}") from error
     return guides

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.preset import OutputSettings
 from dreamvid.errors import WriteError
 from dreamvid.pipelines.landscape import Landscape, write_wind
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size, VideoInfo
@@ -19,24 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dreamvid.config.preset import Preset
-    from dreamvid.pipelines.keeping import Keeping
-    from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.result import ConfirmOverwrite, RunResult, Tell
+    from dreamvid.pipelines.result import RunResult
+
+_log = logging.getLogger(__name__)
 
 SIZE = Size(270, 480)
 RATE = Fraction(12)
 SECONDS = Fraction(4)
 
 
-def run_demo(
-    folder: Path,
-    preset: Preset,
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    keeping: Keeping | None = None,
-    tell: Tell,
-) -> tuple[Path, RunResult]:
+def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -> tuple[Path, RunResult]:
     """Make ``dreamvid-demo.mp4`` and dream it into ``dreamvid-demo.dream.mp4``.
 
     Returns
@@ -54,19 +49,12 @@ def run_demo(
         raise WriteError(f"{folder}: {error.strerror}") from None
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
     begun = work_folder(dreamed).is_dir()  # by a run whose clip, the same, may be there too
-    replace_clip = check_target(clip, dreamed, (lambda _: True) if begun else overwrite)
-    replace_dream = check_target(dreamed, clip, overwrite)
+    replace_clip = check_target(clip, dreamed, (lambda _: True) if begun else options.confirm_overwrite)
+    replace_dream = check_target(dreamed, clip, options.confirm_overwrite)
     make_clip(clip, overwrite=replace_clip)
     try:
-        return clip, dream_file(
-            clip,
-            dreamed,
-            preset,
-            machine,
-            overwrite=lambda _: replace_dream,
-            keeping=keeping,
-            tell=tell,
-        )
+        options = replace(options, confirm_overwrite=lambda _: replace_dream)
+        return clip, dream_file(clip, dreamed, preset, options)
     except BaseException:
         if not replace_clip and not work_folder(dreamed).is_dir():
             clip.unlink(missing_ok=True)  # so that the same command can start anew
@@ -89,7 +77,7 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
             metadata={"title": "dreamvid demonstration"},
             overwrite=overwrite,
             expected_frames=info.frames,
-            notify=lambda _: None,
+            notify=_log.warning,
         )
         with writer:
             for frame in landscape_frames():

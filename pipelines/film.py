@@ -9,10 +9,10 @@ from dreamvid.pipelines.frame_loop import LEAD_IN, DreamedFrame, dream_scenes
 from dreamvid.pipelines.position import Position
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.keeping import StopRequested
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.result import Tell
+    from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.progress import Progress
     from dreamvid.pipelines.resume import FrameSink, ResumePoint
     from dreamvid.pipelines.scenes import BuiltLooks
     from dreamvid.types import RGB, Frame, SeekableSource
@@ -31,7 +31,7 @@ class VideoFrames:
     masks: Masks | None
     cuts: bool
     measure: bool
-    tell: Tell
+    progress: Progress
     known: KnownDreams | None = None
     stages: dict[str, float] = field(default_factory=dict)
     _first: tuple[RGB, RGB] | None = None
@@ -57,7 +57,6 @@ class VideoFrames:
             masks=self.masks,
             on_frame=self._dreamed,
             known=self.known,
-            notify=self.tell.notice,
         )
         self.stages.update(report.stages)
 
@@ -71,4 +70,4 @@ class VideoFrames:
     def _dreamed(self, done: DreamedFrame) -> None:
         if self.measure and self._first is None:
             self._first = done.source, done.dreamed
-        self.tell.frame(done.index)
+        self.progress.frame(done.index)

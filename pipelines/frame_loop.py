@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.types import Dreamer, FrameSource, FrameWriter, Notify, Stabilizer
+    from dreamvid.types import Dreamer, FrameSource, FrameWriter, Stabilizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,6 @@ def dream_video(
     detect_cuts: bool = False,
     masks: Masks | None = None,
     on_frame: Callable[[DreamedFrame], None] | None = None,
-    notify: Notify = lambda _: None,
 ) -> RunReport:
     """Dream every frame of ``source`` into ``writer``, all in one look; see :func:`dream_scenes`."""
     looks = OneLook(Look(dreamer, stabilizer, finish or Compositor()))
@@ -121,9 +120,7 @@ def dream_video(
         writer.write(frame)
 
     with writer:
-        report = dream_scenes(
-            source, looks, take, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame, notify=notify
-        )
+        report = dream_scenes(source, looks, take, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame)
         closing = time.perf_counter()
     report.add("close", time.perf_counter() - closing)
     return report
@@ -140,7 +137,6 @@ def dream_scenes(
     masks: Masks | None = None,
     on_frame: Callable[[DreamedFrame], None] | None = None,
     known: KnownDreams | None = None,
-    notify: Notify = lambda _: None,
 ) -> RunReport:
     """Dream every frame of ``source`` as ``looks`` say, and hand each to ``take`` with the position after it.
 
@@ -148,7 +144,6 @@ def dream_scenes(
     in; with ``detect_cuts``, a new shot gets none. ``masks`` say where dreams show; None is everywhere. ``on_frame``
     is called in the calling thread after each dreamed frame, with the newest scene's dream; ``take`` in one of its
     own. Dreams that are ``known`` are not made again.
-    ``notify`` is told of frames that came out as no picture (:mod:`dreamvid.pipelines.rescue`).
 
     A run may go on where another one stood: ``begin`` is a position that ``take`` was handed, and ``source`` then has
     to begin :data:`LEAD_IN` frames before that, or at the start; those are looked at, but not dreamed. It ends
@@ -170,7 +165,7 @@ def dream_scenes(
     stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
     stages.start("encode", lambda: _encode(take, dreamed, report))
     try:
-        for done in _dreams(observed, begin, report, Rescue(notify, begin.dreamed, begin.lost, known)):
+        for done in _dreams(observed, begin, report, Rescue(begin.dreamed, begin.lost, known)):
             dreamed.put(done)
             if on_frame is not None:
                 on_frame(DreamedFrame(done.item.frame.index, done.item.picture, done.dreams[-1]))

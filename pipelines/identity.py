@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dreamvid.config.preset import Preset
-    from dreamvid.pipelines.keeping import Keeping
     from dreamvid.types import VideoInfo
 
 ENCODING = frozenset({"codec", "crf", "speed", "depth", "audio"})
@@ -132,9 +131,9 @@ def fingerprints(value: dict[str, Any]) -> Iterator[str]:
             yield str(inner)
 
 
-def restore_begun_settings(preset: Preset, output: Path, keeping: Keeping) -> Preset:
+def restore_begun_settings(preset: Preset, output: Path, *, fresh: bool) -> Preset:
     """Return the preset with the precision that ``auto`` became when the unfinished work on an output was begun."""
-    if keeping.fresh or preset.run.precision != "auto":
+    if fresh or preset.run.precision != "auto":
         return preset
     try:
         manifest = read_manifest(work_folder(output))

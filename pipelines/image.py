@@ -11,13 +11,14 @@ import numpy as np
 from dreamvid.config.preset import output_size
 from dreamvid.errors import NonFiniteDreamError, SettingsError, WriteError
 from dreamvid.image.resize import cover
-from dreamvid.limits import STILL_BYTES
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size, make_compositor
 from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.memory import STILL_BYTES, check_memory
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_folder, check_target
 from dreamvid.pipelines.provenance import KEY, settings_json
-from dreamvid.pipelines.result import NullProgress, RunResult
+from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.scenes import stand_still
 from dreamvid.types import Size
 
@@ -28,19 +29,15 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.media.still.reader import Still
     from dreamvid.pipelines.build import Built
-    from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
+    from dreamvid.pipelines.options import ConfirmOverwrite
 
 
 def dream_images(
     sources: Sequence[Path],
     output: Path | None,
     preset: Preset,
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    tell: Tell | None = None,
+    options: RunOptions = RunOptions(),
 ) -> Iterator[RunResult]:
     """Dream still images one after another.
 
@@ -55,33 +52,38 @@ def dream_images(
     """
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    tell = tell or NullProgress()
     recipe, preset = preset, stand_still(preset)
-    limits = machine.limits
-    sizes = [Size(*read_still(source, limits=limits).rgb.shape[:2]) for source in sources]
+    sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
     targets = [_target(source, output, several=len(sources) > 1) for source in sources]
     for path in targets:
         if targets.count(path) > 1:
             raise WriteError(f"{path}: two inputs would be written to this one file")
     for source, path, size in zip(sources, targets, sizes, strict=True):
-        limits.check_memory(source.name, output_size(size, preset.output), STILL_BYTES)
-        _check(path, source, size, preset=preset, overwrite=overwrite, may_make=path != output)
-    masks = open_masks(preset, rate=None, notify=tell.notice, machine=machine)
-    tell.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
-    warn_unused_trip_fields(preset, tell.notice)
-    built = build_dreamer(preset, machine)
+        check_memory(source.name, output_size(size, preset.output), STILL_BYTES)
+        _check(
+            path,
+            source,
+            size,
+            preset=preset,
+            confirm_overwrite=options.confirm_overwrite,
+            may_make=path != output,
+        )
+    masks = open_masks(preset, rate=None, keep_going=options.keep_going)
+    options.progress.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
+    warn_unused_trip_fields(preset)
+    built = build_dreamer(preset, options)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
         outcome = _dream_one(
-            read_still(source, limits=limits),
+            read_still(source),
             source,
             path,
             preset=preset,
             recipe=recipe,
             built=built,
             masks=masks,
-            machine=machine,
+            measure=options.measure,
         )
-        tell.frame(index)
+        options.progress.frame(index)
         yield outcome
 
 
@@ -97,7 +99,13 @@ def _target(source: Path, output: Path | None, *, several: bool) -> Path:
 
 
 def _check(
-    path: Path, source: Path, own: Size, *, preset: Preset, overwrite: ConfirmOverwrite, may_make: bool
+    path: Path,
+    source: Path,
+    own: Size,
+    *,
+    preset: Preset,
+    confirm_overwrite: ConfirmOverwrite,
+    may_make: bool,
 ) -> None:
     """Refuse what cannot be written; ``may_make`` says that its folder is made where it is missing."""
     from dreamvid.media.still.writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
@@ -107,7 +115,7 @@ def _check(
     if may_make:
         check_folder(path.parent)
     if not may_make or path.parent.is_dir():
-        check_target(path, source, overwrite)
+        check_target(path, source, confirm_overwrite)
 
 
 def _dream_one(
@@ -119,7 +127,7 @@ def _dream_one(
     recipe: Preset,
     built: Built,
     masks: Masks | None,
-    machine: Machine,
+    measure: bool,
 ) -> RunResult:
     from dreamvid.media.still.reader import write_still  # noqa: PLC0415  imageio loads only when media is touched
 
@@ -143,7 +151,7 @@ def _dream_one(
     result = replace(still, rgb=finish.apply(rgb, prepared, dreamed, mask), alpha=alpha)
     write_still(path, result, metadata={KEY: text}, overwrite=True)
     gain = None
-    if machine.measure:
+    if measure:
         before = built.dreamer.score(prepared)
         gain = built.dreamer.score(dreamed) / before if before > 0 else None
     return RunResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -18,20 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from dreamvid.limits import Limits
     from dreamvid.pipelines.frame_loop import FrameTask
-    from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Shape
-    from dreamvid.types import RGB, Alpha, Frame, FrameSource, Mask, Notify
+    from dreamvid.types import RGB, Alpha, Frame, FrameSource, Mask
+
+_log = logging.getLogger(__name__)
 
 _ANIMATED = {"GIF", "PNG", "WEBP"}
 _SLACK = Fraction(1, 200)
 """Seconds by which a mask's frame may come late and still count: containers round times, GIF to 1/100 s."""
 
 
-def open_shape(
-    path: Path, start: Fraction, rate: Fraction | None, *, notify: Notify, machine: Machine
-) -> Shape:
+def open_shape(path: Path, start: Fraction, rate: Fraction | None, *, keep_going: bool) -> Shape:
     """Return a file's masks; the file is opened, and its first frame decoded, at once.
 
     ``start`` is where runs begin within the file, in seconds; ``rate`` is that of a folder without ``frames.json``
@@ -42,16 +41,15 @@ def open_shape(
     ReadError
         In one line, for what is missing or cannot be read.
     """
-    limits, keep_going = machine.limits, machine.keep_going
-    if _is_still(path, limits):
-        still = read_still(path, notify=notify, limits=limits)
+    if _is_still(path):
+        still = read_still(path, notify=_log.warning)
         return _Fixed(_mask(still.rgb, still.alpha if _transparent(still.alpha) else None))
     fps = rate if path.is_dir() and read_frame_list(path) is None else None
-    whole = open_source(path, notify=lambda _: None, fps=fps, keep_going=keep_going, limits=limits)
+    whole = open_source(path, notify=_log.warning, fps=fps, keep_going=keep_going)
     by_alpha = _transparent(next(iter(whole)).alpha)
     duration = whole.info.duration
     begin = start if duration is not None and start < duration else Fraction(0)
-    source = open_source(path, notify=notify, start=begin, fps=fps, keep_going=keep_going, limits=limits)
+    source = open_source(path, notify=_log.warning, start=begin, fps=fps, keep_going=keep_going)
     return _Film(source, start - begin, by_alpha=by_alpha)
 
 
@@ -88,10 +86,10 @@ class _Film:
             yield item, mask
 
 
-def _is_still(path: Path, limits: Limits) -> bool:
+def _is_still(path: Path) -> bool:
     """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
     try:
-        with opened(path, limits=limits) as picture:
+        with opened(path) as picture:
             return picture.frames == 1 or picture.format not in _ANIMATED
     except ReadError:
         return False

@@ -16,14 +16,13 @@ from dreamvid.errors import ReadError, SettingsError, did_you_mean
 from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.frame_loop import FrameTask
-from dreamvid.pipelines.machine import Machine
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dreamvid.config.preset import MaskSettings, Preset
-    from dreamvid.types import RGB, Mask, Notify
+    from dreamvid.types import RGB, Mask
 
 
 class Shape(Protocol):
@@ -73,9 +72,7 @@ def mask_file(settings: MaskSettings) -> Path | None:
     return None if settings.source in BUILT_IN_MASKS else Path(settings.source)
 
 
-def open_masks(
-    preset: Preset, *, rate: Fraction | None, notify: Notify, machine: Machine | None = None
-) -> Masks | None:
+def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = False) -> Masks | None:
     """Return the masks that a preset asks for; None for none.
 
     A file is an image, or a video, animation or folder of PNGs, whose frames are taken by time: it runs along with
@@ -88,9 +85,8 @@ def open_masks(
     rate
         Frames a second of the source, also that of a folder without ``frames.json``; None for a still, for which a
         video gives its first frame.
-    machine
-        Its limits hold for the mask's file too; with ``keep_going``, where the mask's video is damaged, the last
-        frame before that holds.
+    keep_going
+        Where the mask's video is damaged, the last frame before that holds.
 
     Raises
     ------
@@ -119,9 +115,7 @@ def open_masks(
 
             start = Fraction(0) if rate is None else preset.input.start
             try:
-                return make(
-                    open_shape(Path(source), start, rate, notify=notify, machine=machine or Machine())
-                )
+                return make(open_shape(Path(source), start, rate, keep_going=keep_going))
             except ReadError as error:
                 near = "" if Path(source).exists() else did_you_mean(source, BUILT_IN_MASKS)
                 raise ReadError(f"mask.source: {error}{near}") from error

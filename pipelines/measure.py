@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import WriteError
 from dreamvid.pipelines.measure_pairs import Cut, open_couple
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
-from dreamvid.pipelines.result import NullProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.flow.stability_report import Report
-    from dreamvid.limits import Limits
-    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
+    from dreamvid.pipelines.options import ConfirmOverwrite
+
+_log = logging.getLogger(__name__)
 
 _FAINT = 0.005
 """Dream RMS under which the noise of a codec counts for as much as the dream."""
@@ -24,14 +26,11 @@ _FAINT = 0.005
 def measure_files(
     source: Path,
     dreamed: Path,
+    options: RunOptions = RunOptions(),
     *,
     cut: Cut | None = None,
     plot: Path | None = None,
     compare: Path | None = None,
-    keep_going: bool = False,
-    limits: Limits | None = None,
-    overwrite: ConfirmOverwrite,
-    tell: Tell | None = None,
 ) -> Report:
     """Measure a dreamed video against its source.
 
@@ -46,12 +45,6 @@ def measure_files(
         A chart over time to write (.png, .svg, .pdf).
     compare
         A video to write: source left, dream right, with the source's sound.
-    keep_going
-        Measure what comes before damage in an input.
-    limits
-        What is too large to be read.
-    overwrite
-        Asked when an output exists; its no is a ``WriteError``.
 
     Raises
     ------
@@ -62,17 +55,14 @@ def measure_files(
     from dreamvid.flow.stability import Meter  # noqa: PLC0415  OpenCV loads only when asked
     from dreamvid.pipelines.measure_chart import check_suffix, write_chart  # noqa: PLC0415  so does PyAV
 
-    tell = tell or NullProgress()
-    couple = open_couple(
-        source, dreamed, cut or Cut(), keep_going=keep_going, limits=limits, notify=tell.notice
-    )
+    couple = open_couple(source, dreamed, cut or Cut(), keep_going=options.keep_going)
     inputs = (source, dreamed)
     if plot is not None and compare is not None and plot.resolve() == compare.resolve():
         raise WriteError(f"{plot}: chart and comparison are one file; name two")
     if plot is not None:
         check_suffix(plot)
     replace_plot, replace_compare = (
-        path is not None and _may_replace(path, inputs, overwrite) for path in (plot, compare)
+        path is not None and _may_replace(path, inputs, options.confirm_overwrite) for path in (plot, compare)
     )
     meter, times = Meter(), list[float]()
     with ExitStack() as open_files:
@@ -81,23 +71,23 @@ def measure_files(
             from dreamvid.pipelines.measure_compare import Comparison  # noqa: PLC0415  loads moviepy
 
             comparison = open_files.enter_context(
-                Comparison(compare, couple, source, overwrite=replace_compare, notify=tell.notice)
+                Comparison(compare, couple, source, overwrite=replace_compare)
             )
-        tell.start(couple.info.frames, dreamed.name)
+        options.progress.start(couple.info.frames, dreamed.name)
         for one, other, frame in couple:
             meter.add(one, other)
             times.append(float(frame.pts))
             if comparison is not None:
                 comparison.add(one, other, frame)
-            tell.frame(frame.index)
+            options.progress.frame(frame.index)
     report = meter.report()
     if report.dream_rms < _FAINT:
-        tell.notice(f"hardly a dream (RMS {report.dream_rms:.4f}): its flicker index says little")
+        _log.warning("hardly a dream (RMS %.4f): its flicker index says little", report.dream_rms)
     if plot is not None:
         write_chart(plot, report, times, inputs, overwrite=replace_plot)
     return report
 
 
-def _may_replace(output: Path, inputs: tuple[Path, Path], overwrite: ConfirmOverwrite) -> bool:
+def _may_replace(output: Path, inputs: tuple[Path, Path], confirm_overwrite: ConfirmOverwrite) -> bool:
     check_target(output, inputs[1], lambda _: True)  # never over the dream; one question is enough
-    return check_target(output, inputs[0], overwrite)
+    return check_target(output, inputs[0], confirm_overwrite)

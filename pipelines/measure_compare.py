@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.pipelines.measure_pairs import FramePair
-    from dreamvid.types import RGB, Notify
+    from dreamvid.types import RGB
+
+_log = logging.getLogger(__name__)
 
 
 class Comparison:
@@ -33,9 +36,7 @@ class Comparison:
         Where the output cannot be.
     """
 
-    def __init__(
-        self, path: Path, couple: FramePair, source: Path, *, overwrite: bool, notify: Notify
-    ) -> None:
+    def __init__(self, path: Path, couple: FramePair, source: Path, *, overwrite: bool) -> None:
         from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
         size = couple.size
@@ -50,7 +51,7 @@ class Comparison:
             start=couple.start,
             duration=couple.duration,
             overwrite=overwrite,
-            notify=notify,
+            notify=_log.warning,
         )
         self._shown = tuple(np.zeros((*size, 3), np.uint8) for _ in range(2))
         self._scene = _side_by_side(self._shown)

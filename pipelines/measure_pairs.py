@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from dreamvid.limits import Limits
     from dreamvid.media.input.info import MediaInfo
-    from dreamvid.types import RGB, Frame, FrameSource, Notify, VideoInfo
+    from dreamvid.types import RGB, Frame, FrameSource, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _ADVICE = "say which part was dreamed, and how fast, with --start, --duration and --fps"
 _MISCOUNTED = 2
@@ -79,9 +81,7 @@ class FramePair:
             yield source, other.rgb[: self.size.height, : self.size.width], one
 
 
-def open_couple(
-    source: Path, dreamed: Path, cut: Cut, *, keep_going: bool, limits: Limits | None = None, notify: Notify
-) -> FramePair:
+def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool) -> FramePair:
     """Open a source as its dream shows it.
 
     Part and rate are those of ``cut``, where it is silent those in the settings that the dream carries, else all
@@ -96,12 +96,12 @@ def open_couple(
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  the same
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
 
-    media = probe(dreamed, limits=limits)
+    media = probe(dreamed)
     said = _embedded(media)
     start = said.input.start if cut.start is None else cut.start
     duration = said.input.duration if cut.duration is None else cut.duration
     fps = said.output.fps if cut.fps is None else cut.fps
-    own = probe(source, fps=fps, limits=limits).video.size
+    own = probe(source, fps=fps).video.size
     size = _unpadded(media.video.size, output_size(own, said.output))
     couple = FramePair(
         names=(shown(source), shown(dreamed)),
@@ -112,10 +112,9 @@ def open_couple(
             fps=fps,
             size=None if size == own else size,
             keep_going=keep_going,
-            limits=limits,
-            notify=notify,
+            notify=_log.warning,
         ),
-        dreamed=open_source(dreamed, keep_going=keep_going, limits=limits, notify=notify),
+        dreamed=open_source(dreamed, keep_going=keep_going, notify=_log.warning),
         size=size,
         start=start,
         duration=duration,

@@ -10,11 +10,11 @@ from dreamvid.errors import WriteError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.pipelines.result import ConfirmOverwrite
+    from dreamvid.pipelines.options import ConfirmOverwrite
 
 
 def check_target(
-    output: Path, source: Path | None, may_replace: ConfirmOverwrite, *, folder: bool = False
+    output: Path, source: Path | None, confirm_overwrite: ConfirmOverwrite, *, folder: bool = False
 ) -> bool:
     """Return whether an existing output is to be replaced; ``folder`` says that a folder will be written.
 
@@ -31,7 +31,7 @@ def check_target(
     Target(output, inputs=[] if source is None else [source], overwrite=True, folder=folder)
     if not output.exists():
         return False
-    if not may_replace(output):
+    if not confirm_overwrite(output):
         raise WriteError(f"{output} exists; use --yes to replace it")
     return True
 

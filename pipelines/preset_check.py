@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import ModelSettings, Preset
     from dreamvid.engine.network import Network
     from dreamvid.pipelines.scenes import Span
-    from dreamvid.types import Notify
+
+_log = logging.getLogger(__name__)
 
 _SECONDS = Fraction(10)
 _RATE = Fraction(24)
 
 
-def check_preset(ref: str | Path, *, notify: Notify) -> Preset:
+def check_preset(ref: str | Path) -> Preset:
     """Return a preset that would run, as far as can be told without its input.
 
     Networks are built with random weights, so nothing is downloaded. A video of unknown length counts as ten
@@ -45,13 +47,13 @@ def check_preset(ref: str | Path, *, notify: Notify) -> Preset:
         Where there is no such preset, or the file cannot be read.
     """
     file = load_preset(ref)
-    found = list(_mistakes(file.preset, notify))
+    found = list(_mistakes(file.preset))
     if found:
         raise PresetError(file.lines((_inherited(file, keys), message) for keys, message in found))
     return file.preset
 
 
-def _mistakes(preset: Preset, notify: Notify) -> Iterator[tuple[Keys, str]]:
+def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     """Yield what is wrong, by its keys within the preset."""
     mask = mask_file(preset.mask)
     if mask is not None and not is_there(mask):
@@ -64,10 +66,7 @@ def _mistakes(preset: Preset, notify: Notify) -> Iterator[tuple[Keys, str]]:
         yield _parted(error)
     else:
         for keys, span in zip(scenes, found, strict=True):
-            told: dict[str, None] = {}
-            yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, told))
-            for text in told:
-                notify(".".join((*keys, text)))
+            yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, keys))
     load = cache(_load)  # networks take a while
     for keys, scene in zip(scenes, preset.in_scenes(), strict=True):
         yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset, load))
@@ -89,15 +88,14 @@ def _parted(error: SettingsError) -> tuple[Keys, str]:
     return tuple(path.split(".")), message
 
 
-def _check_schedules(span: Span, clock: Clock, told: dict[str, None]) -> Iterator[tuple[Keys, str]]:
-    """Yield what is wrong with a scene's schedules, each taken for constant from then on; notices go to ``told``."""
+def _check_schedules(span: Span, clock: Clock, scene: Keys) -> Iterator[tuple[Keys, str]]:
+    """Yield what is wrong with a scene's schedules, each taken for constant from then on."""
     preset = span.scene.preset
     changing = {*preset.varying(), "objective"}
     while True:
         only = replace(span, scene=replace(span.scene, preset=preset))
         try:
-            check_schedules([only], clock, notify=told.setdefault)
-            break
+            warnings = check_schedules([only], clock)
         except SettingsError as error:
             keys, message = _parted(error)
             yield keys, message
@@ -106,6 +104,10 @@ def _check_schedules(span: Span, clock: Clock, told: dict[str, None]) -> Iterato
                 break
             changing.remove(path)
             preset = preset.override({path: _constant(preset, path)})
+        else:
+            for text in warnings:
+                _log.warning("%s", ".".join((*scene, text)))
+            break
 
 
 def _constant(preset: Preset, path: str) -> object:

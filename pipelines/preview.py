@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 import sys
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from dreamvid.checkpoint.manifest import Pictures
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.result import ConfirmOverwrite
+    from dreamvid.pipelines.options import ConfirmOverwrite
     from dreamvid.pipelines.scenes import BuiltLooks
-    from dreamvid.types import RGB, Carry, Frame, Mask, Motion, Notify
+    from dreamvid.types import RGB, Carry, Frame, Mask, Motion
+
+_log = logging.getLogger(__name__)
 
 _MARK = "dreamvid-preview"
 _CELL = 480
@@ -89,12 +92,11 @@ def preview(
     count: int,
     *,
     source: Path,
-    overwrite: ConfirmOverwrite,
-    notify: Notify,
+    confirm_overwrite: ConfirmOverwrite,
 ) -> PreviewEstimate:
     """Dream ``count`` frames, spread evenly, into ``<output>.preview.png``.
 
-    Each is dreamed as a shot's first. ``overwrite`` is asked where something else than a preview has that name.
+    Each is dreamed as a shot's first. confirm_overwrite is called where a file that is no preview has that name.
 
     Raises
     ------
@@ -109,15 +111,15 @@ def preview(
         raise SettingsError("--preview: how long the input lasts is not known; say a --duration")
     sheet = output.with_name(f"{output.name}.preview.png")
     if not _is_preview(sheet):
-        check_target(sheet, source, overwrite)
+        check_target(sheet, source, confirm_overwrite)
     if glance.masks is not None and glance.masks.follows_motion:
-        notify(
+        _log.warning(
             "the mask follows motion, which single frames have not: the preview shows the dream everywhere"
         )
     times = [glance.seconds * (2 * place + 1) / (2 * count) for place in range(count)]
     alone: list[float] = []
     carried: list[float] = []
-    pictures = [_dreamed(glance, at, alone, carried, notify) for at in times]
+    pictures = [_dreamed(glance, at, alone, carried) for at in times]
     write_still(sheet, Still(_on_one_sheet(pictures)), metadata={_MARK: output.name}, overwrite=True)
     frames = glance.pictures.frames
     shots = min(frames, math.ceil(glance.seconds / _SHOT))
@@ -126,11 +128,9 @@ def preview(
     return PreviewEstimate(sheet, frames, seconds, disk, _memory())
 
 
-def _dreamed(
-    glance: PreviewRequest, at: Fraction, alone: list[float], carried: list[float], notify: Notify
-) -> RGB:
+def _dreamed(glance: PreviewRequest, at: Fraction, alone: list[float], carried: list[float]) -> RGB:
     """Return the frame at a time as it will be written; the next one is dreamed for its time alone."""
-    rescue = Rescue(notify, known=glance.known, remembers=True)
+    rescue = Rescue(known=glance.known, remembers=True)
     result: RGB | None = None
     last: FrameTask | None = None
     carries: dict[int, Carry] = {}

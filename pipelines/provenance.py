@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dreamvid.config.preset import Preset
-    from dreamvid.limits import Limits
 
 KEY = "dreamvid"
 _PICTURES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -92,7 +91,7 @@ def settings_json(
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def read_settings(path: Path, limits: Limits | None = None) -> str | None:
+def read_settings(path: Path) -> str | None:
     """Return the text that is embedded in a finished file or folder; None where there is none.
 
     Raises
@@ -104,12 +103,12 @@ def read_settings(path: Path, limits: Limits | None = None) -> str | None:
     from dreamvid.media.still.reader import read_embedded  # noqa: PLC0415  imageio the same
 
     if not path.is_dir() and path.suffix.lower() in _PICTURES:
-        return read_embedded(path, limits=limits)
-    metadata = {key.lower(): value for key, value in probe(path, limits=limits).metadata.items()}
+        return read_embedded(path)
+    metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
     return metadata.get(KEY)
 
 
-def is_delivered(output: Path, text: str, limits: Limits, check: Callable[[], object]) -> bool:
+def is_delivered(output: Path, text: str, check: Callable[[], object]) -> bool:
     """Return whether the output is in place already: a run was killed between renaming it and tidying up.
 
     Outputs get their name only when they are whole, and their last bytes once all of their work is; the embedded text
@@ -127,12 +126,12 @@ def is_delivered(output: Path, text: str, limits: Limits, check: Callable[[], ob
     except OSError:
         complete = None
     last = complete is not None and _made(output) >= complete and not is_delivered_by(work)
-    if last and _says(output, text, limits):
+    if last and _says(output, text):
         return True
     try:
         check()
     except WriteError:
-        if {path.name for path in work.iterdir()} <= {LOCK} and _says(output, text, limits):
+        if {path.name for path in work.iterdir()} <= {LOCK} and _says(output, text):
             return True
         raise
     return False
@@ -148,9 +147,9 @@ def _made(output: Path) -> int:
         return 0
 
 
-def _says(output: Path, text: str, limits: Limits) -> bool:
+def _says(output: Path, text: str) -> bool:
     try:
-        return read_settings(output, limits) == text
+        return read_settings(output) == text
     except DreamvidError:
         return False
 

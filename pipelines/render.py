@@ -13,9 +13,8 @@ from dreamvid._version import __version__
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
 from dreamvid.pipelines.image import dream_images
-from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.pipelines.zoom.run import default_output as trip_output
 from dreamvid.pipelines.zoom.run import run_zoom
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dreamvid.config.preset import Preset
-    from dreamvid.limits import Limits
-    from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.result import ConfirmOverwrite, RunResult, Tell
+    from dreamvid.pipelines.result import RunResult
 
 _MOST_INPUTS = 10_000
 
@@ -55,10 +52,7 @@ class Result:
 
 
 def plan_jobs(
-    presets: Sequence[tuple[str, Preset]],
-    inputs: Sequence[Path],
-    output: Path | None,
-    limits: Limits | None = None,
+    presets: Sequence[tuple[str, Preset]], inputs: Sequence[Path], output: Path | None
 ) -> list[Job]:
     """Return what is to be rendered.
 
@@ -71,8 +65,6 @@ def plan_jobs(
     output
         A file for a single job, else a folder; None writes beside each input. Files are named
         ``<input>.<preset>.<suffix>``.
-    limits
-        What is too large to be looked at.
 
     Raises
     ------
@@ -88,7 +80,7 @@ def plan_jobs(
     if output is not None and not single and output.suffix and not output.is_dir():
         raise WriteError(f"{output}: several outputs need a folder as --output")
     jobs = [
-        Job(name, preset, source, output if single else _beside(source, name, preset, output, limits))
+        Job(name, preset, source, output if single else _beside(source, name, preset, output))
         for name, preset, source in pairs
     ]
     seen: set[Path] = set()
@@ -101,13 +93,7 @@ def plan_jobs(
 
 
 def render(
-    jobs: Sequence[Job],
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    keeping: Keeping | None = None,
-    again: bool = False,
-    tell: Tell | None = None,
+    jobs: Sequence[Job], options: RunOptions = RunOptions(), *, again: bool = False
 ) -> Iterator[Result]:
     """Render one job after the other; one that fails is reported and the rest goes on.
 
@@ -119,30 +105,27 @@ def render(
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
-    tell, keeping = tell or NullProgress(), keeping or Keeping()
-    with keeping.interruptible() as asked:
+    with options.interruptible() as asked:
         for number, job in enumerate(jobs):
             if asked():
-                raise KeyboardInterrupt(_stopped(number, len(jobs), keeping))
-            if not again and _is_made(job, machine):
+                raise KeyboardInterrupt(_stopped(number, len(jobs), options))
+            if not again and _is_made(job):
                 yield Result(job)
                 continue
             try:
-                yield Result(
-                    job, outcome=_render(job, machine, overwrite=overwrite, keeping=keeping, tell=tell)
-                )
+                yield Result(job, outcome=_render(job, options))
             except DreamvidError as error:
                 yield Result(job, error=error)
             except KeyboardInterrupt as error:
-                raise KeyboardInterrupt(*(error.args or [_stopped(number, len(jobs), keeping)])) from None
+                raise KeyboardInterrupt(*(error.args or [_stopped(number, len(jobs), options)])) from None
 
 
-def _stopped(number: int, jobs: int, keeping: Keeping) -> str:
-    way = shlex.join(keeping.command) if keeping.command else "the same call"
+def _stopped(number: int, jobs: int, options: RunOptions) -> str:
+    way = shlex.join(options.command) if options.command else "the same call"
     return f"interrupted; {number} of {jobs} are done; go on with: {way}"
 
 
-def _is_made(job: Job, machine: Machine) -> bool:
+def _is_made(job: Job) -> bool:
     """Return whether an output is in place that says of itself that it was made by this job.
 
     One that further files went into (guide images, masks, music) is not looked into: it may be of others by now.
@@ -152,7 +135,7 @@ def _is_made(job: Job, machine: Machine) -> bool:
         return False
     start = {"trip.start": str(job.source)} if job.source and job.preset.pipeline == "zoom" else {}
     try:
-        made = json.loads(read_settings(output, machine.limits) or "{}")
+        made = json.loads(read_settings(output) or "{}")
         wanted = json.loads(json.dumps(portable_settings(job.preset.override(start))))
         files = made["files"]
         found = files.pop("start", None) if start else made["source"]
@@ -162,25 +145,17 @@ def _is_made(job: Job, machine: Machine) -> bool:
         return False
 
 
-def _render(
-    job: Job, machine: Machine, *, overwrite: ConfirmOverwrite, keeping: Keeping | None, tell: Tell
-) -> RunResult:
+def _render(job: Job, options: RunOptions) -> RunResult:
     if job.output is not None:
         _make_folder(job.output.parent)
     if job.preset.pipeline == "zoom":
         start = {} if job.source is None else {"trip.start": str(job.source)}
-        return run_zoom(
-            job.output, job.preset.override(start), machine, overwrite=overwrite, keeping=keeping, tell=tell
-        )
+        return run_zoom(job.output, job.preset.override(start), options)
     assert job.source is not None
     if job.preset.pipeline == "image":
-        (outcome,) = dream_images(
-            [job.source], job.output, job.preset, machine, overwrite=overwrite, tell=tell
-        )
+        (outcome,) = dream_images([job.source], job.output, job.preset, options)
         return outcome
-    return dream_file(
-        job.source, job.output, job.preset, machine, overwrite=overwrite, keeping=keeping, tell=tell
-    )
+    return dream_file(job.source, job.output, job.preset, options)
 
 
 def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
@@ -202,9 +177,7 @@ def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
     return found
 
 
-def _beside(
-    source: Path | None, name: str, preset: Preset, folder: Path | None, limits: Limits | None
-) -> Path:
+def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
     """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input."""
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.output.writer import default_output  # noqa: PLC0415  the same
@@ -216,7 +189,7 @@ def _beside(
     if preset.pipeline == "image":
         return place / f"{source.stem}.{name}.png"
     try:
-        info = probe(source, fps=preset.output.fps, limits=limits).video
+        info = probe(source, fps=preset.output.fps).video
         usual = default_output(source, info=info, output=preset.output)
     except DreamvidError:
         return place / f"{source.stem}.{name}.mp4"  # the job itself says what is wrong with its input

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +13,17 @@ from dreamvid._version import __version__
 from dreamvid.config.preset import Preset
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.pipelines.image import dream_images
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import fingerprint, make_portable, read_settings
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.pipelines.zoom.run import run_zoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dreamvid.limits import Limits
-    from dreamvid.pipelines.keeping import Keeping
-    from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.result import ConfirmOverwrite, RunResult, Tell
+    from dreamvid.pipelines.result import RunResult
+
+_log = logging.getLogger(__name__)
 
 _LONGEST = 1 << 20
 _STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -55,11 +55,7 @@ def replay(
     source: Path | None,
     output: Path | None,
     changes: dict[str, object],
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    keeping: Keeping | None = None,
-    tell: Tell | None = None,
+    options: RunOptions = RunOptions(),
 ) -> RunResult:
     """Render a dream again.
 
@@ -80,16 +76,15 @@ def replay(
     DreamvidError
         In one line: no settings, a source or a file that is missing or has changed.
     """
-    tell = tell or NullProgress()
-    recipe = read_recipe(dreamed, machine.limits)
+    recipe = read_recipe(dreamed)
     if recipe.version != __version__:
-        tell.notice(
-            f"{dreamed.name} was made by dreamvid {recipe.version}, this is {__version__}: it may differ"
+        _log.warning(
+            "%s was made by dreamvid %s, this is %s: it may differ", dreamed.name, recipe.version, __version__
         )
     folders = list(dict.fromkeys([*([source.parent] if source else []), dreamed.parent, Path()]))
-    found = _found(source, recipe, folders, tell)
+    found = _found(source, recipe, folders)
     files = {
-        role: _given_source(source, file, tell)
+        role: _given_source(source, file)
         if source is not None and role == "start"
         else _find(file, folders, role)
         for role, file in recipe.files.items()
@@ -98,14 +93,14 @@ def replay(
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
     if found is None:
-        return run_zoom(output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
+        return run_zoom(output, preset, options)
     if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
-        (outcome,) = dream_images([found], output, preset, machine, overwrite=overwrite, tell=tell)
+        (outcome,) = dream_images([found], output, preset, options)
         return outcome
-    return dream_file(found, output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell)
+    return dream_file(found, output, preset, options)
 
 
-def read_recipe(dreamed: Path, limits: Limits | None = None) -> EmbeddedSettings:
+def read_recipe(dreamed: Path) -> EmbeddedSettings:
     """Return what a file says of how it was made.
 
     Raises
@@ -113,7 +108,7 @@ def read_recipe(dreamed: Path, limits: Limits | None = None) -> EmbeddedSettings
     ReadError
         Where it cannot be read, says nothing, or not what dreamvid writes.
     """
-    text = read_settings(dreamed, limits)
+    text = read_settings(dreamed)
     if text is None:
         raise ReadError(
             f"{dreamed}: holds no settings of dreamvid's; was it made by it, and not re-encoded since?"
@@ -143,7 +138,7 @@ def _made(value: dict[str, Any]) -> OutputFile:
     return OutputFile(name, str(value["fingerprint"]))
 
 
-def _found(source: Path | None, recipe: EmbeddedSettings, folders: list[Path], tell: Tell) -> Path | None:
+def _found(source: Path | None, recipe: EmbeddedSettings, folders: list[Path]) -> Path | None:
     """Return what a dream was made from; None where that is nothing but settings, as for trips."""
     if recipe.source is None:
         if source is not None and "start" not in recipe.files:
@@ -153,14 +148,14 @@ def _found(source: Path | None, recipe: EmbeddedSettings, folders: list[Path], t
         return None
     if source is None:
         return _find(recipe.source, folders, "its source")
-    return _given_source(source, recipe.source, tell)
+    return _given_source(source, recipe.source)
 
 
-def _given_source(source: Path, made: OutputFile, tell: Tell) -> Path:
+def _given_source(source: Path, made: OutputFile) -> Path:
     if not source.exists():
         raise ReadError(f"{source}: there is no such file")
     if fingerprint(source) != made.fingerprint:
-        tell.notice(f"{source.name} is not what the dream was made from ({made.name}): it will differ")
+        _log.warning("%s is not what the dream was made from (%s): it will differ", source.name, made.name)
     return source
 
 

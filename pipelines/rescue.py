@@ -6,6 +6,7 @@ that, or nothing, in which case the next frame starts anew.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,9 @@ from dreamvid.errors import NonFiniteDreamError, NothingDreamedError
 if TYPE_CHECKING:
     from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.look import Look
-    from dreamvid.types import RGB, Carry, Frame, InitialDetail, Motion, Notify
+    from dreamvid.types import RGB, Carry, Frame, InitialDetail, Motion
+
+_log = logging.getLogger(__name__)
 
 _HOPELESS = 24
 """Frames after which a run that has not dreamed a single one is given up."""
@@ -38,7 +41,6 @@ class Rescue:
     Dreams that are ``known`` are taken as they are; with ``remembers``, all further ones become so.
     """
 
-    notify: Notify
     dreamed: int = 0
     lost: int = 0
     known: KnownDreams | None = None
@@ -100,7 +102,7 @@ class Rescue:
                 "no frame came out as a picture; try --precision float32, or another model"
             )
         if self.lost > _TOLD:
-            self.notify(f"{self.lost} frames in all came out as no picture")
+            _log.warning("%d frames in all came out as no picture", self.lost)
 
     def _instead(
         self,
@@ -112,9 +114,14 @@ class Rescue:
         carry: Carry | None,
     ) -> Settled:
         carried = carry is not None and seed.detail is not None
-        if self.lost <= _TOLD:
-            shown = "shows what was carried to it" if carried else "shows its source"
-            self.notify(f"frame {frame.index} at {float(frame.pts):.2f} s {shown}: {error}")
+        _log.warning(
+            "frame %d at %.2f s shows %s: %s",
+            frame.index,
+            frame.pts,
+            "what was carried to it" if carried else "its source",
+            error,
+            extra={"repeats": _TOLD},
+        )
         if carry is None or seed.detail is None:
             return Settled(picture, None)
         dreamed = np.clip(picture + seed.detail, 0.0, 1.0)

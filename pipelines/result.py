@@ -2,66 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dreamvid.types import Size
-
-ConfirmOverwrite = Callable[[Path], bool]
-"""Asked whether an existing output may be replaced."""
-
-
-class Tell(Protocol):
-    """Told how a run goes; every method may do nothing."""
-
-    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
-        """Dreaming begins, at frame ``resumed_at``."""
-        ...
-
-    def frame(self, index: int) -> None:
-        """One frame is dreamed."""
-        ...
-
-    def chunk(self, number: int, frames: int) -> None:
-        """Chunk ``number`` (from 1) is kept, and ``frames`` frames in all: so many are safe."""
-        ...
-
-    def encode(self, frames: int, label: str) -> None:
-        """All frames are dreamed; the output is made of them."""
-        ...
-
-    def encoded(self, index: int) -> None:
-        """One frame is encoded."""
-        ...
-
-    def notice(self, text: str) -> None:
-        """Something was done differently from what one might expect."""
-        ...
-
-
-class NullProgress:
-    """Tells nobody anything."""
-
-    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
-        """Do nothing."""
-
-    def frame(self, index: int) -> None:
-        """Do nothing."""
-
-    def chunk(self, number: int, frames: int) -> None:
-        """Do nothing."""
-
-    def encode(self, frames: int, label: str) -> None:
-        """Do nothing."""
-
-    def encoded(self, index: int) -> None:
-        """Do nothing."""
-
-    def notice(self, text: str) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ the final encoding from the chunks (also of a run that was never cut), and tidyi
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from dreamvid.checkpoint.state import State
 from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.encoding import Encoding
 from dreamvid.pipelines.identity import Watch
-from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from dreamvid.checkpoint.chunk import ChunkFormat, ChunkRecord
     from dreamvid.checkpoint.manifest import Manifest, Pictures
     from dreamvid.checkpoint.store import Store
-    from dreamvid.pipelines.keeping import Keeping, StopRequested
-    from dreamvid.pipelines.result import Tell
+    from dreamvid.pipelines.options import StopRequested
     from dreamvid.types import FrameWriter
+
+_log = logging.getLogger(__name__)
 
 FrameSink: TypeAlias = Callable[[Frame, Callable[[], State]], None]
 """Takes the next frame, and what returns the state after it; a WriteError of it must end the run."""
@@ -94,7 +96,7 @@ class Kept:
 
 
 def run_resumable(
-    task: OutputJob, produce: FrameProducer, writer: FrameWriter, keeping: Keeping, tell: Tell | None = None
+    task: OutputJob, produce: FrameProducer, writer: FrameWriter, options: RunOptions = RunOptions()
 ) -> Kept:
     """Make an output, from what an earlier run has left of it where there is something.
 
@@ -117,26 +119,25 @@ def run_resumable(
         What the producer or the writer raise. Whole chunks stay, and the same call goes on; without any, nothing
         stays.
     """
-    tell = tell or NullProgress()
     folder = work_folder(task.output)
-    store = open_store(folder, task.manifest, _lossless, fresh=keeping.fresh, notify=tell.notice)
+    store = open_store(folder, task.manifest, _lossless, fresh=options.fresh, notify=_log.warning)
     try:
         resumed_at, began = store.frames, time.perf_counter()
-        tell.start(task.manifest.pictures.frames, task.output.name, resumed_at)
+        options.progress.start(task.manifest.pictures.frames, task.output.name, resumed_at)
         if not task.delivered:
             _check_room(task, store)
             watch = Watch(task.manifest)
             with Encoding(store, writer) as encoding:
                 if not store.complete:
-                    _make_frames(store, produce, encoding, watch, keeping=keeping, tell=tell)
+                    _make_frames(store, produce, encoding, watch, options)
                 watch.check()
                 began = time.perf_counter()
-                tell.encode(store.frames, task.output.name)
-                encoding.finish(tell.encoded)
+                options.progress.encode(store.frames, task.output.name)
+                encoding.finish(options.progress.encoded)
     except BaseException as error:  # noqa: BLE001  raised again, once the directory is settled
-        _leave(store, keeping, tell, error)
+        _leave(store, options, error)
     kept = Kept(store.frames, resumed_at, time.perf_counter() - began, store.values)
-    if keeping.keep:
+    if options.keep_work:
         store.keep()
     else:
         store.remove()
@@ -144,18 +145,18 @@ def run_resumable(
 
 
 def _make_frames(
-    store: Store, produce: FrameProducer, encoding: Encoding, watch: Watch, *, keeping: Keeping, tell: Tell
+    store: Store, produce: FrameProducer, encoding: Encoding, watch: Watch, options: RunOptions
 ) -> None:
     def on_chunk(record: ChunkRecord) -> None:
         encoding.add(record)
-        tell.chunk(record.number, record.end)
+        options.progress.chunk(record.number, record.end)
 
     begin = ResumePoint(store.frames, store.state())
     if begin.frame and begin.state is None:
         raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
-    keeper = ChunkWriter(store, keeping.chunk, encoding.take, on_chunk, check=watch.check)
+    keeper = ChunkWriter(store, options.chunk, encoding.take, on_chunk, check=watch.check)
     stopped = False
-    with keeping.interruptible() as asked:
+    with options.interruptible() as asked:
         try:
             produce(begin, keeper.take, lambda: asked() or encoding.failed)
             keeper.close()
@@ -182,7 +183,7 @@ def _check_room(task: OutputJob, store: Store) -> None:
     check_room(store.folder.parent, needed)
 
 
-def _leave(store: Store, keeping: Keeping, tell: Tell, error: BaseException) -> NoReturn:
+def _leave(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
     """Keep what is worth it, say so, and raise the error."""
     store.drop_damaged()
     if not store.records or isinstance(error, NothingDreamedError):
@@ -192,12 +193,12 @@ def _leave(store: Store, keeping: Keeping, tell: Tell, error: BaseException) -> 
     total = store.manifest.pictures.frames
     done = f"{store.frames} of {total} frames" if total else f"{store.frames} frames"
     way = (
-        f"go on with: {shlex.join(keeping.command)}"
-        if keeping.command
+        f"go on with: {shlex.join(options.command)}"
+        if options.command
         else "the same call goes on from there"
     )
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(f"interrupted; {done} are kept in {printable(store.folder)}; {way}") from None
     if isinstance(error, DreamvidError):
-        tell.notice(f"{done} are kept in {printable(store.folder)}; {way}")
+        _log.warning("%s are kept in %s; %s", done, printable(store.folder), way)
     raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset, Scene
     from dreamvid.pipelines.build import Built
-    from dreamvid.pipelines.machine import Machine
-    from dreamvid.types import Frame, Notify, Size, VideoInfo
+    from dreamvid.pipelines.options import RunOptions
+    from dreamvid.types import Frame, Size, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _MOST_CHECKED = 2000
 _MOST_TURNED = 0.5
@@ -143,7 +146,7 @@ class BuiltLooks:
     files: dict[str, Path] = field(default_factory=dict)
 
 
-def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, notify: Notify) -> BuiltLooks:
+def build_looks(preset: Preset, options: RunOptions, clock: Clock, size: Size) -> BuiltLooks:
     """Return the looks of a preset, all checked: every model loads, every schedule gives numbers.
 
     Raises
@@ -152,8 +155,9 @@ def build_looks(preset: Preset, machine: Machine, clock: Clock, size: Size, *, n
         In one line.
     """
     found = spans(preset, clock)
-    check_schedules(found, clock, notify=notify)
-    built = [build_dreamer(span.scene.preset, machine) for span in found]
+    for warning in check_schedules(found, clock):
+        _log.warning("%s", warning)
+    built = [build_dreamer(span.scene.preset, options) for span in found]
     makers = tuple(_maker(span.scene.preset, b, size) for span, b in zip(found, built, strict=True))
     constant = len(found) == 1 and found[0].scene.preset.is_constant()
     looks: Looks = (
@@ -218,15 +222,17 @@ def _turnover(journey: Journey, moment: TimePoint) -> float:
     return min(_MOST_TURNED, float(np.abs(now - then).sum()))
 
 
-def check_schedules(found: Sequence[Span], clock: Clock, *, notify: Notify) -> None:
-    """Evaluate every schedule at up to 2000 moments.
+def check_schedules(found: Sequence[Span], clock: Clock) -> list[str]:
+    """Evaluate every schedule at up to 2000 moments; return a warning for each that leaves its field's range.
+
+    Within that range it is held.
 
     Raises
     ------
     SettingsError
-        Where one gives no number, or needs a duration that is not known; ``notify`` is told where one leaves its
-        field's range, within which it is held.
+        Where one gives no number, or needs a duration that is not known.
     """
+    warnings = []
     for index, span in enumerate(found):
         where = f"scenes.{index}." if len(found) > 1 else ""
         moments = list(_moments(span, clock))
@@ -237,7 +243,7 @@ def check_schedules(found: Sequence[Span], clock: Clock, *, notify: Notify) -> N
                 raise SettingsError(f"{where}{path}: {error}") from None
             if beyond:
                 reached = value.schedule.at(beyond[0])
-                notify(
+                warnings.append(
                     f"{where}{path}: is {reached:g} at {beyond[0].t:g} s; it is held at {value.bounds.fit(reached):g}"
                 )
         if isinstance(span.scene.preset.objective, Journey):
@@ -246,6 +252,7 @@ def check_schedules(found: Sequence[Span], clock: Clock, *, notify: Notify) -> N
                     span.scene.preset.objective.at(moment)
             except SettingsError as error:
                 raise SettingsError(f"{where}objective: {error}") from None
+    return warnings
 
 
 def _moments(span: Span, clock: Clock) -> Iterator[TimePoint]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.preset import output_size
-from dreamvid.limits import VIDEO_BYTES
 from dreamvid.pipelines.build import warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size
 from dreamvid.pipelines.film import VideoFrames
 from dreamvid.pipelines.identity import describe, restore_begun_settings
-from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.known import KnownDreams
 from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.position import Position
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
 from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
-from dreamvid.pipelines.result import NullProgress, RunResult
+from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import Clock, build_looks
 
@@ -31,26 +32,19 @@ if TYPE_CHECKING:
 
     from dreamvid.checkpoint.manifest import Manifest
     from dreamvid.config.preset import Preset
-    from dreamvid.pipelines.machine import Machine
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
     from dreamvid.pipelines.resume import Kept
     from dreamvid.pipelines.scenes import BuiltLooks
     from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _BYTES_CARRIED = 24
 """A pixel of what a scene hands on: source and dream in float32."""
 
 
 def dream_file(
-    source: Path,
-    output: Path | None,
-    preset: Preset,
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    keeping: Keeping | None = None,
-    tell: Tell | None = None,
+    source: Path, output: Path | None, preset: Preset, options: RunOptions = RunOptions()
 ) -> RunResult:
     """Dream a whole video; go on where an earlier run of the same dream was cut off.
 
@@ -60,10 +54,6 @@ def dream_file(
         A video, an animation, or a folder of PNGs.
     output
         The file or folder to write; None is ``<name>.dream<suffix>`` beside the source.
-    overwrite
-        Asked when the output exists; its no is a ``WriteError``.
-    keeping
-        What becomes of unfinished work; see :mod:`dreamvid.pipelines.resume`.
 
     Raises
     ------
@@ -72,36 +62,30 @@ def dream_file(
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
-    return prepare(source, output, preset, machine, overwrite=overwrite, keeping=keeping, tell=tell).make()
+    return prepare(source, output, preset, options).make()
 
 
 def prepare(
-    source: Path,
-    output: Path | None,
-    preset: Preset,
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    keeping: Keeping | None = None,
-    tell: Tell | None = None,
+    source: Path, output: Path | None, preset: Preset, options: RunOptions = RunOptions()
 ) -> ReadyDream:
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
-    tell, keeping = tell or NullProgress(), keeping or Keeping()
-    job = _open(source, output, preset, machine, tell)
-    warn_unused_trip_fields(preset, tell.notice)
-    unfinished = not keeping.fresh and work_folder(job.output).is_dir()
-    may_replace = (lambda _: True) if unfinished else overwrite  # asked below, once it is known what is there
-    check_target(job.output, source, may_replace, folder=job.folder)
-    clock, begun = Clock.of(job.info), restore_begun_settings(preset, job.output, keeping)
-    built = build_looks(begun, machine, clock, job.info.size, notify=tell.notice)
+    job = _open(source, output, preset, options)
+    warn_unused_trip_fields(preset)
+    unfinished = not options.fresh and work_folder(job.output).is_dir()
+    confirm = (
+        (lambda _: True) if unfinished else options.confirm_overwrite
+    )  # asked below, once it is known what is there
+    check_target(job.output, source, confirm, folder=job.folder)
+    clock, begun = Clock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
+    built = build_looks(begun, options, clock, job.info.size)
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = built.resolved(dreamed_size)
     text = settings_json(preset, source=source, resolved=resolved, files=built.files)
-    check = partial(check_target, job.output, source, overwrite, folder=job.folder)
-    delivered = unfinished and is_delivered(job.output, text, machine.limits, check)
+    check = partial(check_target, job.output, source, options.confirm_overwrite, folder=job.folder)
+    delivered = unfinished and is_delivered(job.output, text, check)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
-    task = OutputJob(job.output, job.manifest(text, built.files, keeping), state, delivered)
-    return ReadyDream(job, built, resolved, task, job.writer(text, tell), keeping, tell)
+    task = OutputJob(job.output, job.manifest(text, built.files), state, delivered)
+    return ReadyDream(job, built, resolved, task, job.writer(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +97,9 @@ class ReadyDream:
     resolved: dict[str, object]
     task: OutputJob
     writer: FrameWriter
-    keeping: Keeping
-    tell: Tell
     known: KnownDreams = field(default_factory=KnownDreams)
 
-    def preview(self, count: int, overwrite: ConfirmOverwrite) -> PreviewEstimate:
+    def preview(self, count: int) -> PreviewEstimate:
         """Dream a few frames onto a sheet; see :func:`dreamvid.pipelines.preview.preview`."""
         job, pictures = self.job, self.task.manifest.pictures
         seconds = None if pictures.frames is None else pictures.frames / job.info.rate
@@ -125,7 +107,7 @@ class ReadyDream:
             job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes, self.known
         )
         return preview(
-            glance, job.output, count, source=job.source, overwrite=overwrite, notify=self.tell.notice
+            glance, job.output, count, source=job.source, confirm_overwrite=job.options.confirm_overwrite
         )
 
     def make(self) -> RunResult:
@@ -136,11 +118,11 @@ class ReadyDream:
             self.built,
             job.masks,
             cuts=preset.stability.cuts,
-            measure=job.machine.measure,
-            tell=self.tell,
+            measure=job.options.measure,
+            progress=job.options.progress,
             known=self.known,
         )
-        kept = run_resumable(self.task, film, self.writer, self.keeping, self.tell)
+        kept = run_resumable(self.task, film, self.writer, job.options)
         return _outcome(job, kept, film, self.resolved)
 
 
@@ -152,7 +134,7 @@ class _Job:
     output: Path
     folder: bool
     preset: Preset
-    machine: Machine
+    options: RunOptions
     frames: SeekableSource
     masks: Masks | None
 
@@ -171,15 +153,14 @@ class _Job:
             start=start,
             size=self.info.size,
             fps=self.preset.output.fps,
-            keep_going=self.machine.keep_going,
-            notify=lambda _: None,
-            limits=self.machine.limits,
+            keep_going=self.options.keep_going,
+            notify=_log.warning,
         )
         first = int(time * self.info.rate)
         for frame in frames:
             yield replace(frame, index=first + frame.index, pts=time + frame.pts)
 
-    def writer(self, text: str, tell: Tell) -> FrameWriter:
+    def writer(self, text: str) -> FrameWriter:
         """Return what writes the output; that it may be replaced has been found out before."""
         from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
@@ -193,43 +174,42 @@ class _Job:
             metadata={KEY: text},
             overwrite=True,
             part=work_folder(self.output) / OUTPUT,
-            notify=tell.notice,
+            notify=_log.warning,
         )
 
-    def manifest(self, text: str, files: Mapping[str, Path], keeping: Keeping) -> Manifest:
+    def manifest(self, text: str, files: Mapping[str, Path]) -> Manifest:
         """Return what is to be made, for its work directory."""
         from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
 
         bits = chunk_bits(self.output, info=self.info, output=self.preset.output)
         inputs = (self.source, *files.values())
         return describe(
-            text, output=self.output, inputs=inputs, info=self.info, bits=bits, command=keeping.command
+            text, output=self.output, inputs=inputs, info=self.info, bits=bits, command=self.options.command
         )
 
 
-def _open(source: Path, output: Path | None, preset: Preset, machine: Machine, tell: Tell) -> _Job:
+def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions) -> _Job:
     """Open the input, and find out what its dream will be."""
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
     from dreamvid.media.output.writer import check_output, default_output  # noqa: PLC0415  the same
 
-    media = probe(source, fps=preset.output.fps, limits=machine.limits)
+    media = probe(source, fps=preset.output.fps)
     size = output_size(media.video.size, preset.output)
-    machine.limits.check_memory(source.name, size, VIDEO_BYTES)
+    check_memory(source.name, size, VIDEO_BYTES)
     frames = open_source(
         source,
         start=preset.input.start,
         duration=preset.input.duration,
         size=None if size == media.video.size else size,
         fps=preset.output.fps,
-        keep_going=machine.keep_going,
-        limits=machine.limits,
-        notify=tell.notice,
+        keep_going=options.keep_going,
+        notify=_log.warning,
     )
-    masks = open_masks(preset, rate=media.video.rate, notify=tell.notice, machine=machine)
+    masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output)
-    return _Job(source, output, folder, preset, machine, frames, masks)
+    return _Job(source, output, folder, preset, options, frames, masks)
 
 
 def _outcome(job: _Job, kept: Kept, film: VideoFrames, resolved: dict[str, object]) -> RunResult:

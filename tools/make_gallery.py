@@ -26,7 +26,7 @@ from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.catalog import speed_class
 from dreamvid.pipelines.landscape import Landscape
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.zoom.run import run_zoom
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -160,7 +160,7 @@ def traveled(preset: Preset) -> RGB:
     }
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "trip.mkv"
-        outcome = run_zoom(output, preset.override(changes), Machine(), overwrite=lambda _: False)
+        outcome = run_zoom(output, preset.override(changes), RunOptions())
         stops = {round((stop + 0.5) / STOPS * outcome.frames) for stop in range(STOPS)}
         shown = [frame.rgb for frame in open_source(output, notify=print) if frame.index in stops]
     return np.hstack([np.clip(resize(picture, TILE), 0.0, 1.0) for picture in shown])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamvid.cli.options import CommonOptions, dreaming_command
-from dreamvid.cli.run import session
+from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 
 
@@ -20,16 +20,9 @@ def demo(
     common: CommonOptions,
 ) -> None:
     """Make a short clip with sound and dream it: no download, no input, under two minutes."""
-    with session(common) as tell:
+    with run_command(common) as run:
         from dreamvid.pipelines.demo import run_demo  # noqa: PLC0415  loads OpenCV and PyAV
 
-        source, result = run_demo(
-            folder,
-            preset,
-            common.machine(),
-            overwrite=tell.may_replace,
-            keeping=common.keeping(),
-            tell=tell.progress,
-        )
-        tell.line(f"made {source}")
-        tell.finished(result)
+        source, result = run_demo(folder, preset, run.options)
+        run.print(f"made {source}")
+        run.finish(result)

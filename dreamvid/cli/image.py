@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamvid.cli.options import CommonOptions, dreaming_command
-from dreamvid.cli.run import session
+from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 
 
@@ -32,10 +32,8 @@ def image(
     common: CommonOptions,
 ) -> None:
     """Dream still images."""
-    with session(common) as tell:
+    with run_command(common) as run:
         from dreamvid.pipelines.image import dream_images  # noqa: PLC0415  loads OpenCV and imageio
 
-        for result in dream_images(
-            sources, output, preset, common.machine(), overwrite=tell.may_replace, tell=tell.progress
-        ):
-            tell.finished(result)
+        for result in dream_images(sources, output, preset, run.options):
+            run.finish(result)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from dreamvid.pipelines.keeping import StopRequested
+    from dreamvid.pipelines.options import StopRequested
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -24,7 +24,7 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def asking(*, quiet: bool) -> Iterator[StopRequested]:
+def defer_interrupts(*, quiet: bool) -> Iterator[StopRequested]:
     """Let the first interruption only be noted; what is given tells whether there was one.
 
     ``quiet`` leaves away the line that says so. Signals that are ignored (``nohup``) stay so. Within another one,

@@ -11,11 +11,10 @@ import typer
 
 from dreamvid.cli.notices import notices_to
 from dreamvid.cli.options import CommonOptions
-from dreamvid.cli.progress import Bar, Progress, choose
-from dreamvid.cli.run import Recorded, Session
+from dreamvid.cli.progress import choose_display
+from dreamvid.cli.run import CommandRun
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
-from dreamvid.limits import Limits
 from dreamvid.pipelines.measure_pairs import Cut
 
 if TYPE_CHECKING:
@@ -71,14 +70,6 @@ def measure(
             rich_help_panel=_RUN,
         ),
     ] = False,
-    limits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME=N,...",
-            help="Raise what inputs may ask for (pixels, frames, fps).",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
     progress: Annotated[
         str,
         typer.Option(
@@ -103,37 +94,23 @@ def measure(
     given = {"input.start": start, "input.duration": duration, "output.fps": fps}
     part = Preset().override({path: text for path, text in given.items() if text is not None})
     common = _common(yes=yes, progress=progress, quiet=quiet, keep_going=keep_going)
-    with _progress(common) as shown, notices_to(shown):
+    display = choose_display(quiet=quiet, progress=common.progress, action="measuring")
+    with display, notices_to(display) as notices:
         from dreamvid.pipelines.measure import measure_files  # noqa: PLC0415  loads OpenCV and PyAV
 
         report = measure_files(
             source,
             dreamed,
+            CommandRun(common, display, notices).options,
             cut=Cut(None if start is None else part.input.start, part.input.duration, part.output.fps),
             plot=plot,
             compare=compare,
-            keep_going=keep_going,
-            limits=None if limits is None else Limits.parse(limits),
-            overwrite=Session(common, Recorded(shown)).may_replace,
-            tell=Recorded(shown),
         )
-        shown.done({"frames": report.frames})
+        display.done({"frames": report.frames})
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))
     else:
         _show(report)
-
-
-class _Bar(Bar):
-    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
-        """Show the bar, which says "dreaming" elsewhere."""
-        super().start(frames, label, resumed_at)
-        self._bar.update(self._task, description=f"measuring {label}")
-
-
-def _progress(common: CommonOptions) -> Progress:
-    shown = choose(common)
-    return _Bar() if isinstance(shown, Bar) else shown
 
 
 def _common(*, yes: bool, progress: str, quiet: bool, keep_going: bool) -> CommonOptions:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dreamvid.cli.progress import Progress
+    from dreamvid.cli.progress import Display
 
 _FIGURES = re.compile(r"\d+")
 _HEAD = 4096
@@ -50,9 +50,9 @@ class NoticeHandler(logging.Handler):
     Errors are not shown: the command ends with them, and prints them itself.
     """
 
-    def __init__(self, progress: Progress, log_file: logging.Handler | None) -> None:
+    def __init__(self, display: Display, log_file: logging.Handler | None) -> None:
         super().__init__()
-        self._progress = progress
+        self._display = display
         self._log_file = log_file
         self.repeats = RepeatFilter()
         self.addFilter(self.repeats)
@@ -62,7 +62,7 @@ class NoticeHandler(logging.Handler):
         if self._log_file is not None:
             self._log_file.handle(record)
         if record.levelno == logging.WARNING:
-            self._progress.notice(record.getMessage())
+            self._display.notice(record.getMessage())
 
     def close(self) -> None:
         """Close the log file, too."""
@@ -74,15 +74,15 @@ class NoticeHandler(logging.Handler):
 class LogFile(logging.FileHandler):
     """A log that ends, with a notice, where it cannot be written: no reason to lose a dream."""
 
-    def __init__(self, path: Path, progress: Progress) -> None:
+    def __init__(self, path: Path, display: Display) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._path = path
-        self._progress: Progress | None = progress
+        self._display: Display | None = display
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a line."""
-        if self._progress is not None:
+        if self._display is not None:
             super().emit(record)
 
     def close(self) -> None:
@@ -92,13 +92,13 @@ class LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's own name
         """End the log."""
-        progress, self._progress = self._progress, None
-        if progress is not None:
-            progress.notice(f"--log-file {self._path}: cannot be written any more; the log ends here")
+        display, self._display = self._display, None
+        if display is not None:
+            display.notice(f"--log-file {self._path}: cannot be written any more; the log ends here")
 
 
 @contextmanager
-def notices_to(progress: Progress, log_file: Path | None = None) -> Iterator[NoticeHandler]:
+def notices_to(display: Display, log_file: Path | None = None) -> Iterator[NoticeHandler]:
     """Send the log records of dreamvid to a progress display and a log file, and nowhere else.
 
     Raises
@@ -107,7 +107,7 @@ def notices_to(progress: Progress, log_file: Path | None = None) -> Iterator[Not
         Where the log file cannot be opened, or is something else than a text.
     """
     logger = logging.getLogger("dreamvid")
-    handler = NoticeHandler(progress, None if log_file is None else _open_log(log_file, progress))
+    handler = NoticeHandler(display, None if log_file is None else _open_log(log_file, display))
     before = logger.handlers, logger.level, logger.propagate
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
@@ -120,13 +120,13 @@ def notices_to(progress: Progress, log_file: Path | None = None) -> Iterator[Not
         handler.close()
 
 
-def _open_log(path: Path, progress: Progress) -> logging.Handler:
+def _open_log(path: Path, display: Display) -> logging.Handler:
     try:
         if path.is_file():
             with path.open("rb") as file:
                 if b"\0" in file.read(_HEAD):
                     raise WriteError(f"--log-file {path}: is no log but something else; name another file")
-        return LogFile(path, progress)
+        return LogFile(path, display)
     except OSError as error:
         raise WriteError(f"--log-file {path}: {error.strerror}") from None
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import inspect
 import keyword
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from dreamvid.cli.interrupt import asking
 from dreamvid.config.preset import Preset, field_paths, parse_assignments, parse_value
 from dreamvid.errors import SettingsError
-from dreamvid.limits import Limits
-from dreamvid.pipelines.keeping import CHUNK_SECONDS, Keeping
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import CHUNK_SECONDS
 
 FLAGS: dict[str, str] = {
     "--model": "model.name",
@@ -78,7 +74,6 @@ VIDEO_ONLY = frozenset(
 )
 
 _LONGEST_CHUNK = 3600
-_LIMITS = "pixels 200M, frames 5M, fps 1000"
 
 NOT_FOR_TRIPS = frozenset({"--blend", "--keep-color", "--mask", "--steadiness", "--start", "--dream-width"})
 
@@ -115,28 +110,6 @@ class CommonOptions:
     keep_work: bool = False
     chunk: Fraction = CHUNK_SECONDS
     command: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-
-    def keeping(self) -> Keeping:
-        """Return what becomes of unfinished work."""
-        return Keeping(
-            fresh=self.fresh,
-            keep=self.keep_work,
-            chunk=self.chunk,
-            command=self.command,
-            interruptible=partial(asking, quiet=self.quiet or self.progress == "json"),
-        )
-
-    def machine(self) -> Machine:
-        """Return what the pipelines want to know of it."""
-        return Machine(
-            device=self.device,
-            threads=self.threads,
-            trust_model=self.trust_model,
-            keep_going=self.keep_going,
-            measure=self.report is not None,
-            limits=self.limits,
-        )
 
 
 def dreaming_command(
@@ -283,7 +256,6 @@ def _extra_parameters(*, video: bool, input_video: bool) -> list[inspect.Paramet
         flag("trust_model", "--trust-model", text="Load a model file that carries code (Lambda layers)."),
         value("device", "--device", "auto|cpu|gpu|gpu:N", "Where to dream."),
         value("threads", "--threads", "N", "CPU threads that dream; all cores where not given."),
-        value("limits", "--limits", "NAME=N,...", f"Raise what inputs may ask for ({_LIMITS}, memory)."),
         value("progress", "--progress", "auto|json", "json prints one object a line on stderr."),
         value("report", "--report", "FILE", "Write a JSON report of the run."),
         value("log_file", "--log-file", "FILE", "Append a log of the run."),
@@ -300,7 +272,6 @@ def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> CommonOptions
     threads = given.pop("threads")
     if threads is not None and (not threads.isdecimal() or not 1 <= int(threads) <= 1024):  # noqa: PLR2004
         raise SettingsError(f"--threads: must be a number from 1 to 1024, not '{threads}'")
-    limits = given.pop("limits")
     return CommonOptions(
         yes=given.pop("yes"),
         trust_model=given.pop("trust_model"),
@@ -315,7 +286,6 @@ def _common(given: dict[str, Any], *, arguments: Sequence[str]) -> CommonOptions
         keep_work=given.pop("keep_work", False),
         chunk=_chunk(given.pop("chunk", None)),
         command=("dreamvid", *arguments) if arguments else (),
-        limits=Limits() if limits is None else Limits.parse(limits),
     )
 
 

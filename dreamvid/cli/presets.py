@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dreamvid.cli.notices import notices_to
+from dreamvid.cli.progress import Lines
 from dreamvid.cli.tables import show_table
 from dreamvid.config.loader import load_preset
 from dreamvid.errors import SettingsError
@@ -110,7 +112,8 @@ def _check(name: str, *, text_only: bool) -> None:
         return
     from dreamvid.pipelines.preset_check import check_preset  # noqa: PLC0415  loads TensorFlow
 
-    check_preset(name, notify=lambda text: typer.echo(f"note: {_printable(name)}: {text}", err=True))
+    with notices_to(Lines(f"{_printable(name)}: ")):
+        check_preset(name)
 
 
 def _written(preset: Preset) -> dict[str, Any]:

@@ -1,63 +1,25 @@
-"""What a run tells while it goes: a bar for people, JSON lines for programs, or nothing."""
+"""Displays of a run's progress: a bar for people, JSON lines for programs, notices only, or nothing."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from dreamvid.cli.options import CommonOptions
+_log = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
-    """Told of a run's events; a context manager, so that a terminal is always left tidy."""
+class Display:
+    """Logs the events of a run and shows nothing; the base of the other displays.
 
-    def __enter__(self) -> Self:
-        """Take the screen."""
-        ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the screen back."""
-        ...
-
-    def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
-        """Say that dreaming begins; ``frames`` is None where the container does not tell."""
-        ...
-
-    def frame(self, index: int) -> None:
-        """Say that frame ``index`` (from 0) is dreamed."""
-        ...
-
-    def chunk(self, number: int, frames: int) -> None:
-        """Say that chunk ``number`` (from 1) is kept, and so many frames in all."""
-        ...
-
-    def encode(self, frames: int, label: str) -> None:
-        """Say that all frames are dreamed, and the output is made of them."""
-        ...
-
-    def encoded(self, index: int) -> None:
-        """Say that frame ``index`` is encoded."""
-        ...
-
-    def notice(self, text: str) -> None:
-        """Say something that the user may want to know."""
-        ...
-
-    def done(self, summary: dict[str, Any]) -> None:
-        """Say that the output is in place."""
-        ...
-
-
-class Silent:
-    """Tells nothing; the base of the others."""
+    It is a :class:`~dreamvid.pipelines.progress.Progress`, and a context manager that leaves the terminal tidy.
+    """
 
     def __enter__(self) -> Self:
         return self
@@ -68,38 +30,46 @@ class Silent:
         return None
 
     def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
-        """Tell nothing."""
+        """Begin the dreaming; ``frames`` is None where it is not known."""
+        _log.info(
+            "dreaming %s, %s frames, from frame %d", label, "?" if frames is None else frames, resumed_at
+        )
 
     def frame(self, index: int) -> None:
-        """Tell nothing."""
+        """Report a dreamed frame."""
 
     def chunk(self, number: int, frames: int) -> None:
-        """Tell nothing."""
+        """Report a chunk on the disk, and ``frames`` frames in all."""
+        _log.info("chunk %d is kept, %d frames in all", number, frames)
 
     def encode(self, frames: int, label: str) -> None:
-        """Tell nothing."""
+        """Begin the encoding of what is left."""
+        _log.info("encoding %s, %d frames", label, frames)
 
     def encoded(self, index: int) -> None:
-        """Tell nothing."""
+        """Report an encoded frame."""
 
     def notice(self, text: str) -> None:
-        """Tell nothing."""
+        """Show a warning."""
 
     def done(self, summary: dict[str, Any]) -> None:
-        """Tell nothing."""
+        """Report that the output is in place."""
 
 
-class Lines(Silent):
-    """For logs and pipes: notices and nothing else."""
+class Lines(Display):
+    """Prints notices only, for logs and pipes."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
 
     def notice(self, text: str) -> None:
         """Print the notice."""
         with suppress(OSError):  # nobody listens any more: the dream goes on
-            sys.stderr.write(f"note: {' '.join(text.split())}\n")
+            sys.stderr.write(f"note: {self._prefix}{' '.join(text.split())}\n")
 
 
-class JsonLines(Silent):
-    """For programs: one JSON object a line on stderr."""
+class JsonLines(Display):
+    """Prints one JSON object a line on stderr, for programs."""
 
     def __init__(self) -> None:
         self._frames: int | None = None
@@ -107,6 +77,7 @@ class JsonLines(Silent):
 
     def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Emit ``start``."""
+        super().start(frames, label, resumed_at)
         self._frames = frames
         label = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self._emit(event="start", frames=frames, resumed_at=resumed_at, output=label)
@@ -118,6 +89,7 @@ class JsonLines(Silent):
 
     def chunk(self, number: int, frames: int) -> None:
         """Emit ``chunk``."""
+        super().chunk(number, frames)
         self._emit(event="chunk", chunk=number, kept=frames, frames=self._frames)
 
     def notice(self, text: str) -> None:
@@ -134,14 +106,15 @@ class JsonLines(Silent):
             sys.stderr.flush()
 
 
-class Bar(Silent):
-    """For people at a terminal: frames done, frames a second, time left."""
+class Bar(Display):
+    """Shows frames done, frames a second and time left, for people at a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, action: str = "dreaming") -> None:
         from rich.console import Console  # noqa: PLC0415  rich is slow to import, and only terminals need it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
         from rich.progress import TimeRemainingColumn as TimeLeft  # noqa: PLC0415
 
+        self._action = action
         self._console = Console(stderr=True)
         speed = TextColumn("{task.fields[speed]}")
         text = TextColumn("{task.description}")
@@ -150,7 +123,7 @@ class Bar(Silent):
         )
         self._task = self._bar.add_task("", total=None, speed="")
         self._started = time.perf_counter()
-        self._begun = 0
+        self._first: int | None = 0  # the frame that the speed is counted from; None is the next one
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -159,44 +132,46 @@ class Bar(Silent):
 
     def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
         """Show the bar; questions to the user come before this."""
+        super().start(frames, label, resumed_at)
         if resumed_at:
             self.notice(f"going on at frame {resumed_at}")
-        self._show("dreaming", frames, label, resumed_at)
+        self._show(f"{self._action} {label}", frames, resumed_at)
+        self._started, self._first = time.perf_counter(), resumed_at
 
     def frame(self, index: int) -> None:
         """Move the bar."""
-        speed = (index + 1 - self._begun) / max(1e-6, time.perf_counter() - self._started)
+        if self._first is None:
+            self._started, self._first = time.perf_counter(), index + 1
+        speed = (index + 1 - self._first) / max(1e-6, time.perf_counter() - self._started)
         self._bar.update(self._task, completed=index + 1, speed=f"{speed:.2f} fps")
 
     def encode(self, frames: int, label: str) -> None:
-        """Begin anew, for what is left of the encoding."""
-        self._show("encoding", frames, label, 0)
-        self._begun = -1
+        """Show the bar anew."""
+        super().encode(frames, label)
+        self._show(f"encoding {label}", frames, 0)
+        self._first = None
 
     def encoded(self, index: int) -> None:
         """Move the bar."""
-        if self._begun < 0:
-            self._started, self._begun = time.perf_counter(), index + 1
         self.frame(index)
 
     def done(self, summary: dict[str, Any]) -> None:  # noqa: ARG002  the closing line says it
         """Take the bar away."""
         self._bar.stop()
 
-    def _show(self, doing: str, frames: int | None, label: str, begun: int) -> None:
-        self._started, self._begun = time.perf_counter(), begun
-        self._bar.reset(self._task, total=frames, completed=begun, description=f"{doing} {label}", speed="")
-        self._bar.start()
-
     def notice(self, text: str) -> None:
         """Print above the bar."""
         self._console.print(f"note: {text}", style="yellow", markup=False, highlight=False)
 
+    def _show(self, description: str, frames: int | None, completed: int) -> None:
+        self._bar.reset(self._task, total=frames, completed=completed, description=description, speed="")
+        self._bar.start()
 
-def choose(common: CommonOptions) -> Progress:
-    """Return what ``--quiet``, ``--progress`` and the terminal call for."""
-    if common.quiet:
-        return Silent()
-    if common.progress == "json":
+
+def choose_display(*, quiet: bool, progress: str, action: str = "dreaming") -> Display:
+    """Return the display that ``--quiet``, ``--progress`` and the terminal call for."""
+    if quiet:
+        return Display()
+    if progress == "json":
         return JsonLines()
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar(action) if sys.stderr.isatty() else Lines()

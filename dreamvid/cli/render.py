@@ -9,7 +9,7 @@ import typer
 
 from dreamvid.cli.explain import explain
 from dreamvid.cli.options import CommonOptions, dreaming_command
-from dreamvid.cli.run import session
+from dreamvid.cli.run import run_command
 from dreamvid.cli.tables import show_table
 from dreamvid.config.loader import load_preset
 from dreamvid.errors import DreamvidError, SettingsError
@@ -50,22 +50,15 @@ def render(
 ) -> None:
     """Render presets: every one over every input; what fails is listed, the rest goes on."""
     loaded, failed = _load(presets, changes)
-    with session(common) as tell:
+    with run_command(common) as run:
         from dreamvid.pipelines.render import plan_jobs, render  # noqa: PLC0415  loads OpenCV and PyAV
 
         results: list[Result] = []
-        jobs = plan_jobs(loaded, inputs or [], output, common.limits) if loaded else []
-        for result in render(
-            jobs,
-            common.machine(),
-            overwrite=tell.may_replace,
-            keeping=common.keeping(),
-            again=common.yes,
-            tell=tell.progress,
-        ):
+        jobs = plan_jobs(loaded, inputs or [], output) if loaded else []
+        for result in render(jobs, run.options, again=common.yes):
             results.append(result)
             if result.outcome is not None:
-                tell.finished(result.outcome)
+                run.finish(result.outcome)
         if len(results) == 1 and results[0].error is not None and not failed:
             raise results[0].error
         if len(results) + len(failed) > 1 and not common.quiet and common.progress != "json":

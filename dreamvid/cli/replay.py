@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamvid.cli.options import CommonOptions, dreaming_command
-from dreamvid.cli.run import session
+from dreamvid.cli.run import run_command
 
 
 @dreaming_command(video=True)
@@ -36,17 +36,7 @@ def replay(
     common: CommonOptions,
 ) -> None:
     """Dream it again, from the settings that are embedded in it; options overrule them."""
-    with session(common) as tell:
+    with run_command(common) as run:
         from dreamvid.pipelines.replay import replay  # noqa: PLC0415  loads OpenCV and PyAV
 
-        result = replay(
-            dreamed,
-            source,
-            output,
-            changes,
-            common.machine(),
-            overwrite=tell.may_replace,
-            keeping=common.keeping(),
-            tell=tell.progress,
-        )
-        tell.finished(result)
+        run.finish(replay(dreamed, source, output, changes, run.options))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamvid.cli.options import CommonOptions, dreaming_command
-from dreamvid.cli.run import session
+from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 
@@ -46,23 +46,15 @@ def video(
 ) -> None:
     """Dream a whole video: the same frames, the same time, the same sound."""
     count = _count(preview)
-    with session(common) as tell:
+    with run_command(common) as run:
         from dreamvid.pipelines.video import prepare  # noqa: PLC0415  loads OpenCV and PyAV
 
-        ready = prepare(
-            source,
-            output,
-            preset,
-            common.machine(),
-            overwrite=tell.may_replace,
-            keeping=common.keeping(),
-            tell=tell.progress,
-        )
+        ready = prepare(source, output, preset, run.options)
         if count:
-            tell.line(ready.preview(count, tell.may_replace).line())
-            if not tell.confirms("Dream the whole?"):
+            run.print(ready.preview(count).line())
+            if not run.confirm("Dream the whole?"):
                 return
-        tell.finished(ready.make())
+        run.finish(ready.make())
 
 
 def _count(text: str | None) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamvid.cli.options import CommonOptions, dreaming_command
-from dreamvid.cli.run import session
+from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 
@@ -44,18 +44,10 @@ def zoom(
 ) -> None:
     """Make a zoom trip: every frame is the last one, moved by the camera and dreamed on."""
     preset = preset.override({"pipeline": "zoom", **_start(image, from_video, changes)})
-    with session(common) as tell:
+    with run_command(common) as run:
         from dreamvid.pipelines.zoom.run import run_zoom  # noqa: PLC0415  loads OpenCV and PyAV
 
-        result = run_zoom(
-            output,
-            preset,
-            common.machine(),
-            overwrite=tell.may_replace,
-            keeping=common.keeping(),
-            tell=tell.progress,
-        )
-        tell.finished(result)
+        run.finish(run_zoom(output, preset, run.options))
 
 
 def _start(image: Path | None, from_video: str | None, changes: dict[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ go by the second, not by the frame.
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.look import Looks, Part
-    from dreamvid.types import Notify, StepMap
+    from dreamvid.types import StepMap
+
+_log = logging.getLogger(__name__)
 
 USUAL_FPS = 24.0
 """Frame rate at which what is done by the frame was tuned; at others it goes by the second."""
@@ -44,10 +47,6 @@ _GRAIN = 0.6
 _FINE, _CALM, _LEAST = 4.0, 0.06, 0.02
 _SPARED, _FAVORED = 0.3, 3.0
 _PULSE, _REST, _STILL = 6.0, 0.5, 1.05
-
-
-def _unheard(text: str) -> None:
-    """Tell nobody."""
 
 
 class HoldTargets(NamedTuple):
@@ -88,14 +87,13 @@ class ZoomClock:
 class FeedbackStep:
     """Moves the camera, dreams pictures on, and holds them.
 
-    ``signals`` are the music's at a time in seconds; ``notify`` is told of frames whose dream came out as no picture:
-    they go on undreamed, and spoil none that follow.
+    ``signals`` are the music's at a time in seconds. Frames whose dream came out as no picture
+    go on undreamed, and spoil none that follow.
     """
 
     looks: Looks
     course: ZoomClock
     signals: Callable[[float], Mapping[str, float]] | None = None
-    notify: Notify = _unheard
 
     @property
     def pace(self) -> float:
@@ -190,11 +188,15 @@ class FeedbackStep:
                 moved, steps=max(1, round(amount)), effort=_effort(moved, amount), frame_index=seed + 1
             )
         except NonFiniteDreamError as error:
-            self.notify(f"frame {index} goes on undreamed: {error}")
+            _log.warning("frame %d goes on undreamed: %s", index, error, extra={"repeats": 3})
             return moved
         if np.isfinite(dreamed).all():
             return dreamed
-        self.notify(f"frame {index} goes on undreamed: its dream holds what is no finite number")
+        _log.warning(
+            "frame %d goes on undreamed: its dream holds what is no finite number",
+            index,
+            extra={"repeats": 3},
+        )
         return moved
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dreamvid.checkpoint.state import State
-    from dreamvid.pipelines.keeping import StopRequested
-    from dreamvid.pipelines.result import Tell
+    from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.progress import Progress
     from dreamvid.pipelines.resume import FrameSink, ResumePoint
     from dreamvid.types import RGB, Frame
 
@@ -62,7 +62,7 @@ class ZoomFrames(Generic[S]):
     start: RGB
     bare: bool
     palette: RGB | None
-    tell: Tell
+    progress: Progress
     stages: dict[str, float] = field(default_factory=lambda: {"dream": 0.0, "encode": 0.0})
 
     def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
@@ -77,7 +77,7 @@ class ZoomFrames(Generic[S]):
                 self.stages["dream"] += time.perf_counter() - before
                 if frame is not None:
                     line.put((frame, partial(self.trip.to_state, state)))
-                    self.tell.frame(frame.index)
+                    self.progress.frame(frame.index)
                 if asked():
                     break
                 before = time.perf_counter()

@@ -7,6 +7,7 @@ as smoothly as a film of a still picture.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from dreamvid.pipelines.zoom.feedback import FeedbackStep
     from dreamvid.types import Frame
+
+_log = logging.getLogger(__name__)
 
 _LARGER = 1.5
 """Size of keyframes as a multiple of the frames'."""
@@ -156,7 +159,7 @@ class KeyframeTrip:
         try:
             dreamed = self.grower.whole(seen, parts, end)
         except NonFiniteDreamError as error:
-            self.grower.notify(f"the keyframe at frame {end} is left undreamed: {error}")
+            _log.warning("the keyframe at frame %d is left undreamed: %s", end, error, extra={"repeats": 3})
             return replace(state, following=seen, total=total)
         pace = (end - state.index) * USUAL_FPS / float(self.grower.course.fps)
         return replace(state, following=self.grower.hold(dreamed, parts, state.held, pace), total=total)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.preset import LONGEST_SIDE, output_size
 from dreamvid.errors import SettingsError
 from dreamvid.image.resize import cover
+from dreamvid.limits import Limits
 from dreamvid.pipelines.identity import describe, restore_begun_settings
-from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.memory import check_memory
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
-from dreamvid.pipelines.result import NullProgress, RunResult
+from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dreamvid.config.preset import OutputSettings, Preset
-    from dreamvid.limits import Limits
-    from dreamvid.pipelines.machine import Machine
-    from dreamvid.pipelines.result import ConfirmOverwrite, Tell
+    from dreamvid.pipelines.options import ConfirmOverwrite
+    from dreamvid.pipelines.progress import Progress
     from dreamvid.pipelines.zoom.music import Soundtrack
     from dreamvid.pipelines.zoom.start_image import StartImage
-    from dreamvid.types import RGB, FrameWriter, Notify
+    from dreamvid.types import RGB, FrameWriter
+
+_log = logging.getLogger(__name__)
 
 _FPS = Fraction(24)
 _SIDE = 640
@@ -84,7 +87,7 @@ class Plan(NamedTuple):
         """Length in seconds: whole frames."""
         return self.course.frames / self.course.fps
 
-    def writer(self, output: Path, text: str, music: Soundtrack | None, tell: Tell) -> FrameWriter:
+    def writer(self, output: Path, text: str, music: Soundtrack | None) -> FrameWriter:
         """Return what writes the output; that it may be replaced has been found out before."""
         from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
@@ -97,19 +100,17 @@ class Plan(NamedTuple):
             overwrite=True,
             expected_frames=self.course.frames,
             part=work_folder(output) / OUTPUT,
-            notify=tell.notice,
+            notify=_log.warning,
         )
 
     def task(
-        self, output: Path, text: str, inputs: Sequence[Path], keeping: Keeping, *, delivered: bool
+        self, output: Path, text: str, inputs: Sequence[Path], command: tuple[str, ...], *, delivered: bool
     ) -> OutputJob:
         """Return what is to be made, for its work directory."""
         from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
 
         bits = chunk_bits(output, info=self.info, output=self.preset.output)
-        manifest = describe(
-            text, output=output, inputs=inputs, info=self.info, bits=bits, command=keeping.command
-        )
+        manifest = describe(text, output=output, inputs=inputs, info=self.info, bits=bits, command=command)
         pixels = self.info.size.height * self.info.size.width
         return OutputJob(
             output, manifest, pixels * (_BYTES_OF_STATE + _BYTES_OF_HEAD * self.course.head), delivered
@@ -119,11 +120,7 @@ class Plan(NamedTuple):
 def run_zoom(
     output: Path | None,
     preset: Preset,
-    machine: Machine,
-    *,
-    overwrite: ConfirmOverwrite,
-    keeping: Keeping | None = None,
-    tell: Tell | None = None,
+    options: RunOptions = RunOptions(),
 ) -> RunResult:
     """Make a zoom trip; go on where an earlier run of the same trip was cut off.
 
@@ -132,10 +129,6 @@ def run_zoom(
     output
         The file or folder to write; None is ``<name>.dream.mp4`` beside what it starts from, ``trip.dream.mp4`` here
         where that is no file.
-    overwrite
-        Asked when the output exists; its no is a ``WriteError``.
-    keeping
-        What becomes of unfinished work; see :mod:`dreamvid.pipelines.resume`.
 
     Raises
     ------
@@ -146,31 +139,32 @@ def run_zoom(
     """
     from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
-    tell, keeping = tell or NullProgress(), keeping or Keeping()
-    plan = plan_trip(preset, machine, tell)
+    plan = plan_trip(preset)
     output = output or default_output(plan.beginning, preset.output)
     folder = check_output(output, info=plan.info, output=preset.output)
     inputs = trip_files(preset, plan.beginning)
-    unfinished = not keeping.fresh and work_folder(output).is_dir()
-    _check(output, inputs, _yes if unfinished else overwrite, folder=folder)  # asked below, once it is known
-    palette = _palette(inputs.get("palette"), machine.limits, tell)
+    unfinished = not options.fresh and work_folder(output).is_dir()
+    _check(
+        output, inputs, _yes if unfinished else options.confirm_overwrite, folder=folder
+    )  # asked below, once it is known
+    palette = _palette(inputs.get("palette"))
     started = time.perf_counter()
     with soundtrack(preset, plan.duration, plan.info.rate) as music:
         clock = Clock(plan.info.rate, plan.duration, None if music is None else music.signals)
-        looks = restore_begun_settings(plan.preset, output, keeping)
-        built = build_looks(looks, machine, clock, plan.info.size, notify=tell.notice)
+        looks = restore_begun_settings(plan.preset, output, fresh=options.fresh)
+        built = build_looks(looks, options, clock, plan.info.size)
         resolved = built.resolved(plan.info.size)
         text = settings_json(preset, source=None, resolved=resolved, files={**built.files, **inputs})
-        check = partial(_check, output, inputs, overwrite, folder=folder)
-        delivered = unfinished and is_delivered(output, text, machine.limits, check)
-        grower = FeedbackStep(built.looks, plan.course, clock.signals, Sparing(tell.notice))
+        check = partial(_check, output, inputs, options.confirm_overwrite, folder=folder)
+        delivered = unfinished and is_delivered(output, text, check)
+        grower = FeedbackStep(built.looks, plan.course, clock.signals)
         check_camera(plan, grower)
-        voyage = choose_voyage(plan, grower, palette, tell)
+        voyage = choose_voyage(plan, grower, palette, options.progress)
         task = plan.task(
-            output, text, [*built.files.values(), *inputs.values()], keeping, delivered=delivered
+            output, text, [*built.files.values(), *inputs.values()], options.command, delivered=delivered
         )
-        writer = plan.writer(output, text, music, tell)
-        kept = run_resumable(task, voyage, writer, keeping, tell)
+        writer = plan.writer(output, text, music)
+        kept = run_resumable(task, voyage, writer, options)
     return RunResult(
         source=plan.beginning.file or Path(plan.beginning.text),
         output=output,
@@ -183,7 +177,7 @@ def run_zoom(
     )
 
 
-def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
+def plan_trip(preset: Preset) -> Plan:
     """Return what a trip is made of.
 
     Raises
@@ -194,21 +188,17 @@ def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
     for name, usual in (("look.blend", "normal"), ("look.keep_color", "off"), ("mask.source", "off")):
         section, field = name.split(".")
         if getattr(getattr(preset, section), field) != usual:
-            tell.notice(f"{name}: a trip has no source to go by; left out")
+            _log.warning("%s: a trip has no source to go by; left out", name)
     rate = preset.output.fps or _FPS
     frames = max(1, round(preset.trip.duration * rate))
-    machine.limits.check_frames("the trip", frames)
+    Limits().check_frames("the trip", frames)
     beginning = parse_start_image(preset.trip.start)
     own = None
     if beginning.file is not None:
-        own = read_start_image(beginning, None, 0, notify=tell.notice, limits=machine.limits)
+        own = read_start_image(beginning, None, 0)
     size = trip_size(preset.output, None if own is None else Size(*own.shape[:2]))
-    machine.limits.check_picture("the trip", size)
-    start = (
-        read_start_image(beginning, size, preset.run.seed, notify=_silent)
-        if own is None
-        else cover(own, size)
-    )
+    Limits().check_picture("the trip", size)
+    start = read_start_image(beginning, size, preset.run.seed) if own is None else cover(own, size)
     info = VideoInfo(size, rate, frames=frames, duration=frames / rate)
     head = round(min(Fraction(_HEAD), _MOST_HEAD * frames / rate) * rate) if preset.trip.loop else 0
     head = head if preset.trip.keyframe is None else 0
@@ -216,7 +206,7 @@ def plan_trip(preset: Preset, machine: Machine, tell: Tell) -> Plan:
         raise SettingsError(f"trip.duration: a loop needs 3 frames at least, not {frames}")
     larger = 1.0 if preset.trip.keyframe is None else _KEYFRAME_PIXELS
     each = round(_BYTES_IN_ALL * larger) + _BYTES_OF_HEAD * head
-    machine.limits.check_memory("the trip", size, each)
+    check_memory("the trip", size, each)
     return Plan(filled(preset, frames / rate), beginning, start, info, ZoomClock(rate, frames, head))
 
 
@@ -236,14 +226,14 @@ def check_camera(plan: Plan, grower: FeedbackStep) -> None:
 
 
 def choose_voyage(
-    plan: Plan, grower: FeedbackStep, palette: RGB | None, tell: Tell
+    plan: Plan, grower: FeedbackStep, palette: RGB | None, progress: Progress
 ) -> ZoomFrames[TripState] | ZoomFrames[KeyState]:
     """Return what makes the frames of a trip."""
     every, bare = plan.preset.trip.keyframe, plan.beginning.is_picture
     if every is None:
-        return ZoomFrames(Trip(grower), plan.course.frames, plan.start, bare, palette, tell)
+        return ZoomFrames(Trip(grower), plan.course.frames, plan.start, bare, palette, progress)
     trip = KeyframeTrip(grower, plan.info.size, every, plan.preset.trip.loop)
-    return ZoomFrames(trip, plan.course.frames, plan.start, bare, palette, tell)
+    return ZoomFrames(trip, plan.course.frames, plan.start, bare, palette, progress)
 
 
 def trip_size(output: OutputSettings, own: Size | None) -> Size:
@@ -305,35 +295,19 @@ def dreamnet_journey(duration: Fraction, *, loop: bool) -> dict[str, Any]:
     return {"cycle": list(_DREAMNETS[:count]), "every": every, "fade": _FADE * every}
 
 
-def _palette(path: Path | None, limits: Limits, tell: Tell) -> RGB | None:
+def _palette(path: Path | None) -> RGB | None:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    return None if path is None else read_still(path, notify=tell.notice, limits=limits).rgb
+    return None if path is None else read_still(path, notify=_log.warning).rgb
 
 
-def _check(output: Path, inputs: Mapping[str, Path], may_replace: ConfirmOverwrite, *, folder: bool) -> None:
+def _check(
+    output: Path, inputs: Mapping[str, Path], confirm_overwrite: ConfirmOverwrite, *, folder: bool
+) -> None:
     """Refuse an output that is one of the inputs, or exists and may not be replaced."""
     for path in inputs.values():
         check_target(output, path, _yes, folder=folder)
-    check_target(output, None, may_replace, folder=folder)
-
-
-@dataclass(slots=True)
-class Sparing:
-    """Passes on the first few notices only."""
-
-    notify: Notify
-    left: int = 3
-
-    def __call__(self, text: str) -> None:
-        """Pass one on, if there have not been too many."""
-        if self.left:
-            self.left -= 1
-            self.notify(text)
-
-
-def _silent(text: str) -> None:
-    """Say nothing: it has been said."""
+    check_target(output, None, confirm_overwrite, folder=folder)
 
 
 def _yes(path: Path) -> bool:  # noqa: ARG001  it has been asked for

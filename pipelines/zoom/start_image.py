@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +18,9 @@ from dreamvid.schedule.times import parse_time
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.limits import Limits
-    from dreamvid.types import RGB, Alpha, Notify, Size
+    from dreamvid.types import RGB, Alpha, Size
+
+_log = logging.getLogger(__name__)
 
 _COLOR = r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})"
 _COLORS = re.compile(rf"({_COLOR})(?:\s*-\s*({_COLOR}))?")
@@ -61,9 +63,7 @@ def parse_start_image(text: str) -> StartImage:
     return StartImage(text, Path(text))
 
 
-def read_start_image(
-    beginning: StartImage, size: Size | None, seed: int, *, notify: Notify, limits: Limits | None = None
-) -> RGB:
+def read_start_image(beginning: StartImage, size: Size | None, seed: int) -> RGB:
     """Return the picture ``[H, W, 3]``, float32 in [0, 1], cropped to a size where one is given.
 
     Noise, colors and gradients need a size. What is transparent is laid over gray, on which both light and dark are
@@ -76,7 +76,7 @@ def read_start_image(
     """
     if beginning.file is not None:
         read = _image if beginning.time is None else _frame
-        picture = read(beginning.file, beginning.time or Fraction(0), notify, limits)
+        picture = read(beginning.file, beginning.time or Fraction(0))
         return picture if size is None else cover(picture, size)
     assert size is not None
     if beginning.text == "noise":
@@ -121,24 +121,24 @@ def _color(text: str) -> NDArray[np.float32]:
     return np.array([int(digits[i : i + 2], 16) / 255.0 for i in (0, 2, 4)], np.float32)
 
 
-def _image(file: Path, time: Fraction, notify: Notify, limits: Limits | None) -> RGB:
+def _image(file: Path, time: Fraction) -> RGB:
     try:
-        return _still(file, notify, limits)
+        return _still(file)
     except DreamvidError as error:
         if not file.is_file():
             raise
         try:
-            return _moment(file, time, notify, limits)  # a video: its first frame
+            return _moment(file, time)  # a video: its first frame
         except DreamvidError:
             raise error from None
 
 
-def _frame(file: Path, time: Fraction, notify: Notify, limits: Limits | None) -> RGB:
+def _frame(file: Path, time: Fraction) -> RGB:
     try:
-        return _moment(file, time, notify, limits)
+        return _moment(file, time)
     except DreamvidError as error:
         try:
-            picture = _still(file, _silent, limits)
+            picture = _still(file)
         except DreamvidError:
             raise error from None
         if time == 0:
@@ -146,17 +146,17 @@ def _frame(file: Path, time: Fraction, notify: Notify, limits: Limits | None) ->
         raise ReadError(f"{file} is one picture, which has no frame at {float(time):g} s") from None
 
 
-def _still(file: Path, notify: Notify, limits: Limits | None) -> RGB:
+def _still(file: Path) -> RGB:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    still = read_still(file, notify=notify, limits=limits)
+    still = read_still(file, notify=_log.warning)
     return _opaque(still.rgb, still.alpha)
 
 
-def _moment(file: Path, time: Fraction, notify: Notify, limits: Limits | None) -> RGB:
+def _moment(file: Path, time: Fraction) -> RGB:
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
 
-    for frame in open_source(file, start=time, notify=notify, limits=limits):
+    for frame in open_source(file, start=time, notify=_log.warning):
         return _opaque(frame.rgb, frame.alpha)
     raise ReadError(f"{file}: has no frame at {float(time):g} s")
 
@@ -165,7 +165,3 @@ def _opaque(picture: RGB, alpha: Alpha | None) -> RGB:
     if alpha is None:
         return picture
     return np.asarray(_BEHIND + alpha[..., None] * (picture - _BEHIND), np.float32)
-
-
-def _silent(text: str) -> None:
-    """Say nothing: what is read is not what was asked for."""

@@ -7,12 +7,12 @@ import signal
 
 import pytest
 
-from dreamvid.cli.interrupt import asking
+from dreamvid.cli.interrupt import defer_interrupts
 
 
 def test_the_first_interruption_asks_and_the_second_stops(capfd: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGINT)
-    with asking(quiet=False) as asked:
+    with defer_interrupts(quiet=False) as asked:
         assert not asked()
         os.kill(os.getpid(), signal.SIGINT)
         assert asked()
@@ -23,7 +23,7 @@ def test_the_first_interruption_asks_and_the_second_stops(capfd: pytest.CaptureF
 
 
 def test_quiet_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    with asking(quiet=True) as asked:
+    with defer_interrupts(quiet=True) as asked:
         os.kill(os.getpid(), signal.SIGINT)
         assert asked()
     assert capfd.readouterr().err == ""
@@ -32,7 +32,7 @@ def test_quiet_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with asking(quiet=True) as asked:
+        with defer_interrupts(quiet=True) as asked:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not asked()
     finally:

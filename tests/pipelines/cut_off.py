@@ -32,9 +32,8 @@ from dreamvid.flow.stabilizer import CarriedDetail
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines import video
 from dreamvid.pipelines.compositing import Compositor
-from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.look import Look, OneLook
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.scenes import BuiltLooks
 
 if TYPE_CHECKING:
@@ -170,10 +169,10 @@ def main() -> None:
     at = int(sys.argv[5]) if len(sys.argv) > 5 else 1
     video.build_looks = built  # type: ignore[attr-defined]  # in place of what loads a network
     preset = Preset.build({"mask": {"source": "motion"}})
-    keeping = Keeping(chunk=Fraction(1, 4))
+    keeping = RunOptions(chunk=Fraction(1, 4))
 
     def dream() -> None:
-        video.dream_file(clip, output, preset, Machine(), overwrite=lambda _: False, keeping=keeping)
+        video.dream_file(clip, output, preset, keeping)
 
     def cut_dream() -> None:
         Cut(at, how)

@@ -20,7 +20,7 @@ from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
 from dreamvid.checkpoint.state import State
 from dreamvid.checkpoint.store import Store
 from dreamvid.errors import NonFiniteDreamError, NothingDreamedError, ReadError, WorkError, WriteError
-from dreamvid.pipelines.keeping import Keeping
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import fingerprint
 from dreamvid.pipelines.resume import OutputJob, ResumePoint, run_resumable
 from dreamvid.types import Frame, Size
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.errors import DreamvidError
-    from dreamvid.pipelines.keeping import StopRequested
+    from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.resume import FrameSink
 
 SIZE = Size(24, 32)
@@ -100,7 +100,7 @@ class Written:
         return [(frame.index, frame.pts, frame.rgb.tobytes()) for frame in self.frames]
 
 
-KEEPING = Keeping(chunk=Fraction(1, 2))
+KEEPING = RunOptions(chunk=Fraction(1, 2))
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from dreamvid.checkpoint.layout import LOCK
 from dreamvid.checkpoint.lock import Lock
 from dreamvid.cli.main import main
 from dreamvid.pipelines.jobs import unfinished_jobs
-from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.video import dream_file
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ class Ends(NullProgress):
 @pytest.fixture
 def work(clip: Path, quick: Preset) -> Path:
     """A run that ended after three kept frames of ten."""
-    keeping = Keeping(chunk=Fraction(1, 4), command=("dreamvid", "video", "my clip.mp4"))
+    options = RunOptions(
+        progress=Ends(), device="cpu", chunk=Fraction(1, 4), command=("dreamvid", "video", "my clip.mp4")
+    )
     with pytest.raises(ZeroDivisionError):
-        dream_file(
-            clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping, tell=Ends()
-        )
+        dream_file(clip, None, quick, options)
     return clip.with_name("clip.dream.mp4.work")
 
 
@@ -113,8 +112,7 @@ def test_what_cannot_be_gone_on_from_does_not_count(clip: Path, work: Path) -> N
 
 
 def test_what_was_kept_after_success_is_no_unfinished_work(clip: Path, quick: Preset) -> None:
-    keeping = Keeping(keep=True)
-    outcome = dream_file(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping)
+    outcome = dream_file(clip, None, quick, RunOptions(device="cpu", keep_work=True))
     assert unfinished_jobs(clip.parent) == []
     outcome.output.unlink()
     (job,) = unfinished_jobs(clip.parent)
@@ -124,5 +122,5 @@ def test_what_was_kept_after_success_is_no_unfinished_work(clip: Path, quick: Pr
 def test_a_description_is_no_setting(clip: Path, quick: Preset, work: Path) -> None:
     assert work.is_dir()
     described = quick.override({"description": "my look", "inputs": ["*.mp4"]})
-    outcome = dream_file(clip, None, described, Machine(device="cpu"), overwrite=lambda _: False)
+    outcome = dream_file(clip, None, described, RunOptions(device="cpu"))
     assert outcome.resumed_at == 3

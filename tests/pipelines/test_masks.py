@@ -18,8 +18,8 @@ from dreamvid.media.output.writer import open_writer
 from dreamvid.media.still.reader import Still, read_still, write_still
 from dreamvid.pipelines.api import dream, dream_image
 from dreamvid.pipelines.frame_loop import FrameTask, IndependentFrames, dream_video
-from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.masks import Masks, open_masks
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -42,9 +42,7 @@ def silent(_: str) -> None:
 def masks(rate: Fraction | None = RATE, **mask: Any) -> Masks:
     values = {"feather": 0, **mask}
     start = values.pop("start", 0)
-    found = open_masks(
-        Preset.build({"mask": values, "input": {"start": start}}), rate=rate, notify=lambda _: None
-    )
+    found = open_masks(Preset.build({"mask": values, "input": {"start": start}}), rate=rate)
     assert found is not None
     return found
 
@@ -97,7 +95,7 @@ def read(path: Path) -> list[RGB]:
 
 
 def test_off_is_no_mask() -> None:
-    assert open_masks(Preset(), rate=RATE, notify=silent) is None
+    assert open_masks(Preset(), rate=RATE) is None
 
 
 def test_white_is_where_dreams_show_and_inverting_turns_it_round(tmp_path: Path) -> None:
@@ -332,7 +330,7 @@ def test_outside_of_the_mask_the_video_is_its_source_bit_for_bit(
     mask = write(clip.with_name("m.png"), left())
     preset = quick.override({"mask.source": mask, "output.codec": "ffv1", "output.dream_width": dream_width})
     output = clip.with_name("out.mkv")
-    dream_file(clip, output, preset, Machine(device="cpu"), overwrite=lambda _: False)
+    dream_file(clip, output, preset, RunOptions(device="cpu"))
     pairs = list(zip(read(clip), read(output), strict=True))
     assert len(pairs) == 10
     for source, dreamed in pairs:
@@ -351,14 +349,14 @@ def test_a_mask_video_switches_the_dream_on_and_off(clip: Path, quick: Preset) -
     mask = film(clip.with_name("m.mkv"), [0.0] * 5 + [1.0] * 5, RATE)
     output = clip.with_name("out.mkv")
     preset = quick.override({"mask.source": mask, "output.codec": "ffv1"})
-    dream_file(clip, output, preset, Machine(device="cpu"), overwrite=lambda _: False)
+    dream_file(clip, output, preset, RunOptions(device="cpu"))
     same = [np.array_equal(s, d) for s, d in zip(read(clip), read(output), strict=True)]
     assert same == [True] * 5 + [False] * 5
 
 
 def test_a_bad_mask_leaves_nothing_behind(clip: Path, quick: Preset) -> None:
     with pytest.raises(DreamvidError, match=r"^mask\.source"):
-        dream_file(clip, None, quick.override({"mask.source": "lumaa"}), Machine(), overwrite=lambda _: False)
+        dream_file(clip, None, quick.override({"mask.source": "lumaa"}), RunOptions())
     assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
 
 

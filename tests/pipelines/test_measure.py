@@ -21,8 +21,9 @@ from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines import measure_compare
 from dreamvid.pipelines.measure import measure_files
 from dreamvid.pipelines.measure_pairs import Cut
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.provenance import KEY
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.types import Frame, FrameSource, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -39,13 +40,9 @@ class Told(NullProgress):
 
     def __init__(self) -> None:
         self.frames: list[int] = []
-        self.notes: list[str] = []
 
     def frame(self, index: int) -> None:
         self.frames.append(index)
-
-    def notice(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def frames_of(path: Path, **options: Any) -> FrameSource:
@@ -67,8 +64,8 @@ def brighter(source: FrameSource, path: Path, *, metadata: str | None = None, **
     return path
 
 
-def measured(source: Path, dreamed: Path, **options: Any) -> Report:
-    return measure_files(source, dreamed, **{"overwrite": lambda _: False, **options})
+def measured(source: Path, dreamed: Path, options: RunOptions | None = None, **outputs: Any) -> Report:
+    return measure_files(source, dreamed, options or RunOptions(), **outputs)
 
 
 @pytest.fixture
@@ -78,7 +75,7 @@ def dream(clip: Path) -> Path:
 
 def test_frames_are_paired_and_told(clip: Path, dream: Path) -> None:
     told = Told()
-    report = measured(clip, dream, tell=told)
+    report = measured(clip, dream, RunOptions(progress=told))
     assert report.frames == 10
     assert told.frames == list(range(10))
     assert report.dream_rms == pytest.approx(0.1, rel=0.1)
@@ -138,11 +135,10 @@ def test_rounded_times_are_the_same_times(clip: Path) -> None:
     assert measured(clip, gif).frames == 10
 
 
-def test_a_dream_that_is_hardly_there_is_told(clip: Path) -> None:
-    told = Told()
-    report = measured(clip, clip, tell=told)
+def test_a_dream_that_is_hardly_there_is_told(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    report = measured(clip, clip)
     assert report.lags[0].flicker is None
-    assert any("hardly a dream" in note for note in told.notes)
+    assert any("hardly a dream" in note for note in caplog.messages)
 
 
 @pytest.mark.parametrize(("suffix", "head"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
@@ -226,7 +222,12 @@ def test_outputs_that_cannot_be_are_errors_before_the_work(
 ) -> None:
     told = Told()
     with pytest.raises(DreamvidError) as caught:
-        measured(clip, dream, tell=told, **{name: clip.parent / path for name, path in options.items()})
+        measured(
+            clip,
+            dream,
+            RunOptions(progress=told),
+            **{name: clip.parent / path for name, path in options.items()},
+        )
     assert "\n" not in str(caught.value)
     assert told.frames == []
 

@@ -15,9 +15,8 @@ from dreamvid.media.still.reader import Still, write_still
 from dreamvid.pipelines import demo, image, video
 from dreamvid.pipelines.demo import run_demo
 from dreamvid.pipelines.image import dream_images
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_folder, check_target
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 
 
@@ -42,7 +41,11 @@ def refused(sources: list[Path], output: Path | None, **overrides: object) -> st
     folder = sources[0].parent
     before = sorted(folder.rglob("*"))
     with pytest.raises(DreamvidError) as caught:
-        list(dream_images(sources, output, Preset().override(overrides), Machine(), overwrite=lambda _: True))
+        list(
+            dream_images(
+                sources, output, Preset().override(overrides), RunOptions(confirm_overwrite=lambda _: True)
+            )
+        )
     assert sorted(folder.rglob("*")) == before
     return str(caught.value)
 
@@ -70,7 +73,7 @@ def test_a_source_without_a_name_of_its_own(picture: Path, monkeypatch: pytest.M
     monkeypatch.chdir(picture.parent)
     for name in (".", "..", "/"):
         with pytest.raises(ReadError, match="is a folder"):
-            list(dream_images([Path(name)], None, Preset(), Machine(), overwrite=lambda _: True))
+            list(dream_images([Path(name)], None, Preset(), RunOptions(confirm_overwrite=lambda _: True)))
 
 
 @pytest.mark.parametrize("field", ["output.width", "output.dream_width"])
@@ -105,7 +108,7 @@ def test_a_video_that_cannot_be_written(
         raise AssertionError("asked whether to replace what can never be replaced")
 
     with pytest.raises(DreamvidError, match=says):
-        dream_file(clip, tmp_path / name, Preset().override(overrides), Machine(), overwrite=ask)
+        dream_file(clip, tmp_path / name, Preset().override(overrides), RunOptions(confirm_overwrite=ask))
 
 
 def test_devices_are_no_outputs() -> None:
@@ -145,5 +148,5 @@ def test_a_demonstration_that_fails_can_be_started_anew(
     monkeypatch.setattr(demo, "dream_file", fail)
     for _ in range(2):
         with pytest.raises(SettingsError):
-            run_demo(tmp_path, Preset(), Machine(), overwrite=lambda _: False, tell=NullProgress())
+            run_demo(tmp_path, Preset(), RunOptions())
     assert not list(tmp_path.iterdir())

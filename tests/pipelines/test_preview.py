@@ -10,8 +10,7 @@ from dreamvid.cli.main import main
 from dreamvid.errors import WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.media.still.reader import Still, read_still, write_still
-from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.video import prepare
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -> None:
-    ready = prepare(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False, tell=NullProgress())
-    forecast = ready.preview(4, lambda _: False)
+    ready = prepare(clip, None, quick, RunOptions(device="cpu"))
+    forecast = ready.preview(4)
     sheet = clip.with_name("clip.dream.mp4.preview.png")
     assert forecast.sheet == sheet
     assert {path.name for path in clip.parent.iterdir()} == {clip.name, sheet.name}
@@ -34,7 +33,7 @@ def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -
     assert forecast.seconds > 0
     assert forecast.disk > 10 * 48 * 80
     assert "all 10 frames take about" in forecast.line()
-    ready.preview(1, lambda _: False)  # replaces an older preview
+    ready.preview(1)  # replaces an older preview
     assert ready.make().frames == 10
 
 
@@ -44,9 +43,9 @@ def test_the_whole_takes_over_what_comes_out_the_same(
 ) -> None:
     preset = quick.override({"stability": stability, "output.codec": "ffv1"})
     plain, taken = clip.with_name("plain.mkv"), clip.with_name("taken.mkv")
-    prepare(clip, plain, preset, Machine(device="cpu"), overwrite=lambda _: False).make()
-    ready = prepare(clip, taken, preset, Machine(device="cpu"), overwrite=lambda _: False)
-    ready.preview(4, lambda _: False)
+    prepare(clip, plain, preset, RunOptions(device="cpu")).make()
+    ready = prepare(clip, taken, preset, RunOptions(device="cpu"))
+    ready.preview(4)
     dreamer = ready.built.first.dreamer
     dreamed: list[bytes] = []
     dream = dreamer.dream
@@ -68,17 +67,17 @@ def frames_of(path: Path) -> list[Frame]:
 @pytest.mark.parametrize("source", ["luma", "motion"])
 def test_masked_dreams_have_previews(clip: Path, quick: Preset, source: str) -> None:
     masked = quick.override({"mask.source": source})
-    ready = prepare(clip, None, masked, Machine(device="cpu"), overwrite=lambda _: False)
-    assert ready.preview(2, lambda _: False).sheet.exists()
+    ready = prepare(clip, None, masked, RunOptions(device="cpu"))
+    assert ready.preview(2).sheet.exists()
 
 
 def test_another_picture_of_that_name_is_kept(clip: Path, quick: Preset) -> None:
     sheet = clip.with_name("clip.dream.mp4.preview.png")
     write_still(sheet, Still(read_first(clip)), overwrite=False)
     before = sheet.read_bytes()
-    ready = prepare(clip, None, quick, Machine(device="cpu"), overwrite=lambda _: False)
+    ready = prepare(clip, None, quick, RunOptions(device="cpu"))
     with pytest.raises(WriteError, match="--yes"):
-        ready.preview(2, lambda _: False)
+        ready.preview(2)
     assert sheet.read_bytes() == before
 
 

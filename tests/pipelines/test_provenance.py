@@ -13,7 +13,6 @@ import pytest
 from dreamvid._version import __version__
 from dreamvid.config.preset import OutputSettings, Preset
 from dreamvid.errors import WriteError
-from dreamvid.limits import Limits
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.provenance import KEY, fingerprint, is_delivered, settings_json
 from dreamvid.types import Frame, Size, VideoInfo
@@ -87,7 +86,7 @@ def test_an_output_counts_as_in_place_only_where_it_was_made_last(tmp_path: Path
             if error is not None:
                 raise error
 
-        return is_delivered(output, text, Limits(), check)
+        return is_delivered(output, text, check)
 
     complete.parent.mkdir()
     assert not delivered()  # a run that has not begun may replace it

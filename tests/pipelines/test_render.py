@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from dreamvid.errors import ReadError, SettingsError, WriteError
 from dreamvid.media.still.reader import Still, write_still
-from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.render import Result, plan_jobs, render
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def test_the_rest_goes_on_after_a_failure(clip: Path, quick: Preset) -> None:
     missing, broken = clip.with_name("missing.mp4"), clip.with_name("broken.mp4")
     broken.write_bytes(b"no video")
     jobs = plan_jobs([("p", quick)], [missing, broken, clip], None)
-    results = list(render(jobs, Machine(device="cpu"), overwrite=lambda _: False))
+    results = list(render(jobs, RunOptions(device="cpu")))
     assert [result.outcome is not None for result in results] == [False, False, True]
     assert isinstance(results[0].error, ReadError)
     assert results[2].outcome is not None
@@ -70,7 +69,7 @@ def test_the_rest_goes_on_after_a_failure(clip: Path, quick: Preset) -> None:
 def test_nothing_is_replaced_unasked(clip: Path, quick: Preset) -> None:
     existing = clip.with_name("clip.p.mp4")
     existing.write_text("mine", encoding="utf-8")
-    (result,) = render(plan_jobs([("p", quick)], [clip], None), Machine(), overwrite=lambda _: False)
+    (result,) = render(plan_jobs([("p", quick)], [clip], None), RunOptions())
     assert isinstance(result.error, WriteError)
     assert existing.read_text(encoding="utf-8") == "mine"
 
@@ -80,11 +79,10 @@ def test_what_is_there_already_is_not_made_again(clip: Path, quick: Preset) -> N
     still = quick.override({"pipeline": "image"})
     photo = clip.with_name("a.png")
     write_still(photo, Still(np.full((48, 64, 3), 0.4, np.float32)), overwrite=False)
-    machine = Machine(device="cpu")
 
-    def run(preset: Preset = quick, **how: Any) -> list[Result]:
+    def run(preset: Preset = quick, *, again: bool = False) -> list[Result]:
         jobs = [*plan_jobs([("p", preset)], [clip], None), *plan_jobs([("s", still)], [photo], None)]
-        return list(render(jobs, machine, overwrite=lambda _: how.get("again", False), **how))
+        return list(render(jobs, RunOptions(device="cpu", confirm_overwrite=lambda _: again), again=again))
 
     assert all(result.outcome for result in run())
     assert [(result.outcome, result.error) for result in run()] == [(None, None)] * 2
@@ -99,12 +97,14 @@ def test_what_is_there_already_is_not_made_again(clip: Path, quick: Preset) -> N
 @pytest.mark.e2e
 def test_an_interruption_between_two_jobs_says_how_to_go_on(clip: Path, quick: Preset) -> None:
     asked: list[bool] = []
-    keeping = Keeping(
-        command=("dreamvid", "render", "p q"), interruptible=lambda: nullcontext(lambda: bool(asked))
+    options = RunOptions(
+        device="cpu",
+        command=("dreamvid", "render", "p q"),
+        interruptible=lambda: nullcontext(lambda: bool(asked)),
     )
     clip.with_name("clap.mp4").write_bytes(clip.read_bytes())
     jobs = plan_jobs([("p", quick)], [clip, clip.with_name("clap.mp4")], None)
-    results = render(jobs, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping)
+    results = render(jobs, options)
     assert next(results).outcome is not None
     asked.append(True)
     with pytest.raises(KeyboardInterrupt, match=r"1 of 2 are done; go on with: dreamvid render 'p q'"):

@@ -14,9 +14,8 @@ from dreamvid.media.input.source import open_source
 from dreamvid.media.still.reader import Still, read_still
 from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.image import dream_images
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.replay import read_recipe, replay
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 
 if TYPE_CHECKING:
@@ -24,27 +23,14 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.result import RunResult
 
 
-class Heard(NullProgress):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-
 def dream(clip: Path, preset: Preset, name: str) -> Path:
     output = clip.with_name(name)
-    dream_file(clip, output, preset, Machine(device="cpu"), overwrite=lambda _: False)
+    dream_file(clip, output, preset, RunOptions(device="cpu"))
     return output
 
 
-def again(
-    dreamed: Path, source: Path | None = None, tell: Heard | None = None, **changes: object
-) -> RunResult:
-    machine = Machine(device="cpu")
-    return replay(dreamed, source, None, changes, machine, overwrite=lambda _: False, tell=tell)
+def again(dreamed: Path, source: Path | None = None, **changes: object) -> RunResult:
+    return replay(dreamed, source, None, changes, RunOptions(device="cpu"))
 
 
 def same_frames(one: Path, two: Path) -> bool:
@@ -81,7 +67,7 @@ def test_a_still_is_dreamed_again_with_its_guide_and_its_mask(clip: Path, quick:
         write_still(path, Still(np.ascontiguousarray(rgb)), overwrite=False)
     preset = quick.override({"objective": f"mixed3, guide:{guide}@mixed4:0.5", "mask": {"source": str(mask)}})
     output = clip.with_name("a.dream.png")
-    list(dream_images([source], output, preset, Machine(), overwrite=lambda _: False))
+    list(dream_images([source], output, preset, RunOptions()))
     assert str(clip.parent) not in json.dumps(read_recipe(output).settings)
     assert np.array_equal(read_still(again(output).output).rgb, read_still(output).rgb)
     mask.unlink()
@@ -97,22 +83,23 @@ def test_a_source_is_found_by_its_content_where_its_name_has_changed(clip: Path,
 
 
 @pytest.mark.e2e
-def test_a_changed_source_is_refused_and_a_given_one_is_remarked_on(clip: Path, quick: Preset) -> None:
+def test_a_changed_source_is_refused_and_a_given_one_is_remarked_on(
+    clip: Path, quick: Preset, caplog: pytest.LogCaptureFixture
+) -> None:
     dreamed = dream(clip, quick, "dream.mkv")
     other = clip.with_name("other.mp4")
     other.write_bytes(clip.read_bytes() + b"\0" * 8)
     clip.write_bytes(other.read_bytes())
     with pytest.raises(ReadError, match="has changed"):
         again(dreamed)
-    heard = Heard()
-    assert again(dreamed, other, heard).frames == 10
-    assert any("other.mp4 is not what" in text for text in heard.notices)
+    assert again(dreamed, other).frames == 10
+    assert any("other.mp4 is not what" in text for text in caplog.messages)
 
 
 @pytest.mark.e2e
 def test_settings_can_be_overruled(clip: Path, quick: Preset) -> None:
     dreamed = dream(clip, quick, "dream.mkv")
-    outcome = again(dreamed, None, None, **{"run.seed": 5, "output.width": 40})
+    outcome = again(dreamed, None, **{"run.seed": 5, "output.width": 40})
     assert outcome.size.width == 40
 
 

@@ -69,8 +69,8 @@ def as_error() -> RGB:
     raise NonFiniteDreamError("90% of the gradient is no finite number in float32")
 
 
-def run(dreamer: Waves, stabilizer: Stabilizer, notes: list[str], frames: int = 10) -> list[Settled]:
-    look, rescue = Look(dreamer, stabilizer, Compositor()), Rescue(notes.append)
+def run(dreamer: Waves, stabilizer: Stabilizer, frames: int = 10) -> list[Settled]:
+    look, rescue = Look(dreamer, stabilizer, Compositor()), Rescue()
     picture = np.full((*SIZE, 3), 0.5, np.float32)
     motion = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
     carry: Carry | None = None
@@ -88,36 +88,35 @@ def strengths(made: list[Settled]) -> list[float]:
 
 
 @pytest.mark.parametrize("breaks", [as_nothing, as_error])
-def test_a_frame_alone_shows_its_source(breaks: Callable[[], RGB]) -> None:
-    notes: list[str] = []
-    found = strengths(run(Waves(breaks), IndependentFrames(), notes))
+def test_a_frame_alone_shows_its_source(breaks: Callable[[], RGB], caplog: pytest.LogCaptureFixture) -> None:
+    found = strengths(run(Waves(breaks), IndependentFrames()))
     assert [value == 0.0 for value in found] == [index in LOST for index in range(10)]
-    assert len(notes) == 2
-    assert notes[0].startswith("frame 4 at 0.17 s shows its source: ")
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0].startswith("frame 4 at 0.17 s shows its source: ")
 
 
 @pytest.mark.parametrize("breaks", [as_nothing, as_error])
-def test_a_frame_among_others_carries_their_detail_on(breaks: Callable[[], RGB]) -> None:
-    notes: list[str] = []
+def test_a_frame_among_others_carries_their_detail_on(
+    breaks: Callable[[], RGB], caplog: pytest.LogCaptureFixture
+) -> None:
     steady = CarriedDetail(Still(), longest=64, full=12, steps=4, decay=1.0, blend=0.3)
-    made = run(Waves(breaks), steady, notes)
+    made = run(Waves(breaks), steady)
     assert all(np.isfinite(one.dreamed).all() for one in made)
-    undisturbed = strengths(run(Waves(breaks, lost=set()), steady, []))
+    undisturbed = strengths(run(Waves(breaks, lost=set()), steady))
     assert strengths(made) == pytest.approx(undisturbed, rel=0.15)
-    assert ["shows what was carried to it" in note for note in notes] == [True, True]
+    assert ["shows what was carried to it" in note for note in caplog.messages] == [True, True]
 
 
 def test_a_shot_whose_first_frame_is_lost_starts_anew_with_the_next() -> None:
-    notes: list[str] = []
     steady = CarriedDetail(Still(), longest=64, full=12, steps=4, decay=1.0, blend=0.3)
-    made = run(Waves(as_nothing, lost={0, 1}), steady, notes)
-    undisturbed = run(Waves(as_nothing, lost=set()), steady, [])
+    made = run(Waves(as_nothing, lost={0, 1}), steady)
+    undisturbed = run(Waves(as_nothing, lost=set()), steady)
     assert made[1].carry is None
     assert np.array_equal(made[2].dreamed, undisturbed[0].dreamed)
     assert strengths(made)[2:] == pytest.approx(strengths(undisturbed)[:8], rel=1e-4)
 
 
-def test_carried_detail_that_is_no_number_starts_anew() -> None:
+def test_carried_detail_that_is_no_number_starts_anew(caplog: pytest.LogCaptureFixture) -> None:
     class Tears(CarriedDetail):
         """Loses what it carries once."""
 
@@ -127,13 +126,12 @@ def test_carried_detail_that_is_no_number_starts_anew() -> None:
                 return seed
             return replace(seed, detail=seed.detail * np.float32(np.nan))
 
-    notes: list[str] = []
     counted = Waves(as_nothing, lost=set())
     steady = Tears(Still(), longest=64, full=12, steps=4, decay=1.0, blend=0.3)
-    made = run(counted, steady, notes)
+    made = run(counted, steady)
     assert all(np.isfinite(one.dreamed).all() for one in made)
     assert np.array_equal(made[3].dreamed, made[0].dreamed)
-    assert not notes
+    assert not caplog.messages
 
 
 def test_a_settled_dream_that_is_no_number_is_caught() -> None:
@@ -142,14 +140,13 @@ def test_a_settled_dream_that_is_no_number_is_caught() -> None:
             return Carry(picture, dreamed * np.float32(np.nan))
 
     with pytest.raises(NonFiniteDreamError, match="no frame came out"):
-        run(Waves(as_nothing, lost=set()), Poison(), [])
+        run(Waves(as_nothing, lost=set()), Poison())
 
 
-def test_many_lost_frames_are_counted_at_the_end() -> None:
-    notes: list[str] = []
-    run(Waves(as_nothing, lost=set(range(1, 9))), IndependentFrames(), notes)
-    assert len(notes) == 4
-    assert notes[-1] == "8 frames in all came out as no picture"
+def test_many_lost_frames_are_counted_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    run(Waves(as_nothing, lost=set(range(1, 9))), IndependentFrames())
+    assert [getattr(record, "repeats", 1) for record in caplog.records] == [3] * 8 + [1]
+    assert caplog.messages[-1] == "8 frames in all came out as no picture"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +155,7 @@ def test_many_lost_frames_are_counted_at_the_end() -> None:
 def test_a_run_of_nothing_but_lost_frames_is_an_error(frames: int, message: str) -> None:
     dreamer = Waves(as_nothing, lost=set(range(100)))
     with pytest.raises(NonFiniteDreamError, match=message):
-        run(dreamer, IndependentFrames(), [], frames)
+        run(dreamer, IndependentFrames(), frames)
     assert dreamer.count <= 24
 
 
@@ -167,4 +164,4 @@ def test_other_errors_end_the_run() -> None:
         raise EngineError("no device")
 
     with pytest.raises(EngineError, match="no device"):
-        run(Waves(fail), IndependentFrames(), [])
+        run(Waves(fail), IndependentFrames())

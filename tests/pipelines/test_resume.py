@@ -16,13 +16,13 @@ import pytest
 
 from dreamvid.errors import WorkError, WriteError
 from dreamvid.media.input.source import open_source
-from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.result import NullProgress, RunResult
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.video import dream_file
 
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.result import RunResult
 
 pytestmark = pytest.mark.e2e
 
@@ -36,11 +36,10 @@ class Stop(Exception):  # noqa: N818  stands for anything that ends a run
 
 
 class EndsAt(NullProgress):
-    """Ends a run after a frame; notes what is told."""
+    """Ends a run after a frame; notes what is reported."""
 
     def __init__(self, frame: int | None = None) -> None:
         self._frame = frame
-        self.notices: list[str] = []
         self.resumed_at: int | None = None
         self.dreamed: list[int] = []
 
@@ -52,30 +51,24 @@ class EndsAt(NullProgress):
         if index == self._frame:
             raise Stop
 
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
 
 def dream(
     clip: Path,
     preset: Preset,
     output: Path,
     *,
-    tell: NullProgress | None = None,
+    progress: NullProgress | None = None,
     yes: bool = False,
-    **keeping: Any,
+    **options: Any,
 ) -> RunResult:
-    keeping.setdefault("chunk", Fraction(1, 4))
-    machine = Machine(device="cpu")
-    return dream_file(
-        clip, output, preset, machine, overwrite=lambda _: yes, keeping=Keeping(**keeping), tell=tell
-    )
+    options = {"device": "cpu", "chunk": Fraction(1, 4), "confirm_overwrite": lambda _: yes, **options}
+    return dream_file(clip, output, preset, RunOptions(progress=progress or NullProgress(), **options))
 
 
 def begin(clip: Path, preset: Preset, output: Path) -> Path:
     """Leave a run behind that ended at frame 7 of 10; return its directory."""
     with pytest.raises(Stop):
-        dream(clip, preset, output, tell=EndsAt(7))
+        dream(clip, preset, output, progress=EndsAt(7))
     return output.with_name(f"{output.name}.work")
 
 
@@ -133,10 +126,10 @@ def test_what_is_gone_on_with_is_what_was_never_cut(
     whole, cut = clip.with_name("whole.mkv"), clip.with_name("cut.mkv")
     uncut = dream(clip, preset, whole)
     begin(clip, preset, cut)
-    tell = EndsAt()
-    outcome = dream(clip, preset, cut, tell=tell)
-    assert tell.resumed_at == outcome.resumed_at == 6  # chunks are of three frames
-    assert tell.dreamed == [6, 7, 8, 9]
+    progress = EndsAt()
+    outcome = dream(clip, preset, cut, progress=progress)
+    assert progress.resumed_at == outcome.resumed_at == 6  # chunks are of three frames
+    assert progress.dreamed == [6, 7, 8, 9]
     assert frames_of(cut) == frames_of(whole)
     assert outcome.dream_rms == uncut.dream_rms
     assert not cut.with_name("cut.mkv.work").exists()
@@ -145,10 +138,12 @@ def test_what_is_gone_on_with_is_what_was_never_cut(
 def test_another_encoding_needs_no_dreaming(clip: Path, quick: Preset) -> None:
     lossless = quick.override({"output.codec": "ffv1"})
     output = clip.with_name("out.mkv")
-    dream(clip, lossless, output, keep=True)
-    tell = EndsAt()
-    dream(clip, quick.override({"output.codec": "h264", "output.crf": 40}), output, tell=tell, yes=True)
-    assert (tell.resumed_at, tell.dreamed) == (10, [])
+    dream(clip, lossless, output, keep_work=True)
+    progress = EndsAt()
+    dream(
+        clip, quick.override({"output.codec": "h264", "output.crf": 40}), output, progress=progress, yes=True
+    )
+    assert (progress.resumed_at, progress.dreamed) == (10, [])
     assert not output.with_name("out.mkv.work").exists()
 
 
@@ -172,9 +167,9 @@ def test_a_changed_setting_seed_or_input_is_named_and_fresh_starts_anew(clip: Pa
         assert "\n" not in str(caught.value)
         assert "--fresh" in str(caught.value)
     assert (folder / "000002.json").exists()
-    tell = EndsAt()
-    dream(clip, quick.override({"run.seed": 7}), output, tell=tell, fresh=True)
-    assert tell.resumed_at == 0
+    progress = EndsAt()
+    dream(clip, quick.override({"run.seed": 7}), output, progress=progress, fresh=True)
+    assert progress.resumed_at == 0
 
 
 def test_a_changed_input_is_noticed(clip: Path, quick: Preset) -> None:
@@ -187,27 +182,27 @@ def test_a_changed_input_is_noticed(clip: Path, quick: Preset) -> None:
 
 def test_an_output_that_is_in_place_already_is_not_made_again(clip: Path, quick: Preset) -> None:
     output = clip.with_name("out.mp4")
-    dream(clip, quick, output, keep=True)
+    dream(clip, quick, output, keep_work=True)
     before = output.stat().st_mtime_ns
     complete = output.with_name("out.mp4.work") / "complete.json"
     complete.write_text('{"frames": 10}')
     os.utime(complete, ns=(0, before - 1))  # as where a run is killed after the rename
-    tell = EndsAt()
-    assert dream(clip, quick, output, tell=tell).frames == 10
-    assert (tell.dreamed, output.stat().st_mtime_ns) == ([], before)
+    progress = EndsAt()
+    assert dream(clip, quick, output, progress=progress).frames == 10
+    assert (progress.dreamed, output.stat().st_mtime_ns) == ([], before)
     assert not output.with_name("out.mp4.work").exists()
 
 
 def test_work_that_was_kept_is_encoded_again_where_that_is_asked_for(clip: Path, quick: Preset) -> None:
     output = clip.with_name("out.mp4")
-    dream(clip, quick, output, keep=True)
+    dream(clip, quick, output, keep_work=True)
     whole = output.read_bytes()
     output.write_bytes(whole[: len(whole) // 2])  # it was damaged since
     with pytest.raises(WriteError, match="--yes"):
         dream(clip, quick, output)
-    tell = EndsAt()
-    dream(clip, quick, output, tell=tell, yes=True)
-    assert tell.dreamed == []
+    progress = EndsAt()
+    dream(clip, quick, output, progress=progress, yes=True)
+    assert progress.dreamed == []
     assert output.read_bytes() == whole
 
 
@@ -225,17 +220,17 @@ def test_too_little_room_is_told_before_the_work(
     clip: Path, quick: Preset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    tell = EndsAt()
+    progress = EndsAt()
     with pytest.raises(WriteError, match=r"are needed there .* and 1 kB are free"):
-        dream(clip, quick, clip.with_name("out.mp4"), tell=tell)
-    assert tell.dreamed == []
+        dream(clip, quick, clip.with_name("out.mp4"), progress=progress)
+    assert progress.dreamed == []
     assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
 
 
 def test_a_run_that_fails_before_its_first_chunk_leaves_nothing(clip: Path, quick: Preset) -> None:
     output = clip.with_name("out.mp4")
     with pytest.raises(Stop):
-        dream(clip, quick, output, tell=EndsAt(1))
+        dream(clip, quick, output, progress=EndsAt(1))
     assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.media.input.source import open_source
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.scenes import Clock, build_looks, check_schedules, spans, stand_still
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size
@@ -38,7 +38,7 @@ def quiet(_: str) -> None:
 
 
 def looks_of(values: Mapping[str, Any]) -> Looks:
-    return build_looks(Preset.build({**BASE, **values}), Machine(), CLOCK, SIZE, notify=quiet).looks
+    return build_looks(Preset.build({**BASE, **values}), RunOptions(), CLOCK, SIZE).looks
 
 
 def at(looks: Looks, frame: int) -> tuple[Part, ...]:
@@ -52,7 +52,7 @@ def pictures(path: Path) -> list[RGB]:
 def dream(clip: Path, preset: Preset, name: str) -> list[RGB]:
     output = clip.with_name(name)
     lossless = preset.override({"output.codec": "ffv1"})
-    dream_file(clip, output, lossless, Machine(device="cpu"), overwrite=lambda _: False)
+    dream_file(clip, output, lossless, RunOptions(device="cpu"))
     return pictures(output)
 
 
@@ -112,11 +112,11 @@ def test_what_is_constant_is_made_once() -> None:
 
 def test_objectives_change_without_a_new_trace() -> None:
     journey = {"0s": "mixed1", "2s": "mixed4", "end": "mixed2"}
-    built = build_looks(Preset.build({**BASE, "objective": journey}), Machine(), CLOCK, SIZE, notify=quiet)
+    built = build_looks(Preset.build({**BASE, "objective": journey}), RunOptions(), CLOCK, SIZE)
     dreams = [at(built.looks, frame)[0].look.dreamer.dream(PICTURE) for frame in (0, 10, 20, 39)]
     assert built.first.dreamer.traces == 1
     assert all(np.abs(a - b).max() > 0.004 for a, b in pairwise(dreams))
-    alone = build_looks(Preset.build({**BASE, "objective": "mixed4"}), Machine(), CLOCK, SIZE, notify=quiet)
+    alone = build_looks(Preset.build({**BASE, "objective": "mixed4"}), RunOptions(), CLOCK, SIZE)
     assert np.abs(dreams[2] - alone.first.dreamer.dream(PICTURE)).max() < 0.01
 
 
@@ -141,16 +141,16 @@ def test_what_needs_the_duration_says_so_where_it_is_not_known() -> None:
         {"objective": {"0s": "mixed1", "end": "mixed2"}},
     ):
         with pytest.raises(SettingsError, match=r"(strength|objective).*duration"):
-            check_schedules(spans(Preset.build(values), unknown), unknown, notify=quiet)
+            check_schedules(spans(Preset.build(values), unknown), unknown)
 
 
 def test_schedules_are_checked_before_the_first_frame() -> None:
     with pytest.raises(SettingsError, match=r"look\.strength.*t = 3"):
         looks_of({"look": {"strength": "1/(t-3)"}})
-    told: list[str] = []
     preset = Preset.build({"look": {"strength": "t/2"}})
-    check_schedules(spans(preset, CLOCK), CLOCK, notify=told.append)
-    assert told == ["look.strength: is 1.05 at 2.1 s; it is held at 1"]
+    assert check_schedules(spans(preset, CLOCK), CLOCK) == [
+        "look.strength: is 1.05 at 2.1 s; it is held at 1"
+    ]
 
 
 def test_a_still_gets_the_first_moment() -> None:

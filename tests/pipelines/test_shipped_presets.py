@@ -18,7 +18,7 @@ from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.catalog import speed_class
 from dreamvid.pipelines.landscape import Landscape
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.preset_check import check_preset
 from dreamvid.pipelines.video import dream_file
 from dreamvid.pipelines.zoom.run import run_zoom
@@ -140,10 +140,11 @@ def test_there_are_presets_for_videos_for_stills_and_for_trips() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_is_found_by_its_name_and_good(name: str, recwarn: pytest.WarningsRecorder) -> None:
-    notes: list[str] = []
-    assert check_preset(name, notify=notes.append) == load_preset(FILES[name]).preset
-    assert not notes
+def test_each_is_found_by_its_name_and_good(
+    name: str, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert check_preset(name) == load_preset(FILES[name]).preset
+    assert not caplog.messages
     assert not recwarn.list
 
 
@@ -174,7 +175,7 @@ def test_each_dreams_a_clip_and_changes_it(
 ) -> None:
     preset = ready(name, weights).override({"output.codec": "ffv1"})
     output = tmp_path / "out.mkv"
-    dream_file(clip, output, preset, Machine(), overwrite=lambda _: False)
+    dream_file(clip, output, preset, RunOptions())
     source, dreamed = pictures(clip), pictures(output)
     assert len(dreamed) == FRAMES
     changes = [float(np.abs(d - s).mean()) for d, s in zip(dreamed, source, strict=True)]
@@ -189,7 +190,7 @@ def test_each_trip_begins_by_itself_and_goes_on(
     small = {"output.height": SIZE.height, "output.fps": RATE, "output.codec": "ffv1"}
     preset = ready(name, weights).override({**small, "octaves.count": 2, "trip.duration": SHORT / RATE})
     output = tmp_path / "out.mkv"
-    run_zoom(output, preset, Machine(), overwrite=lambda _: False)
+    run_zoom(output, preset, RunOptions())
     shown = pictures(output)
     assert len(shown) == SHORT
     assert all(picture.std() > 0.05 for picture in shown)
@@ -221,4 +222,4 @@ def test_the_gallery_shows_every_one() -> None:
 def test_each_example_in_the_documents_is_good(example: str, tmp_path: Path) -> None:
     file = tmp_path / "example.yaml"
     file.write_text(example, encoding="utf-8")
-    check_preset(file, notify=lambda _: None)
+    check_preset(file)

@@ -15,7 +15,7 @@ from dreamvid.flow.warp import warp
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
 from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
 from dreamvid.pipelines.landscape import Landscape
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def rest(t: int) -> np.ndarray:  # noqa: ARG001  a camera that does not move
 
 @pytest.fixture(scope="module")
 def dreamer() -> DreamEngine:
-    return build_dreamer(PRESET, Machine()).dreamer
+    return build_dreamer(PRESET, RunOptions()).dreamer
 
 
 def filmed(camera: Callable[[int], np.ndarray]) -> KnownFlow:

@@ -17,8 +17,7 @@ import pytest
 
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.source import open_source
-from dreamvid.pipelines.machine import Machine
-from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.video import dream_file, prepare
 from dreamvid.types import Size
 
@@ -34,7 +33,7 @@ RATE = Fraction(12000, 1001)
 
 
 def dream(clip: Path, preset: Preset, output: Path | None = None, **machine: Any) -> RunResult:
-    return dream_file(clip, output, preset, Machine(device="cpu", **machine), overwrite=lambda _: False)
+    return dream_file(clip, output, preset, RunOptions(device="cpu", **machine))
 
 
 def times(path: Path) -> list[Fraction]:
@@ -79,17 +78,12 @@ def test_strength_zero_gives_the_source_back_exactly(clip: Path, quick: Preset) 
         assert np.array_equal(source.rgb, same.rgb)
 
 
-def test_what_only_trips_have_is_told_to_do_nothing(clip: Path, quick: Preset) -> None:
-    said: list[str] = []
-
-    class Hears(NullProgress):
-        def notice(self, text: str) -> None:
-            said.append(text)
-
+def test_what_only_trips_have_is_told_to_do_nothing(
+    clip: Path, quick: Preset, caplog: pytest.LogCaptureFixture
+) -> None:
     for settings in ({"trip.color_lock": 0.2}, {"camera.zoom": 1.3}, {}):
-        prepare(clip, None, quick.override(settings), Machine(), overwrite=lambda _: False, tell=Hears())
-    assert [text for text in said if "dreamvid zoom" in text] == said
-    assert len(said) == 2
+        prepare(clip, None, quick.override(settings), RunOptions())
+    assert ["dreamvid zoom" in text for text in caplog.messages] == [True, True]
 
 
 def test_the_same_seed_is_the_same_video_bit_for_bit(clip: Path, quick: Preset) -> None:
@@ -149,7 +143,7 @@ def test_an_existing_output_is_kept(clip: Path, quick: Preset) -> None:
     with pytest.raises(WriteError, match="--yes"):
         dream(clip, quick)
     assert output.read_bytes() == b"precious"
-    replaced = dream_file(clip, output, quick, Machine(device="cpu"), overwrite=lambda _: True)
+    replaced = dream_file(clip, output, quick, RunOptions(device="cpu", confirm_overwrite=lambda _: True))
     assert replaced.frames == 10
 
 
@@ -159,7 +153,7 @@ def test_the_input_is_never_the_output(clip: Path, quick: Preset) -> None:
     link.hardlink_to(clip)
     for output in (clip, link):
         with pytest.raises(WriteError, match="the same"):
-            dream_file(clip, output, quick, Machine(), overwrite=lambda _: True)
+            dream_file(clip, output, quick, RunOptions(confirm_overwrite=lambda _: True))
     assert clip.read_bytes() == before
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from dreamvid.config.preset import Preset
-from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.zoom.run import run_zoom
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from dreamvid.pipelines.keeping import StopRequested
+    from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.result import RunResult
 
 pytestmark = pytest.mark.e2e
@@ -50,9 +49,9 @@ def stops_after(frames: int) -> Callable[[], AbstractContextManager[StopRequeste
     return interruptible
 
 
-def trip(path: Path, values: dict[str, Any], keeping: Keeping | None = None) -> RunResult:
+def trip(path: Path, values: dict[str, Any], options: RunOptions | None = None) -> RunResult:
     preset = Preset.build({**TRIP, **values})
-    return run_zoom(path, preset, Machine(), overwrite=lambda _: False, keeping=keeping)
+    return run_zoom(path, preset, options or RunOptions())
 
 
 def pictures(path: Path) -> np.ndarray[Any, Any]:
@@ -65,9 +64,9 @@ def test_a_trip_that_was_cut_off_goes_on_bit_for_bit(kind: str, tmp_path: Path) 
     whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
     trip(whole, KINDS[kind])
     for frames in (5, 2):
-        keeping = Keeping(interruptible=stops_after(frames), chunk=Fraction(1, 3))
+        options = RunOptions(interruptible=stops_after(frames), chunk=Fraction(1, 3))
         with pytest.raises(KeyboardInterrupt):
-            trip(cut, KINDS[kind], keeping)
+            trip(cut, KINDS[kind], options)
     outcome = trip(cut, KINDS[kind])
     assert 0 < outcome.resumed_at < 12
     assert outcome.frames == len(pictures(cut)) == 12

@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import av
 import imageio.v3 as iio
@@ -22,12 +23,9 @@ from dreamvid.config.preset import OutputSettings, Preset, parse_value
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.image.color_transfer import measure_palette
 from dreamvid.image.transform import Velocity, visible_mask, warp
-from dreamvid.limits import Limits
 from dreamvid.media.input.source import open_source
-from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.replay import replay
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.zoom.run import plan_trip, run_zoom, trip_size
 from dreamvid.types import RGB, Size
 
@@ -74,7 +72,7 @@ def write_photo(path: Path, size: Size) -> Path:
 
 def make(name: str | Path = "trip.mkv", **changes: Any) -> RunResult:
     preset = Preset.build(TINY).override({key.replace("__", "."): value for key, value in changes.items()})
-    return run_zoom(Path(name), preset, Machine(device="cpu"), overwrite=lambda _: False)
+    return run_zoom(Path(name), preset, RunOptions(device="cpu"))
 
 
 def frames(path: str | Path = "trip.mkv") -> list[RGB]:
@@ -454,7 +452,7 @@ def test_what_is_no_music_is_one_line(photo: Path, name: str) -> None:
 
 
 def again(path: Path, source: Path | None = None) -> Path:
-    return replay(path, source, None, {}, Machine(device="cpu"), overwrite=lambda _: False).output
+    return replay(path, source, None, {}, RunOptions(device="cpu")).output
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "a.gif", "a.apng", "a.webp", "folder"])
@@ -503,7 +501,7 @@ def test_what_a_trip_is_made_from_is_never_its_output(photo: Path, clip: Path) -
             {"output.codec": "auto"} | {key.replace("__", "."): v for key, v in changes.items()}
         )
         with pytest.raises(WriteError, match="the same"):
-            run_zoom(output, preset, Machine(), overwrite=lambda _: True)
+            run_zoom(output, preset, RunOptions(confirm_overwrite=lambda _: True))
         assert output.read_bytes() == before
 
 
@@ -512,32 +510,23 @@ def test_an_existing_output_is_asked_for_once(photo: Path) -> None:
     with pytest.raises(WriteError, match="--yes"):
         make(trip__start=str(photo), trip__palette=str(photo))
     assert Path("trip.mkv").read_text(encoding="utf-8") == "precious"
-    asked = []
     preset = Preset.build(TINY).override({"trip.start": str(photo), "trip.palette": str(photo)})
-    run_zoom(Path("trip.mkv"), preset, Machine(), overwrite=lambda path: asked.append(path) or True)  # type: ignore[func-returns-value]  # it is for its effect
-    assert asked == [Path("trip.mkv")]
+    confirm = Mock(return_value=True)
+    run_zoom(Path("trip.mkv"), preset, RunOptions(confirm_overwrite=confirm))
+    confirm.assert_called_once_with(Path("trip.mkv"))
 
 
 def test_the_usual_output_is_beside_the_picture(photo: Path) -> None:
     preset = Preset.build(TINY | {"output": {"width": 32, "codec": "auto"}, "trip": {"duration": "0.1"}})
     for start, name in ((str(photo), "photo.dream.mp4"), ("noise", "trip.dream.mp4")):
-        made = run_zoom(None, preset.override({"trip.start": start}), Machine(), overwrite=lambda _: False)
+        made = run_zoom(None, preset.override({"trip.start": start}), RunOptions())
         assert made.output.resolve() == photo.with_name(name)
 
 
-@pytest.mark.parametrize(
-    ("changes", "limits"),
-    [
-        ({}, Limits(frames=5)),
-        ({}, Limits(pixels=100)),
-        ({}, Limits(memory=10)),
-        ({"output__fps": "1000", "trip__duration": "86400"}, Limits()),
-    ],
-)
-def test_limits_hold_for_trips(here: Path, changes: dict[str, Any], limits: Limits) -> None:
-    preset = Preset.build(TINY).override({key.replace("__", "."): value for key, value in changes.items()})
-    with pytest.raises(DreamvidError, match="--limits"):
-        run_zoom(Path("trip.mkv"), preset, Machine(limits=limits), overwrite=lambda _: False)
+def test_limits_hold_for_trips(here: Path) -> None:
+    preset = Preset.build(TINY).override({"output.fps": "1000", "trip.duration": "86400"})
+    with pytest.raises(DreamvidError, match="frames; at most"):
+        run_zoom(Path("trip.mkv"), preset)
     assert not list(here.iterdir())
 
 
@@ -545,7 +534,7 @@ def test_a_loop_keeps_no_more_of_its_beginning_as_it_gets_longer() -> None:
     heads = []
     for duration in ("6", "60", "600"):
         preset = Preset.build(TINY).override({"trip.loop": True, "trip.duration": duration})
-        heads.append(plan_trip(preset, Machine(), NullProgress()).course.head)
+        heads.append(plan_trip(preset).course.head)
     assert heads == [24, 24, 24]
 
 
@@ -606,15 +595,15 @@ def test_memory_does_not_grow_with_length(here: Path) -> None:
         "import sys, tracemalloc, runpy; from pathlib import Path\n"
         f"sys.path.insert(0, {str(STUB.parent)!r})\n"
         "from stub_dreams import built; from dreamvid.pipelines import scenes; scenes.build_dreamer = built\n"
-        "from dreamvid.pipelines import zoom; from dreamvid.pipelines.machine import Machine\n"
-        "from dreamvid.pipelines.result import Mute; from dreamvid.config.preset import Preset\n"
+        "from dreamvid.pipelines.zoom.run import run_zoom; from dreamvid.pipelines.options import RunOptions\n"
+        "from dreamvid.pipelines.progress import NullProgress; from dreamvid.config.preset import Preset\n"
         "at = {}\n"
-        "class Tell(Mute):\n"
+        "class Memory(NullProgress):\n"
         "    def frame(self, index):\n"
         "        if index in (100, 999): at[index] = tracemalloc.get_traced_memory()[0]\n"
         "        if index == 50: tracemalloc.start()\n"
         f"p = Preset.build({TINY!r}).override({{'trip.duration': '1000/12', 'trip.loop': True}})\n"
-        "zoom.make_trip(Path('a.mkv'), p, Machine(), overwrite=lambda _: False, tell=Tell())\n"
+        "run_zoom(Path('a.mkv'), p, RunOptions(progress=Memory()))\n"
         "print(at[999] - at[100])"
     )
     done = subprocess.run(
@@ -629,9 +618,8 @@ def test_a_trip_whose_frames_are_all_kept_only_needs_its_encoding(photo: Path, h
     preset = Preset.build(TINY).override({"trip.duration": "1", **how})
 
     def run(name: str) -> list[RGB]:
-        keeping = Keeping(keep=True)
         path = Path(name)
-        run_zoom(path, preset, Machine(device="cpu"), overwrite=lambda _: False, keeping=keeping)
+        run_zoom(path, preset, RunOptions(device="cpu", keep_work=True))
         return frames(path)
 
     whole = run("a.mkv")

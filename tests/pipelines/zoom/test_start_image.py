@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
-from dreamvid.limits import Limits
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.zoom.start_image import StartImage, parse_start_image, pink_noise, read_start_image
 from dreamvid.types import RGB, Size
@@ -21,7 +20,7 @@ SIZE = Size(96, 160)
 
 
 def read(text: str, size: Size | None = SIZE, seed: int = 0) -> RGB:
-    picture = read_start_image(parse_start_image(text), size, seed, notify=lambda _: None)
+    picture = read_start_image(parse_start_image(text), size, seed)
     assert picture.dtype == np.float32
     assert np.isfinite(picture).all()
     assert picture.min() >= 0.0
@@ -209,15 +208,3 @@ def test_what_cannot_be_read_is_one_line(name: str, tmp_path: Path) -> None:
         read(str(tmp_path / name))
     assert "\n" not in str(caught.value)
     assert "dreamvid image" not in str(caught.value)
-
-
-def test_limits_hold_for_beginnings(tmp_path: Path) -> None:
-    iio.imwrite(tmp_path / "a.png", ramp())
-    with pytest.raises(ReadError, match="--limits pixels"):
-        read_start_image(
-            parse_start_image(str(tmp_path / "a.png")),
-            None,
-            0,
-            notify=lambda _: None,
-            limits=Limits(pixels=100),
-        )

@@ -1,0 +1,54 @@
+"""Memory of a run: an estimate, checked against what the machine has before any work is done."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreamvid.errors import SettingsError
+
+if TYPE_CHECKING:
+    from dreamvid.types import Size
+
+_log = logging.getLogger(__name__)
+
+STILL_BYTES, VIDEO_BYTES = 170, 640
+"""Bytes that a run takes for each pixel of its frames: measured from 1 to 31 megapixels, for videos to 8."""
+
+_BASE_BYTES = 1_200_000_000
+_GIGABYTE = 10**9
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_memory(name: str, size: Size, bytes_per_pixel: int) -> None:
+    """Warn where frames of this size take more memory than the machine has, by estimate.
+
+    Raises
+    ------
+    SettingsError
+        Where they take more than twice as much.
+    """
+    available = machine_memory()
+    needed = _BASE_BYTES + bytes_per_pixel * size.height * size.width
+    if available is None or needed <= available:
+        return
+    message = (
+        f"{name}: frames of {size} take about {needed / _GIGABYTE:.3g} GB of memory, but there are "
+        f"{available / _GIGABYTE:.3g} GB; make them smaller (--width)"
+    )
+    if needed > 2 * available:
+        raise SettingsError(message)
+    _log.warning("%s", message)
+
+
+def machine_memory() -> int | None:
+    """Return the bytes of memory that this process may have; None where the system does not tell."""
+    limits = []
+    with suppress(OSError, ValueError, AttributeError):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):
+        limits.append(int(_CGROUP_LIMIT.read_text(encoding="ascii")))
+    return min((limit for limit in limits if limit > 0), default=None)
