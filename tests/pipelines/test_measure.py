@@ -64,7 +64,7 @@ def brighter(source: FrameSource, path: Path, *, metadata: str | None = None, **
     return path
 
 
-def measured(source: Path, dreamed: Path, options: RunOptions | None = None, **outputs: Any) -> Report:
+def measured(source: Path, dreamed: Path, options: RunOptions | None = None, /, **outputs: Any) -> Report:
     return measure_files(source, dreamed, options or RunOptions(), **outputs)
 
 
@@ -196,13 +196,13 @@ def test_outputs_never_go_over_inputs_or_unasked_over_anything(clip: Path, dream
         link = clip.with_name(f"{path.stem}-link{suffix}")
         link.symlink_to(path)
         with pytest.raises(WriteError, match="the same"):
-            measured(clip, dream, **{option: link, "overwrite": lambda _: True})
+            measured(clip, dream, RunOptions(confirm_overwrite=lambda _: True), **{option: link})
     existing = clip.with_name(f"there{suffix}")
     existing.write_bytes(b"precious")
     with pytest.raises(WriteError, match="--yes"):
         measured(clip, dream, **{option: existing})
     assert existing.read_bytes() == b"precious"
-    measured(clip, dream, **{option: existing, "overwrite": lambda _: True})
+    measured(clip, dream, RunOptions(confirm_overwrite=lambda _: True), **{option: existing})
     assert existing.stat().st_size > 1000
     assert {path: path.read_bytes() for path in before} == before
 
