@@ -149,11 +149,11 @@ def test_each_is_found_by_its_name_and_good(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_says_what_it_is_and_what_to_turn(name: str) -> None:
+def test_each_says_what_it_is_and_what_to_change(name: str) -> None:
     head = FILES[name].read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     assert head[0] == "# yaml-language-server: $schema=./preset.schema.json"
     assert all(line.startswith("#") for line in head)
-    assert any(line.startswith("# Turn ") for line in head)
+    assert any(line.startswith("# Change ") for line in head)
     assert name.isalpha()
     assert name.islower()
 
