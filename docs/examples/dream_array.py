@@ -1,4 +1,4 @@
-"""Dream an array: a soft gradient, dreamed with a sum of two layers, and then a class."""
+"""Dream an array, a soft gradient: first with a sum of two layers, then with a class."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import dreamvid
 
 
 def main(width: int = 160, height: int = 96) -> dict[str, float]:
-    """Return how much each dream changed the picture (dream RMS, of full range)."""
+    """Return how much each dream changed the picture: the dream RMS, as a share of the full range."""
     y, x = np.mgrid[0.0 : 1.0 : height * 1j, 0.0 : 1.0 : width * 1j]
     picture = np.stack([x, 0.5 + 0.2 * np.sin(9 * x) * y, 1.0 - y], axis=-1).astype(np.float32)
 
-    quick = {"octaves": 2, "ascent": {"steps": 4}}
-    goal = dreamvid.layer("mixed4") + 0.5 * dreamvid.layer("mixed3")
-    layers = dreamvid.dream(picture, preset=quick, objective=goal)
+    preset = {"octaves": 2, "ascent": {"steps": 4}}
+    objective = dreamvid.layer("mixed4") + 0.5 * dreamvid.layer("mixed3")
+    layers = dreamvid.dream(picture, preset=preset, objective=objective)
 
-    dreamer = dreamvid.load_dreamer(quick, objective=dreamvid.class_logit("ladybug"))
-    ladybug = dreamvid.dream(picture, dreamer=dreamer)  # a loaded dreamer serves many pictures
+    # A loaded dreamer can be used for many pictures.
+    dreamer = dreamvid.load_dreamer(preset, objective=dreamvid.class_logit("ladybug"))
+    ladybug = dreamvid.dream(picture, dreamer=dreamer)
 
     return {
         name: float(np.sqrt(np.mean(np.square(dreamed - picture))))

@@ -1,4 +1,4 @@
-"""Make a zoom trip from a gradient: a seamless loop, spiraling in."""
+"""Make a zoom trip from a gradient: a seamless spiral loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dreamvid
 
 
 def main(folder: Path, width: int = 96) -> int:
-    """Write ``spiral.mp4`` into a folder, and return how many frames it has."""
+    """Write ``spiral.mp4`` into a folder and return its number of frames."""
     preset = {
         "camera": {"zoom": 1.3, "rotation": 20},
         "objective": "mixed3",
@@ -18,8 +18,8 @@ def main(folder: Path, width: int = 96) -> int:
         "output": {"width": width, "fps": 12},
         "trip": {"duration": 0.5, "loop": True},
     }
-    outcome = dreamvid.zoom_trip("#204060-#ff8800", folder / "spiral.mp4", preset)
-    return outcome.frames
+    result = dreamvid.zoom_trip("#204060-#ff8800", folder / "spiral.mp4", preset)
+    return result.frames
 
 
 if __name__ == "__main__":
