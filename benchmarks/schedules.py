@@ -14,8 +14,8 @@ from figures import Figure, ratios
 from pictures import write_clip
 
 from dreamvid.config.preset import Preset
-from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.progress import NullProgress
+from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Size
 
@@ -59,7 +59,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     for _ in range(rounds):
         for name, preset in looks.items():
             clock, out = _Clock(), folder / f"{name}.mkv"
-            dream_file(clip, out, preset, RunOptions(confirm_overwrite=lambda _path: True, progress=clock))
+            dream_file(clip, out, preset, Machine(), overwrite=lambda _path: True, tell=clock)
             seconds[name].append((clock.times[-1] - clock.times[0]) / (len(clock.times) - 1))
             written[name] = _pictures(out)
     assert written["constant"] == written["scheduled"], "the two looks are not the same"

@@ -27,7 +27,7 @@ from dreamvid.flow.warp import warp
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
 from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
-from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.machine import Machine
 from dreamvid.types import Carry, Frame, InitialDetail, Motion, Size, Stabilizer, VideoInfo
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class UnmaskedResidual(IndependentFrames):
 def measure(folder: Path, *, frames: int) -> list[Figure]:
     """Return the figures of every clip in a folder, by method."""
     preset = Preset()
-    dreamer = build_dreamer(preset, RunOptions()).dreamer
+    dreamer = build_dreamer(preset, Machine()).dreamer
     ours = build_stabilizer(preset)
     methods: dict[str, Stabilizer] = {
         "each frame alone": IndependentFrames(),

@@ -13,16 +13,16 @@ from figures import Figure
 
 from dreamvid.config.preset import Preset
 from dreamvid.image.transform import Velocity, warp
-from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.machine import Machine
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
-from dreamvid.pipelines.zoom.frame_by_frame import Trip
-from dreamvid.pipelines.zoom.run import filled
+from dreamvid.pipelines.zoom.frame_by_frame import FrameByFrameZoom
+from dreamvid.pipelines.zoom.run import fill_defaults
 from dreamvid.pipelines.zoom.start_image import parse_start_image, read_start_image
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.zoom.frame_by_frame import TripState
+    from dreamvid.pipelines.zoom.frame_by_frame import ZoomState
     from dreamvid.types import RGB
 
 PART = "i trips"
@@ -46,10 +46,10 @@ def _speed(frames: int) -> list[Figure]:
         seconds.append(time.perf_counter() - before)
     gradients = []
     for _ in range(frames):  # the same gradients once more, and nothing else
-        parts = trip.grower.parts(state.index, state.picture)
+        scenes = trip.step.scenes(state.index, state.picture)
         before = time.perf_counter()
-        for part in parts:
-            part.look.dreamer.dream(state.picture, steps=1, frame_index=state.index)
+        for scene in scenes:
+            scene.look.dreamer.dream(state.picture, steps=1, frame_index=state.index)
         gradients.append(time.perf_counter() - before)
     whole, bare = statistics.median(seconds), statistics.median(gradients)
     note = f"{FAST}, {frames} frames"
@@ -94,13 +94,13 @@ def _drift(frames: int) -> list[Figure]:
     return [*drift, same]
 
 
-def _begin(size: Size, frames: int) -> tuple[Trip, TripState]:
+def _begin(size: Size, frames: int) -> tuple[FrameByFrameZoom, ZoomState]:
     duration = frames / FPS
-    preset = filled(Preset.build({"pipeline": "zoom"}), duration)
-    looks = build_looks(preset, RunOptions(), Clock(FPS, duration), size).looks
-    trip = Trip(FeedbackStep(looks, ZoomClock(FPS, frames)))
-    start = read_start_image(parse_start_image("noise"), size, 0)
-    return trip, trip.begin(start, bare=False)
+    preset = fill_defaults(Preset.build({"pipeline": "zoom"}), duration)
+    looks = build_looks(preset, Machine(), Clock(FPS, duration), size, notify=lambda _: None).looks
+    trip = FrameByFrameZoom(FeedbackStep(looks, ZoomClock(FPS, frames)))
+    start = read_start_image(parse_start_image("noise"), size, 0, notify=lambda _: None)
+    return trip, trip.begin(start, starts_from_picture=False)
 
 
 def _facts(picture: RGB) -> tuple[float, float, float]:

@@ -49,8 +49,8 @@ def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -
         raise WriteError(f"{folder}: {error.strerror}") from None
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
     begun = work_folder(dreamed).is_dir()  # by a run whose clip, the same, may be there too
-    replace_clip = check_target(clip, dreamed, (lambda _: True) if begun else options.confirm_overwrite)
-    replace_dream = check_target(dreamed, clip, options.confirm_overwrite)
+    replace_clip = check_target(clip, [dreamed], (lambda _: True) if begun else options.confirm_overwrite)
+    replace_dream = check_target(dreamed, [clip], options.confirm_overwrite)
     make_clip(clip, overwrite=replace_clip)
     try:
         options = replace(options, confirm_overwrite=lambda _: replace_dream)

@@ -36,7 +36,7 @@ class VideoFrames:
     stages: dict[str, float] = field(default_factory=dict)
     _first: tuple[RGB, RGB] | None = None
 
-    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
+    def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
         """Dream the frames from ``begin`` on.
 
         Those before are decoded, so that times and indices are exact, and the last few of them looked at for cuts,
@@ -45,14 +45,14 @@ class VideoFrames:
         carries = self.built.carries
 
         def hand_on(frame: Frame, position: Position) -> None:
-            take(frame, (position if carries else position.without_carries()).to_state)
+            write(frame, (position if carries else position.without_carries()).to_state)
 
         report = dream_scenes(
             self.source.from_frame(max(0, begin.frame - LEAD_IN)),
             self.built.looks,
             hand_on,
             begin=Position.from_state(begin.state),
-            asked=asked,
+            asked=stop_requested,
             detect_cuts=self.cuts and (carries or (self.masks is not None and self.masks.follows_motion)),
             masks=self.masks,
             on_frame=self._dreamed,

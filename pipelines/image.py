@@ -115,7 +115,7 @@ def _check(
     if may_make:
         check_folder(path.parent)
     if not may_make or path.parent.is_dir():
-        check_target(path, source, confirm_overwrite)
+        check_target(path, [source], confirm_overwrite)
 
 
 def _dream_one(

@@ -89,5 +89,4 @@ def measure_files(
 
 
 def _may_replace(output: Path, inputs: tuple[Path, Path], confirm_overwrite: ConfirmOverwrite) -> bool:
-    check_target(output, inputs[1], lambda _: True)  # never over the dream; one question is enough
-    return check_target(output, inputs[0], confirm_overwrite)
+    return check_target(output, inputs, confirm_overwrite)

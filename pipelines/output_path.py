@@ -8,27 +8,28 @@ from typing import TYPE_CHECKING
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from dreamvid.pipelines.options import ConfirmOverwrite
 
 
 def check_target(
-    output: Path, source: Path | None, confirm_overwrite: ConfirmOverwrite, *, folder: bool = False
+    output: Path, inputs: Sequence[Path], confirm_overwrite: ConfirmOverwrite, *, folder: bool = False
 ) -> bool:
     """Return whether an existing output is to be replaced; ``folder`` says that a folder will be written.
 
-    ``source`` is what it is made from, None where that is no file.
+    ``inputs`` are the files that it is made from.
 
     Raises
     ------
     WriteError
-        Where the output is the input itself, its folder is missing or cannot be written, something else than an
+        Where the output is one of the inputs, its folder is missing or cannot be written, something else than an
         output is there, or it exists and may not be replaced.
     """
     from dreamvid.media.output.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
 
-    Target(output, inputs=[] if source is None else [source], overwrite=True, folder=folder)
+    Target(output, inputs=inputs, overwrite=True, folder=folder)
     if not output.exists():
         return False
     if not confirm_overwrite(output):

@@ -111,7 +111,7 @@ def preview(
         raise SettingsError("--preview: how long the input lasts is not known; say a --duration")
     sheet = output.with_name(f"{output.name}.preview.png")
     if not _is_preview(sheet):
-        check_target(sheet, source, confirm_overwrite)
+        check_target(sheet, [source], confirm_overwrite)
     if glance.masks is not None and glance.masks.follows_motion:
         _log.warning(
             "the mask follows motion, which single frames have not: the preview shows the dream everywhere"

@@ -55,10 +55,10 @@ class ResumePoint:
 class FrameProducer(Protocol):
     """Makes frames, in order, from any frame on for which there is a state."""
 
-    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
-        """Make frames from ``begin`` on and hand each to ``take``.
+    def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
+        """Make frames from ``begin`` on and hand each to ``write``.
 
-        Between two frames ``asked()`` is to be looked at; where it is true, return at once.
+        Between two frames ``stop_requested()`` is to be looked at; where it is true, return at once.
         """
         ...
 

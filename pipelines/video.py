@@ -75,13 +75,13 @@ def prepare(
     confirm = (
         (lambda _: True) if unfinished else options.confirm_overwrite
     )  # asked below, once it is known what is there
-    check_target(job.output, source, confirm, folder=job.folder)
+    check_target(job.output, [source], confirm, folder=job.folder)
     clock, begun = Clock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
     built = build_looks(begun, options, clock, job.info.size)
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = built.resolved(dreamed_size)
     text = settings_json(preset, source=source, resolved=resolved, files=built.files)
-    check = partial(check_target, job.output, source, options.confirm_overwrite, folder=job.folder)
+    check = partial(check_target, job.output, [source], options.confirm_overwrite, folder=job.folder)
     delivered = unfinished and is_delivered(job.output, text, check)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
     task = OutputJob(job.output, job.manifest(text, built.files), state, delivered)

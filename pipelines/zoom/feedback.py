@@ -1,10 +1,10 @@
-"""What every kind of trip does: where the camera goes, how a picture is dreamed on, and what of it is held.
+"""The feedback step of a zoom: move the camera, dream the picture further, hold its statistics.
 
-What feeds back into itself drifts: colors run to the network's favorites, contrast explodes or grays over, what is
-magnified goes soft, and what the network likes best swallows all else. So three things are held: the strength of each
-band of frequencies, over the whole and, a little, from place to place (`dreamvid.flow.detail_statistics`); the colors
-(`dreamvid.image.color_transfer`); and the share of work that each place gets, more where there is little to see. All
-go by the second, not by the frame.
+A picture that is fed back into itself drifts: colors run to the network's favorites, contrast explodes or fades to
+gray, repeated resampling blurs, and the texture that the network likes best swallows the rest. So three things are
+held: the strength of each frequency band, over the whole picture and a little from place to place
+(:mod:`dreamvid.flow.detail_statistics`); the colors (:mod:`dreamvid.image.color_transfer`); and the share of the
+ascent that each place gets, which is larger where there is little detail.
 """
 
 from __future__ import annotations
@@ -29,119 +29,164 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.config.preset import Preset
+    from dreamvid.config.trip import CameraSettings
     from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.types import StepMap
 
 _log = logging.getLogger(__name__)
 
-USUAL_FPS = 24.0
-"""Frame rate at which what is done by the frame was tuned; at others it goes by the second."""
-_FASTEST = 1.10
+# Frame rate (fps) at which the constants that act once a frame were tuned; at others they are scaled by time.
+REFERENCE_FPS = 24.0
+
+# Number of frames whose camera motion is checked before a run.
+_MAX_CHECKED = 2000
+
+# Largest gain of a frequency band in one reference frame: a faint band is not blown up at once.
+_MAX_BAND_GAIN = 1.10
+# Share of the way to the whole picture's band strength that each place goes in one reference frame. Without it one
+# texture takes over the frame.
 _EVENNESS = 0.12
-_LOCK = 0.25
-_FIRST = 1.5
-"""Steps of a whole picture's dream as a multiple of the preset's."""
-_GRAIN = 0.6
-"""How much of the finest band of a first dream stays: the rest is grain that no later frame has."""
-_FINE, _CALM, _LEAST = 4.0, 0.06, 0.02
-_SPARED, _FAVORED = 0.3, 3.0
-_PULSE, _REST, _STILL = 6.0, 0.5, 1.05
+# Exponent of `trip.color_lock` per reference frame: a lock of 0.5 removes 1 - 0.5 ** 0.25 = 16 % of the difference.
+_LOCK_EXPONENT = 0.25
+# Steps of a full dream as a multiple of the preset's: it starts from a picture without any dream in it.
+_FULL_DREAM_STEPS = 1.5
+# Target of the finest band as a share of its strength in the first dream. The rest is grain (of the noise that a zoom
+# starts from), which resampling removes from all later frames; holding it would amplify artifacts instead.
+_FINEST_BAND_SHARE = 0.6
+
+# Sigma (px) of the blur that separates detail from the rest, where steps are distributed by detail.
+_DETAIL_SIGMA = 4.0
+# Sigma of the local average of detail power, as a share of the picture's height.
+_DETAIL_RADIUS = 0.06
+# Power that is added to the local average, as a share of the mean: bounds the steps where there is no detail.
+_DETAIL_FLOOR = 0.02
+# Smallest and largest number of steps of a pixel, as a multiple of the picture's mean.
+_MIN_STEP_SHARE, _MAX_STEP_SHARE = 0.3, 3.0
+
+# Zoom speed at `trip.pulse` 1 as a multiple of the camera's: between beats, and what a full beat adds.
+_REST_SPEED, _BEAT_SPEED = 0.5, 6.0
+# Zoom factor per second that a camera without zoom gets, so that it has something to pulse.
+_PULSE_ZOOM = 1.05
 
 
 class HoldTargets(NamedTuple):
-    """What all of a trip's pictures are held to."""
+    """Statistics that all frames of a zoom are held to: strength of the frequency bands, and colors."""
 
-    level: DetailStatistics
+    detail: DetailStatistics
     palette: Palette
 
     def to_values(self) -> dict[str, Any]:
         """Return plain values, which :meth:`from_values` reads back bit for bit."""
-        return {"level": self.level._asdict(), "palette": self.palette._asdict()}
+        return {"detail": self.detail._asdict(), "palette": self.palette._asdict()}
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> HoldTargets:
-        """Return what was kept."""
+        """Return the targets of :meth:`to_values`."""
         mean, spread = (tuple(values["palette"][name]) for name in ("mean", "spread"))
-        return cls(level_of(values["level"]), Palette(mean, spread))
+        return cls(level_of(values["detail"]), Palette(mean, spread))
 
 
 @dataclass(frozen=True, slots=True)
 class ZoomClock:
-    """When a trip's frames are, ``fps`` frames in a second; the last ``head`` of a loop run into its first."""
+    """Times of a zoom's frames.
+
+    Attributes
+    ----------
+    fps
+        Frames per second.
+    frames
+        Number of written frames.
+    preroll
+        Number of frames before the first, at negative indices, that the end of a loop is led into.
+    """
 
     fps: Fraction
     frames: int
-    head: int = 0
+    preroll: int = 0
 
     def time(self, index: int) -> Fraction:
-        """Return the time of a frame in seconds; what is before a loop's beginning is at its end."""
+        """Return the time of a frame in seconds; that of a pre-roll frame lies at the end of the loop."""
         return (index if index >= 0 else self.frames + index) / self.fps
 
     def frame(self, index: int, picture: RGB) -> Frame:
-        """Return what is written of a picture."""
+        """Return a picture as the frame of an index."""
         return Frame(index, index / self.fps, picture, duration=1 / self.fps)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackStep:
-    """Moves the camera, dreams pictures on, and holds them.
+    """Moves the camera, dreams pictures further, and holds their statistics.
 
-    ``signals`` are the music's at a time in seconds. Frames whose dream came out as no picture
-    go on undreamed, and spoil none that follow.
+    Pictures are ``[H, W, 3]`` float32, sRGB-encoded, [0, 1]. ``scenes`` are those that a frame lies in, the newest
+    last; where settings cannot be mixed, the last one's hold. A frame whose dream is not finite goes on undreamed,
+    with a warning.
+
+    Attributes
+    ----------
+    timeline
+        Gives the scenes of a frame.
+    clock
+        Gives the times of frames.
+    signals
+        Gives the signals of the music, in [0, 1] by name, at a time in seconds; None without music.
     """
 
-    looks: Looks
-    course: ZoomClock
+    timeline: Looks
+    clock: ZoomClock
     signals: Callable[[float], Mapping[str, float]] | None = None
 
     @property
-    def pace(self) -> float:
-        """How many frames of the usual rate one frame lasts."""
-        return USUAL_FPS / float(self.course.fps)
+    def reference_frames(self) -> float:
+        """Length of a frame in frames of :data:`REFERENCE_FPS`."""
+        return REFERENCE_FPS / float(self.clock.fps)
 
-    def parts(self, index: int, picture: RGB) -> tuple[Part, ...]:
-        """Return the scenes that a frame lies in."""
-        return self.looks.at(Frame(max(0, index), self.course.time(index), picture))
+    def scenes(self, index: int, picture: RGB) -> tuple[Part, ...]:
+        """Return the scenes that a frame lies in; their shares add up to 1."""
+        return self.timeline.at(Frame(max(0, index), self.clock.time(index), picture))
 
-    def move(self, parts: tuple[Part, ...], index: int, size: Size) -> Similarity:
-        """Return how the camera moves from the frame before to this one."""
-        velocity = mixed_velocity([(part.share, settings_of(part)) for part in parts])
+    def motion(self, scenes: tuple[Part, ...], index: int, size: Size) -> Similarity:
+        """Return the camera's motion from the previous frame to this one."""
+        velocity = _mean_velocity(scenes)
         if self.signals is not None:
-            signals = self.signals(float(self.course.time(index)))
-            velocity = pulsed(velocity, settings_of(parts[-1]), signals)
-        return velocity.over(1.0 / float(self.course.fps), size.width / size.height)
+            signals = self.signals(float(self.clock.time(index)))
+            velocity = _pulse(velocity, settings_of(scenes[-1]), signals)
+        return velocity.over(1.0 / float(self.clock.fps), size.width / size.height)
 
-    def whole(self, picture: RGB, parts: tuple[Part, ...], index: int) -> RGB:
-        """Return the full dream of a picture, at the strength that is asked for.
+    def check_motion(self, picture: RGB) -> None:
+        """Raise a ``SettingsError`` where the camera moves too far in one frame; ``picture`` has a frame's size."""
+        frames, size = self.clock.frames, Size(*picture.shape[:2])
+        for index in range(0, frames, -(-frames // _MAX_CHECKED)):
+            self.motion(self.scenes(index, picture), index, size)
+
+    def is_static(self, scenes: tuple[Part, ...]) -> bool:
+        """Return whether nothing is dreamed: only the camera moves, and nothing needs to be held."""
+        return all(self._steps(settings_of(scene)) <= 0.0 for scene in scenes)
+
+    def full_dream(self, picture: RGB, scenes: tuple[Part, ...], index: int) -> RGB:
+        """Return the full dream of a picture, at the strength of ``look.strength``.
 
         Raises
         ------
-        BrokenDreamError
-            Where it comes out as no picture.
+        NonFiniteDreamError
+            Where the dream has values that are not finite.
         """
-        steps = math.ceil(_FIRST * settings_of(parts[-1]).ascent.steps)
-        pictures = []
-        for part in parts:
-            strength = settings_of(part).look.strength
-            dreamed = picture
-            if strength > 0.0:
-                dreamed = part.look.dreamer.dream(picture, steps=steps, frame_index=index)
-            whole = strength in {0.0, 1.0}
-            pictures.append(dreamed if whole else picture + np.float32(strength) * (dreamed - picture))
-        dreamed = _mixed(parts, pictures)
-        if not np.isfinite(dreamed).all():
-            raise NonFiniteDreamError("its dream holds what is no finite number; try --precision float32")
-        return dreamed
+        steps = math.ceil(_FULL_DREAM_STEPS * settings_of(scenes[-1]).ascent.steps)
 
-    def rests(self, parts: tuple[Part, ...]) -> bool:
-        """Return whether nothing is dreamed, so that the camera alone moves and nothing needs to be held."""
-        return all(self._amount(settings_of(part)) <= 0.0 for part in parts)
+        def dream(scene: Part) -> RGB:
+            strength = settings_of(scene).look.strength
+            if strength == 0.0:
+                return picture
+            dreamed = scene.look.dreamer.dream(picture, steps=steps, frame_index=index)
+            return dreamed if strength == 1.0 else picture + np.float32(strength) * (dreamed - picture)
 
-    def begin(self, start: RGB, dreamed: RGB, palette: RGB | None) -> tuple[RGB, HoldTargets]:
-        """Return a trip's first dream, and what is held from it on.
+        return _finite(_mix(scenes, [dream(scene) for scene in scenes]))
 
-        Colors are held to those of ``palette``; None is the start's own mean, with the spread of its dream.
+    def measure_targets(self, start: RGB, dreamed: RGB, palette: RGB | None) -> tuple[RGB, HoldTargets]:
+        """Return the first dream, in the colors of the palette, and the targets that it sets.
+
+        ``palette`` is a picture of any size whose colors are held; None is the start image's mean color with the
+        spread of its dream.
         """
         from dreamvid.flow.detail_statistics import measure  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
@@ -149,107 +194,115 @@ class FeedbackStep:
         if palette is not None:
             colors = measure_palette(palette)
             dreamed = match_palette(dreamed, colors, 1.0)
-        level = measure(dreamed)
-        (gray, color), *coarser = level.bands
-        level = level._replace(bands=((_GRAIN * gray, _GRAIN * color), *coarser))
-        return dreamed, HoldTargets(level, colors)
+        detail = measure(dreamed)
+        (gray, color), *coarser = detail.bands
+        finest = (_FINEST_BAND_SHARE * gray, _FINEST_BAND_SHARE * color)
+        return dreamed, HoldTargets(detail._replace(bands=(finest, *coarser)), colors)
 
-    def grown(self, moved: RGB, parts: tuple[Part, ...], held: HoldTargets, index: int) -> RGB:
-        """Return a picture dreamed on by a frame's worth, and held."""
-        if self.rests(parts):
-            return moved
-        dreamed = _mixed(parts, [self._dreamed(part, moved, index) for part in parts])
-        return self.hold(dreamed, parts, held, self.pace)
+    def dream_further(self, picture: RGB, scenes: tuple[Part, ...], targets: HoldTargets, index: int) -> RGB:
+        """Return a moved picture dreamed further by one frame's steps, and held."""
+        if self.is_static(scenes):
+            return picture
+        dreamed = _mix(scenes, [self._dream(scene, picture, index) for scene in scenes])
+        return self.hold(dreamed, scenes, targets, self.reference_frames)
 
-    def hold(self, dreamed: RGB, parts: tuple[Part, ...], held: HoldTargets, pace: float) -> RGB:
-        """Return a dream held to what is held, by as much as in ``pace`` frames of the usual rate."""
+    def hold(
+        self, dreamed: RGB, scenes: tuple[Part, ...], targets: HoldTargets, reference_frames: float
+    ) -> RGB:
+        """Return a dream moved towards the targets, as far as in some frames of :data:`REFERENCE_FPS`."""
         from dreamvid.flow.detail_statistics import hold, mean_color  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
-        trip = settings_of(parts[-1]).trip
-        level = _saturated(held.level, trip.saturation)
-        level = level._replace(mean=tuple(float(value) for value in mean_color(dreamed)))
-        evenness = 1.0 - (1.0 - _EVENNESS) ** pace
-        leveled = hold(dreamed, level, fastest=_FASTEST**pace, evenness=evenness)
-        lock = 1.0 - (1.0 - trip.color_lock) ** (_LOCK * pace)
-        target = held.palette.adjusted(trip.hue, trip.saturation, trip.brightness)
-        return match_palette(np.clip(leveled, 0.0, 1.0), target, lock)
+        trip = settings_of(scenes[-1]).trip
+        detail = _saturate(targets.detail, trip.saturation)
+        # The mean color is left to the palette, which fades towards its target.
+        detail = detail._replace(mean=tuple(float(value) for value in mean_color(dreamed)))
+        evenness = 1.0 - (1.0 - _EVENNESS) ** reference_frames
+        held = hold(dreamed, detail, fastest=_MAX_BAND_GAIN**reference_frames, evenness=evenness)
+        lock = 1.0 - (1.0 - trip.color_lock) ** (_LOCK_EXPONENT * reference_frames)
+        palette = targets.palette.adjusted(trip.hue, trip.saturation, trip.brightness)
+        return match_palette(np.clip(held, 0.0, 1.0), palette, lock)
 
-    def _amount(self, settings: Preset) -> float:
-        """Return how many steps a frame is dreamed on by."""
-        return settings.trip.rate * settings.ascent.steps * settings.look.strength / float(self.course.fps)
+    def _steps(self, settings: Preset) -> float:
+        """Return the mean number of steps that a frame is dreamed further by, mostly below 1."""
+        return settings.trip.rate * settings.ascent.steps * settings.look.strength / float(self.clock.fps)
 
-    def _dreamed(self, part: Part, moved: RGB, index: int) -> RGB:
-        amount = self._amount(settings_of(part))
-        if amount <= 0.0:
-            return moved
-        seed = index % self.course.frames  # a loop's frames before the first are its last
+    def _dream(self, scene: Part, picture: RGB, index: int) -> RGB:
+        steps = self._steps(settings_of(scene))
+        if steps <= 0.0:
+            return picture
+        # Pre-roll frames get the shifts of the loop's last frames, which they become.
+        frame_index = index % self.clock.frames + 1
         try:
-            dreamed = part.look.dreamer.dream(
-                moved, steps=max(1, round(amount)), effort=_effort(moved, amount), frame_index=seed + 1
+            return _finite(
+                scene.look.dreamer.dream(
+                    picture,
+                    steps=max(1, round(steps)),
+                    effort=_step_map(picture, steps),
+                    frame_index=frame_index,
+                )
             )
         except NonFiniteDreamError as error:
             _log.warning("frame %d goes on undreamed: %s", index, error, extra={"repeats": 3})
-            return moved
-        if np.isfinite(dreamed).all():
-            return dreamed
-        _log.warning(
-            "frame %d goes on undreamed: its dream holds what is no finite number",
-            index,
-            extra={"repeats": 3},
-        )
-        return moved
+            return picture
 
 
-def pulsed(velocity: Velocity, settings: Preset, signals: Mapping[str, float]) -> Velocity:
-    """Return the velocity with its zoom quicker on the beat and slower between; a still camera gets one."""
-    strength = settings.trip.pulse
-    if strength is None or strength <= 0.0:
+def settings_of(scene: Part) -> Preset:
+    """Return the settings that a scene has at a frame."""
+    assert scene.look.settings is not None
+    return scene.look.settings
+
+
+def _mean_velocity(scenes: tuple[Part, ...]) -> Velocity:
+    """Return the mean velocity of the scenes' cameras, weighted by their shares."""
+
+    def mean(value: Callable[[CameraSettings], float]) -> float:
+        return sum(scene.share * value(settings_of(scene).camera) for scene in scenes)
+
+    return Velocity(
+        math.exp(mean(lambda camera: math.log(camera.zoom))),  # zoom factors multiply
+        mean(lambda camera: camera.rotation),
+        (mean(lambda camera: camera.pan_x), mean(lambda camera: camera.pan_y)),
+        (mean(lambda camera: camera.center_x), mean(lambda camera: camera.center_y)),
+    )
+
+
+def _pulse(velocity: Velocity, settings: Preset, signals: Mapping[str, float]) -> Velocity:
+    """Return the velocity with its zoom quicker on the beat and slower between beats."""
+    pulse = settings.trip.pulse
+    if pulse is None or pulse <= 0.0:
         return velocity
-    rate = math.log(velocity.zoom) or math.log(_STILL)
-    factor = 1.0 + strength * (_REST - 1.0 + _PULSE * signals.get("beat", 0.0) ** 3)
-    return replace(velocity, zoom=math.exp(rate * max(0.0, factor)))
+    speed = math.log(velocity.zoom) or math.log(_PULSE_ZOOM)
+    # Cubed, the beat's decay is as short as a drum's.
+    factor = 1.0 + pulse * (_REST_SPEED - 1.0 + _BEAT_SPEED * signals.get("beat", 0.0) ** 3)
+    return replace(velocity, zoom=math.exp(speed * max(0.0, factor)))
 
 
-def mixed_velocity(parts: list[tuple[float, Preset]]) -> Velocity:
-    """Return the velocity of cameras by their shares, which add up to 1; zooms are mixed as speeds."""
-    speed = rotation = pan_x = pan_y = center_x = center_y = 0.0
-    for share, settings in parts:
-        camera = settings.camera
-        speed += share * math.log(camera.zoom)
-        rotation += share * camera.rotation
-        pan_x += share * camera.pan_x
-        pan_y += share * camera.pan_y
-        center_x += share * camera.center_x
-        center_y += share * camera.center_y
-    return Velocity(math.exp(speed), rotation, (pan_x, pan_y), (center_x, center_y))
-
-
-def settings_of(part: Part) -> Preset:
-    """Return what a part of a trip was made from."""
-    assert part.look.settings is not None
-    return part.look.settings
-
-
-def _mixed(parts: tuple[Part, ...], pictures: list[RGB]) -> RGB:
+def _mix(scenes: tuple[Part, ...], pictures: list[RGB]) -> RGB:
+    """Return the mean of the scenes' pictures, weighted by their shares."""
     if len(pictures) == 1:
         return pictures[0]
     result = np.zeros_like(pictures[0])
-    for part, picture in zip(parts, pictures, strict=True):
-        result += np.float32(part.share) * picture
+    for scene, picture in zip(scenes, pictures, strict=True):
+        result += np.float32(scene.share) * picture
     return result
 
 
-def _saturated(level: DetailStatistics, saturation: float) -> DetailStatistics:
-    if saturation == 1.0:
-        return level
-    bands = tuple((gray, saturation * color) for gray, color in level.bands)
-    return level._replace(bands=bands, color=saturation * level.color)
+def _finite(dreamed: RGB) -> RGB:
+    """Return a dream that is finite; else raise a ``NonFiniteDreamError``."""
+    if np.isfinite(dreamed).all():
+        return dreamed
+    raise NonFiniteDreamError("its dream has values that are not finite; try --precision float32")
 
 
-def _effort(picture: RGB, amount: float) -> StepMap:
-    """Return how many steps each pixel goes, ``amount`` in the mean: more where there is little to see."""
+def _saturate(detail: DetailStatistics, saturation: float) -> DetailStatistics:
+    bands = tuple((gray, saturation * color) for gray, color in detail.bands)
+    return detail._replace(bands=bands, color=saturation * detail.color)
+
+
+def _step_map(picture: RGB, steps: float) -> StepMap:
+    """Return the number of steps of each pixel, ``[H, W]`` float32 with mean ``steps``: more where detail is weak."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    around = blur(np.square(gray - blur(gray, _FINE)), _CALM * picture.shape[0])
-    mean = float(around.mean()) + 1e-8
-    share = np.clip((mean / (around + _LEAST * mean)) ** 0.25, _SPARED, _FAVORED)
-    return np.asarray(share * (amount / share.mean()), np.float32)
+    power = blur(np.square(gray - blur(gray, _DETAIL_SIGMA)), _DETAIL_RADIUS * picture.shape[0])
+    mean = float(power.mean()) + 1e-8  # of a flat picture, which has none
+    share = np.clip((mean / (power + _DETAIL_FLOOR * mean)) ** 0.25, _MIN_STEP_SHARE, _MAX_STEP_SHARE)
+    return np.asarray(share * (steps / share.mean()), np.float32)

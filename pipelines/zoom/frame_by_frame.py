@@ -1,7 +1,7 @@
-"""The trip frame by frame: every frame is the last one, moved by the camera, then dreamed a little further.
+"""Zoom frame by frame: each frame is the previous one, moved by the camera and dreamed further.
 
-A loop is run from before its beginning: its last seconds are drawn, by a growing share, to the frames from before the
-first, while they go on dreaming, so that the last frame is the one before the first.
+A loop starts before its first frame, with a pre-roll. Its last frames are blended, by a growing share, into the
+pre-roll while they go on dreaming, so that the last frame equals the one before the first.
 """
 
 from __future__ import annotations
@@ -25,149 +25,173 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.zoom.feedback import FeedbackStep
     from dreamvid.types import Frame
 
-_STAY = Similarity()
+_NO_MOTION = Similarity()
+# Softening of the finest detail in each warp, per reference frame. Resampling removes that detail except where pixels
+# fall on pixels, on lines through a zoom's center; held at its strength, it would grow there into a cross of grain.
 _SOFTEN = 0.15
-_FRESH = 0.6
-"""Share of a donor that is still in view, or its scale, below which the present frame becomes the donor."""
-_SETTLES = 8
-"""Frames' worth of dreaming in place before a trip's first frame, so that it looks like all others."""
+# Smallest visible share, and scale, of a donor; below either the current frame becomes the donor.
+_MIN_DONOR_SHARE = 0.6
+# Frames that are dreamed in place before the first: a full dream looks different from what many small steps become.
+_SETTLING_FRAMES = 8
+# Largest value of a pre-roll frame, which is kept in 16 bits to halve its memory.
+_UINT16_MAX = np.float32(65535.0)
 
 
 @dataclass(frozen=True, slots=True)
-class TripState:
-    """All that one frame of a trip hands to the next.
+class ZoomState:
+    """Everything that one frame hands to the next.
 
-    ``picture`` is the frame itself, ``held`` what it is held to, ``index`` its number (negative before a loop
-    begins). ``donor`` is an earlier frame, and ``since`` how the camera has moved from it on: what comes into view is
-    taken from what lay beyond its borders, mirrored. ``head`` are the frames before a loop's beginning, 16 bits a
-    channel.
+    Attributes
+    ----------
+    picture
+        The frame itself, ``[H, W, 3]`` float32 in [0, 1].
+    targets
+        Statistics that frames are held to.
+    index
+        Index of the frame, negative in a loop's pre-roll.
+    donor
+        An earlier frame, from which what comes into view is taken.
+    motion_since_donor
+        The camera's motion from the donor to this frame.
+    preroll
+        The frames before a loop's first, ``[H, W, 3]`` uint16, as far as they are dreamed.
     """
 
     picture: RGB
-    held: HoldTargets
+    targets: HoldTargets
     index: int
     donor: RGB
-    since: Similarity = _STAY
-    head: tuple[NDArray[np.uint16], ...] = ()
+    motion_since_donor: Similarity = _NO_MOTION
+    preroll: tuple[NDArray[np.uint16], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
-    """Makes the frames of a trip, each from the one before."""
+class FrameByFrameZoom:
+    """Makes each frame of a zoom from the previous one."""
 
-    grower: FeedbackStep
+    step: FeedbackStep
 
-    def begin(self, start: RGB, *, bare: bool, palette: RGB | None = None) -> TripState:
-        """Return the state of the first frame.
+    def check(self, picture: RGB) -> None:
+        """Raise a ``SettingsError`` where the camera moves too far in one frame."""
+        self.step.check_motion(picture)
 
-        Parameters
-        ----------
-        start
-            What the trip starts from, ``[H, W, 3]`` float32 in [0, 1].
-        bare
-            Whether the first frame is this picture itself, on which dreams then grow, rather than its dream.
-        palette
-            A picture whose colors are held; None is the start's own mean, with the spread of its dream.
-        """
-        first = -self.grower.course.head
-        parts = self.grower.parts(first, start)
-        dreamed, held = self.grower.begin(start, self.grower.whole(start, parts, 0), palette)
-        if bare:
-            start = _mirrored(start, parts)
-            return TripState(start, held, first, start)
-        for _ in range(_SETTLES):
-            moved = np.clip(warp(dreamed, Similarity(), soften=self._soften(parts)), 0.0, 1.0)
-            dreamed = self.grower.grown(moved, parts, held, first)
-        dreamed = _mirrored(dreamed, parts)
-        return TripState(dreamed, held, first, dreamed)
+    def begin(self, start: RGB, *, starts_from_picture: bool, palette: RGB | None = None) -> ZoomState:
+        """Return the state of the first frame; see :meth:`dreamvid.pipelines.zoom.frames.ZoomMode.begin`."""
+        first = -self.step.clock.preroll
+        scenes = self.step.scenes(first, start)
+        dreamed, targets = self.step.measure_targets(start, self.step.full_dream(start, scenes, 0), palette)
+        if starts_from_picture:
+            start = _mirror(start, scenes)
+            return ZoomState(start, targets, first, start)
+        for _ in range(_SETTLING_FRAMES):
+            softened = np.clip(warp(dreamed, _NO_MOTION, soften=self._soften(scenes)), 0.0, 1.0)
+            dreamed = self.step.dream_further(softened, scenes, targets, first)
+        dreamed = _mirror(dreamed, scenes)
+        return ZoomState(dreamed, targets, first, dreamed)
 
-    def states(self, state: TripState) -> Iterator[TripState]:
-        """Yield the state of each frame from the given one's on, that one included, up to the last."""
-        while state.index < self.grower.course.frames:
+    def states(self, state: ZoomState) -> Iterator[ZoomState]:
+        """Yield the state of each frame from the given one to the last, the given one included."""
+        while True:
             if state.index < 0:
-                state = replace(state, head=(*state.head, _packed(state.picture)))
+                packed = np.asarray(np.rint(state.picture * _UINT16_MAX), np.uint16)
+                state = replace(state, preroll=(*state.preroll, packed))
             yield state
-            if state.index + 1 == self.grower.course.frames:
+            if state.index + 1 >= self.step.clock.frames:
                 return
             state = self.advance(state)
 
-    def frame(self, state: TripState) -> Frame | None:
-        """Return what is written of a state; None before a loop's beginning."""
-        return None if state.index < 0 else self.grower.course.frame(state.index, state.picture)
-
-    def advance(self, state: TripState) -> TripState:
+    def advance(self, state: ZoomState) -> ZoomState:
         """Return the state of the next frame."""
         index = state.index + 1
-        parts = self.grower.parts(index, state.picture)
-        state = self._moved(state, parts, index)
-        picture = _mirrored(self.grower.grown(state.picture, parts, state.held, index), parts)
-        return replace(state, picture=self._drawn(picture, state, index), index=index)
+        scenes = self.step.scenes(index, state.picture)
+        state = self._move(state, scenes, index)
+        picture = _mirror(self.step.dream_further(state.picture, scenes, state.targets, index), scenes)
+        return replace(state, picture=self._blend_into_preroll(picture, state, index), index=index)
 
-    def to_state(self, state: TripState) -> State:
-        """Return what is kept on the disk; every number comes back bit for bit."""
-        values = {"held": state.held.to_values(), "index": state.index, "since": state.since.to_values()}
-        head = {f"head.{place}": picture for place, picture in enumerate(state.head)}
-        return State(values, {"picture": state.picture, "donor": state.donor, **head})
+    def frame(self, state: ZoomState) -> Frame | None:
+        """Return the written frame of a state; None in the pre-roll."""
+        return None if state.index < 0 else self.step.clock.frame(state.index, state.picture)
 
-    def from_state(self, state: State) -> TripState:
-        """Return the state that was kept."""
-        values, arrays = state.values, state.arrays
-        return TripState(
-            arrays["picture"],
-            HoldTargets.from_values(values["held"]),
-            values["index"],
-            arrays["donor"],
-            Similarity.from_values(values["since"]),
-            tuple(arrays[f"head.{place}"] for place in range(len(arrays) - 2)),
+    def to_state(self, state: ZoomState) -> State:
+        """Return the checkpoint of a state; every number comes back bit for bit."""
+        return State(
+            {
+                "targets": state.targets.to_values(),
+                "index": state.index,
+                "motion_since_donor": state.motion_since_donor.to_values(),
+            },
+            {
+                "picture": state.picture,
+                "donor": state.donor,
+                **{f"preroll.{number}": picture for number, picture in enumerate(state.preroll)},
+            },
         )
 
-    def _soften(self, parts: tuple[Part, ...]) -> float:
-        if self.grower.rests(parts):
+    def from_state(self, state: State) -> ZoomState:
+        """Return the state of a checkpoint."""
+        values, arrays = state.values, state.arrays
+        return ZoomState(
+            arrays["picture"],
+            HoldTargets.from_values(values["targets"]),
+            values["index"],
+            arrays["donor"],
+            Similarity.from_values(values["motion_since_donor"]),
+            tuple(arrays[f"preroll.{number}"] for number in range(len(arrays) - 2)),
+        )
+
+    def _soften(self, scenes: tuple[Part, ...]) -> float:
+        # Without dreams nothing restores the detail.
+        if self.step.is_static(scenes):
             return 0.0
-        return float(1.0 - (1.0 - _SOFTEN) ** self.grower.pace)
+        return float(1.0 - (1.0 - _SOFTEN) ** self.step.reference_frames)
 
-    def _moved(self, state: TripState, parts: tuple[Part, ...], index: int) -> TripState:
-        """Return the state with its picture as the camera sees it a frame later."""
+    def _move(self, state: ZoomState, scenes: tuple[Part, ...], index: int) -> ZoomState:
+        """Return the state with its picture as the camera sees it one frame later."""
         size = Size(*state.picture.shape[:2])
-        move = self.grower.move(parts, index, size)
-        picture = warp(state.picture, move, soften=self._soften(parts))
-        donor, since = state.donor, state.since.then(move)
-        inside = visible_mask(move, size)
-        if inside is not None:
-            picture = np.where(inside[..., None], picture, warp(donor, since))
+        motion = self.step.motion(scenes, index, size)
+        picture = warp(state.picture, motion, soften=self._soften(scenes))
+        donor, since_donor = state.donor, state.motion_since_donor.then(motion)
+        visible = visible_mask(motion, size)
+        if visible is not None:
+            # What comes into view is the donor, mirrored at its borders in one piece. Mirroring each frame by the
+            # pixel or two that come into view would draw streaks.
+            picture = np.where(visible[..., None], picture, warp(donor, since_donor))
         np.clip(picture, 0.0, 1.0, out=picture)
-        if inside is None or since.scale < _FRESH or _share(visible_mask(since, size)) < _FRESH:
-            donor, since = picture, Similarity()
-        return replace(state, picture=picture, donor=donor, since=since)
+        if (
+            visible is None
+            or since_donor.scale < _MIN_DONOR_SHARE
+            or _visible_share(since_donor, size) < _MIN_DONOR_SHARE
+        ):
+            donor, since_donor = picture, _NO_MOTION
+        return replace(state, picture=picture, donor=donor, motion_since_donor=since_donor)
 
-    def _drawn(self, picture: RGB, state: TripState, index: int) -> RGB:
-        """Return a frame of a loop's end, drawn to the one before its beginning."""
-        course = self.grower.course
-        place = index - (course.frames - course.head)
-        if not course.head or place < 0 or index >= course.frames:
+    def _blend_into_preroll(self, picture: RGB, state: ZoomState, index: int) -> RGB:
+        """Return a frame of a loop's end, blended with its pre-roll frame; other frames as they are."""
+        clock = self.step.clock
+        position = index - (clock.frames - clock.preroll)
+        if position < 0:
             return picture
-        goal = state.head[place].astype(np.float32) / np.float32(65535.0)
-        share = 1.0 - _left((place + 1) / course.head) / _left(place / course.head)
-        return goal if place + 1 == course.head else picture + np.float32(share) * (goal - picture)
+        target = state.preroll[position].astype(np.float32) / _UINT16_MAX
+        if position + 1 == clock.preroll:
+            return target
+        before, after = (_remaining(place / clock.preroll) for place in (position, position + 1))
+        return picture + np.float32(1.0 - after / before) * (target - picture)
 
 
-def _mirrored(picture: RGB, parts: tuple[Part, ...]) -> RGB:
-    """Return a picture as its kaleidoscope shows it: what was dreamed into it as well."""
-    mirrors = settings_of(parts[-1]).camera.mirrors
-    return np.clip(warp(picture, Similarity(), mirrors=mirrors), 0.0, 1.0) if mirrors > 1 else picture
+def _mirror(picture: RGB, scenes: tuple[Part, ...]) -> RGB:
+    """Return a picture as seen in the kaleidoscope; applied after the dream, which is not symmetric."""
+    mirrors = settings_of(scenes[-1]).camera.mirrors
+    return np.clip(warp(picture, _NO_MOTION, mirrors=mirrors), 0.0, 1.0) if mirrors > 1 else picture
 
 
-def _share(where: NDArray[np.bool_] | None) -> float:
-    return 1.0 if where is None else float(np.mean(where))
+def _visible_share(motion: Similarity, size: Size) -> float:
+    visible = visible_mask(motion, size)
+    return 1.0 if visible is None else float(np.mean(visible))
 
 
-def _left(way: float) -> float:
-    """Return what is left of a difference after a share of the way: 1 to 0.
+def _remaining(position: float) -> float:
+    """Return the share of the difference to the pre-roll that remains at a position (0..1) of it: 1 to 0.
 
-    It falls early on: the network dreams its own way back, so a late fall would be a sudden change.
+    It falls early: the network dreams its own way in between, so a late fall would be a sudden change.
     """
-    return (1.0 - way) * (1.0 - way) * (1.0 + way)
-
-
-def _packed(picture: RGB) -> NDArray[np.uint16]:
-    return np.asarray(np.rint(picture * np.float32(65535.0)), np.uint16)
+    return (1.0 - position) * (1.0 - position) * (1.0 + position)

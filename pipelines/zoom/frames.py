@@ -1,4 +1,4 @@
-"""A trip's frames, from any frame on: what :mod:`dreamvid.pipelines.resume` keeps of a trip."""
+"""Produce the frames of a zoom from any frame on, while a second thread writes them."""
 
 from __future__ import annotations
 
@@ -22,79 +22,107 @@ S = TypeVar("S")
 
 
 class ZoomMode(Protocol[S]):
-    """A way to make a trip's frames, each from an explicit state, so that it can be cut and go on anywhere."""
+    """A way to make the frames of a zoom, each from an explicit state ``S``, so that a run resumes at any frame."""
 
-    def begin(self, start: RGB, *, bare: bool, palette: RGB | None = None) -> S:
-        """Return the first state."""
+    def check(self, picture: RGB) -> None:
+        """Raise a ``SettingsError`` where the camera moves too far at once; ``picture`` is any of the right size."""
+        ...
+
+    def begin(self, start: RGB, *, starts_from_picture: bool, palette: RGB | None = None) -> S:
+        """Return the state of the first frame.
+
+        Parameters
+        ----------
+        start
+            The start image, ``[H, W, 3]`` float32 in [0, 1].
+        starts_from_picture
+            The first frame is the start image itself, rather than its dream.
+        palette
+            A picture whose colors are held; None is the start image's mean color with the spread of its dream.
+        """
         ...
 
     def states(self, state: S) -> Iterator[S]:
-        """Yield the given state and all that follow."""
+        """Yield the state of each frame from the given one to the last, the given one included."""
         ...
 
     def advance(self, state: S) -> S:
-        """Return the state after one."""
+        """Return the state of the next frame."""
         ...
 
     def frame(self, state: S) -> Frame | None:
-        """Return what is written of a state, if anything is."""
+        """Return the written frame of a state; None where nothing is written."""
         ...
 
     def to_state(self, state: S) -> State:
-        """Return what is kept of a state."""
+        """Return the checkpoint of a state; every number comes back bit for bit."""
         ...
 
     def from_state(self, state: State) -> S:
-        """Return the state that was kept."""
+        """Return the state of a checkpoint."""
         ...
 
 
 @dataclass(slots=True)
 class ZoomFrames(Generic[S]):
-    """A :class:`dreamvid.pipelines.resume.Producer` of a trip's frames.
+    """The :class:`~dreamvid.pipelines.resume.FrameProducer` of a zoom.
 
-    ``frames`` is how many there are in all. ``start``, ``bare`` and ``palette`` are as for :meth:`Travel.begin`;
-    ``stages`` are seconds by stage afterwards.
+    Attributes
+    ----------
+    mode
+        Makes the frames.
+    frames
+        Number of frames.
+    start, starts_from_picture, palette
+        As for :meth:`ZoomMode.begin`.
+    progress
+        Is told of each frame.
+    stages
+        Seconds by stage, once the frames are made.
     """
 
-    trip: ZoomMode[S]
+    mode: ZoomMode[S]
     frames: int
     start: RGB
-    bare: bool
+    starts_from_picture: bool
     palette: RGB | None
     progress: Progress
     stages: dict[str, float] = field(default_factory=lambda: {"dream": 0.0, "encode": 0.0})
 
-    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
-        """Make the frames from ``begin`` on; they are taken in a thread of their own, beside the dreaming."""
-        stages = Stages()
-        line: Line[tuple[Frame, Callable[[], State]]] = Line(stages.stop)
-        stages.start("take", lambda: self._hand_on(line, take))
+    def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
+        """Make the frames from ``begin`` on; a thread of its own writes each while the next one is dreamed."""
+        threads = Stages()
+        queue: Line[tuple[Frame, Callable[[], State]]] = Line(threads.stop)
+        threads.start("write", lambda: self._write(queue, write))
         try:
-            before = time.perf_counter()
+            began = time.perf_counter()
             for state in self._states(begin):
-                frame = self.trip.frame(state)
-                self.stages["dream"] += time.perf_counter() - before
+                frame = self.mode.frame(state)
+                self.stages["dream"] += time.perf_counter() - began
                 if frame is not None:
-                    line.put((frame, partial(self.trip.to_state, state)))
+                    queue.put((frame, partial(self.mode.to_state, state)))
                     self.progress.frame(frame.index)
-                if asked():
+                if stop_requested():
                     break
-                before = time.perf_counter()
-            line.put(None)
-        except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
-            stages.fail(error)
-        stages.join()
+                began = time.perf_counter()
+            queue.put(None)
+        except BaseException as error:  # noqa: BLE001  raised again by join, unless a thread failed earlier
+            threads.fail(error)
+        threads.join()
 
     def _states(self, begin: ResumePoint) -> Iterator[S]:
         if begin.state is None:
-            return self.trip.states(self.trip.begin(self.start, bare=self.bare, palette=self.palette))
-        if begin.frame >= self.frames:
+            state = self.mode.begin(
+                self.start, starts_from_picture=self.starts_from_picture, palette=self.palette
+            )
+        elif begin.frame >= self.frames:
             return iter(())
-        return self.trip.states(self.trip.advance(self.trip.from_state(begin.state)))
+        else:
+            state = self.mode.advance(self.mode.from_state(begin.state))
+        return self.mode.states(state)
 
-    def _hand_on(self, line: Line[tuple[Frame, Callable[[], State]]], take: FrameSink) -> None:
-        for frame, state in line:
-            before = time.perf_counter()
-            take(frame, state)
-            self.stages["encode"] += time.perf_counter() - before
+    def _write(self, queue: Line[tuple[Frame, Callable[[], State]]], write: FrameSink) -> None:
+        for frame, state in queue:
+            began = time.perf_counter()
+            write(frame, state)
+            self.stages["encode"] += time.perf_counter() - began

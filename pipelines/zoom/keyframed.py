@@ -1,13 +1,14 @@
-"""The trip by keyframes: large pictures dreamed now and then, and a camera that goes from one into the next.
+"""Zoom by keyframes: large pictures dreamed at intervals, and a camera that moves from one into the next.
 
-Each keyframe is the dream of what the camera sees of the one before. Between two of them both are shown at the same
-scale, faded from one to the other where both are in view. So a frame costs two resamplings and no gradient, and moves
-as smoothly as a film of a still picture.
+Each keyframe is the dream of what the camera sees of the previous one. The frames between two keyframes show both at
+the same scale, cross-faded where both are in view. So a frame costs two resamplings and no gradient, and moves as
+smoothly as a film of a still picture.
 """
 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -20,7 +21,7 @@ from dreamvid.checkpoint.state import State
 from dreamvid.errors import NonFiniteDreamError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.image.transform import Similarity, warp
-from dreamvid.pipelines.zoom.feedback import USUAL_FPS, HoldTargets, settings_of
+from dreamvid.pipelines.zoom.feedback import REFERENCE_FPS, HoldTargets, settings_of
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
@@ -33,176 +34,218 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LARGER = 1.5
-"""Size of keyframes as a multiple of the frames'."""
-_EDGE = 0.3
-"""Width of a keyframe's soft edge, as a share of its height."""
-_FARTHEST = 1e6
-_MOST_CHECKED = 50
-_KEPT = 0.85
-"""How much of a loop's first keyframe is laid into its last one, before that is dreamed."""
+# Size of keyframes as a multiple of the frames', so that they stay sharp while the camera zooms into them.
+KEYFRAME_SCALE = 1.5
+# Width of a keyframe's soft edge in the cross-fade, as a share of its height.
+_EDGE_SHARE = 0.3
+# Weight of a keyframe beyond its edge, where the other may be out of view, too.
+_MIN_WEIGHT = np.float32(1e-4)
+# Largest zoom factor from one keyframe to the next.
+_MAX_ZOOM = 1e6
+# Number of intervals whose camera motion is checked before a run.
+_MAX_CHECKED = 50
+# Share of a loop's first keyframe in the picture that its last keyframe is dreamed from.
+_FIRST_KEYFRAME_SHARE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class KeyState:
-    """All that one frame hands to the next.
+class KeyframeState:
+    """Everything that one frame hands to the next.
 
-    ``last`` and ``following`` are the keyframes before and after frame ``index``; ``way`` is the camera's move since
-    the one, ``total`` that up to the other. ``first`` is the trip's first keyframe.
+    Attributes
+    ----------
+    previous, following
+        The keyframes before and after this frame, ``[H, W, 3]`` float32 in [0, 1].
+    first
+        The first keyframe, which a loop ends at.
+    targets
+        Statistics that keyframes are held to.
+    index
+        Index of the frame.
+    motion_since_previous
+        The camera's motion from the previous keyframe to this frame.
+    motion_between
+        The camera's motion from the previous keyframe to the following one.
     """
 
-    last: RGB
+    previous: RGB
     following: RGB
     first: RGB
-    held: HoldTargets
+    targets: HoldTargets
     index: int
-    way: Similarity
-    total: Similarity
+    motion_since_previous: Similarity
+    motion_between: Similarity
 
 
 @dataclass(frozen=True, slots=True)
-class KeyframeTrip:
-    """Makes the frames of a trip by keyframes, in frames of ``size``: one every ``every`` seconds, or nearly so."""
+class KeyframedZoom:
+    """Makes the frames of a zoom from keyframes.
 
-    grower: FeedbackStep
+    Attributes
+    ----------
+    step
+        Moves the camera, and dreams and holds keyframes.
+    size
+        Size of the frames.
+    interval
+        Seconds between keyframes; rounded, so that one lies at the end.
+    loop
+        The last keyframe is the first one.
+    """
+
+    step: FeedbackStep
     size: Size
-    every: Fraction
+    interval: Fraction
     loop: bool
 
     @property
-    def large(self) -> Size:
-        """Size of keyframes."""
-        return Size(*(2 * round(side * _LARGER / 2) for side in self.size))
+    def keyframe_size(self) -> Size:
+        """Size of keyframes: even."""
+        return Size(*(2 * round(side * KEYFRAME_SCALE / 2) for side in self.size))
 
     @property
-    def keys(self) -> tuple[int, ...]:
-        """The frames at which there is a keyframe, the end included."""
-        frames = self.grower.course.frames
-        count = max(2 if self.loop else 1, round(frames / (self.every * self.grower.course.fps)))
-        return tuple(sorted({round(Fraction(i * frames, count)) for i in range(count + 1)}))
+    def keyframe_indices(self) -> list[int]:
+        """Frame indices of the keyframes, in order; the last is the number of frames."""
+        frames = self.step.clock.frames
+        # A loop's last keyframe is its first; another one lies between them.
+        count = min(frames, max(2 if self.loop else 1, round(frames / (self.interval * self.step.clock.fps))))
+        return sorted({round(Fraction(number * frames, count)) for number in range(count + 1)})
 
-    def begin(self, start: RGB, *, bare: bool, palette: RGB | None = None) -> KeyState:
-        """Return the state of the first frame; see :meth:`dreamvid.pipelines.zoom.frame_by_frame.Trip.begin`."""
-        start = resize(start, self.large)
-        parts = self.grower.parts(0, start)
-        dreamed, held = self.grower.begin(start, self.grower.whole(start, parts, 0), palette)
-        first = np.clip(start if bare and not self.loop else dreamed, 0.0, 1.0)
-        return self._onward(KeyState(first, first, first, held, 0, Similarity(), Similarity()))
+    def begin(self, start: RGB, *, starts_from_picture: bool, palette: RGB | None = None) -> KeyframeState:
+        """Return the state of the first frame; see :meth:`dreamvid.pipelines.zoom.frames.ZoomMode.begin`."""
+        start = resize(start, self.keyframe_size)
+        scenes = self.step.scenes(0, start)
+        dreamed, targets = self.step.measure_targets(start, self.step.full_dream(start, scenes, 0), palette)
+        # A loop begins with a dream also where it starts from a picture, for it returns to it.
+        first = np.clip(start if starts_from_picture and not self.loop else dreamed, 0.0, 1.0)
+        return self._dream_following(
+            KeyframeState(first, first, first, targets, 0, Similarity(), Similarity())
+        )
 
     def check(self, picture: RGB) -> None:
-        """Refuse keyframes between which the camera goes too far; a ``SettingsError``."""
-        for first, last in pairwise(self.keys[:_MOST_CHECKED]):
-            self._between(first, last, picture)
+        """Raise a ``SettingsError`` where the camera moves too far in one frame, or between keyframes."""
+        self.step.check_motion(picture)
+        for first, last in pairwise(self.keyframe_indices[:_MAX_CHECKED]):
+            self._motion_between(first, last, picture)
 
-    def states(self, state: KeyState) -> Iterator[KeyState]:
-        """Yield the state of each frame from the given one's on, that one included, up to the last."""
+    def states(self, state: KeyframeState) -> Iterator[KeyframeState]:
+        """Yield the state of each frame from the given one to the last, the given one included."""
         while True:
             yield state
-            if state.index + 1 == self.grower.course.frames:
+            if state.index + 1 >= self.step.clock.frames:
                 return
             state = self.advance(state)
 
-    def advance(self, state: KeyState) -> KeyState:
+    def advance(self, state: KeyframeState) -> KeyframeState:
         """Return the state of the next frame."""
         index = state.index + 1
-        state = replace(state, index=index, way=state.way.then(self._move(index, state.last)))
-        if index in self.keys:
-            return self._onward(replace(state, last=state.following, way=Similarity()))
-        return state
-
-    def frame(self, state: KeyState) -> Frame:
-        """Return what is written of a state: both keyframes, faded from one into the other."""
-        before = max(key for key in self.keys if key <= state.index)
-        after = min(key for key in self.keys if key > state.index)
-        share = (state.index - before) / (after - before)
-        share = share * share * (3.0 - 2.0 * share)
-        mirrors = self._mirrors(state)
-        onward = state.total.inverse().then(state.way)
-        old, new = self._view(state.last, state.way, mirrors), self._view(state.following, onward, mirrors)
-        of_old, of_new = (1.0 - share) ** 3 * self._soft(state.way), share * self._soft(onward)
-        weight = (of_new / np.maximum(of_old + of_new, 1e-6))[..., None]
-        return self.grower.course.frame(state.index, np.clip(old + weight * (new - old), 0.0, 1.0))
-
-    def to_state(self, state: KeyState) -> State:
-        """Return what is kept on the disk; every number comes back bit for bit."""
-        values = {"held": state.held.to_values(), "index": state.index}
-        moves = {"way": state.way.to_values(), "total": state.total.to_values()}
-        arrays = {"last": state.last, "following": state.following, "first": state.first}
-        return State({**values, **moves}, arrays)
-
-    def from_state(self, state: State) -> KeyState:
-        """Return the state that was kept."""
-        values, arrays = state.values, state.arrays
-        return KeyState(
-            arrays["last"],
-            arrays["following"],
-            arrays["first"],
-            HoldTargets.from_values(values["held"]),
-            values["index"],
-            Similarity.from_values(values["way"]),
-            Similarity.from_values(values["total"]),
+        motion = state.motion_since_previous.then(self._motion(index, state.previous))
+        if index not in self.keyframe_indices:
+            return replace(state, index=index, motion_since_previous=motion)
+        return self._dream_following(
+            replace(state, index=index, previous=state.following, motion_since_previous=Similarity())
         )
 
-    def _onward(self, state: KeyState) -> KeyState:
-        """Return the state at a keyframe, with the following one dreamed."""
-        end = min((key for key in self.keys if key > state.index), default=state.index)
-        total = self._between(state.index, end, state.last)
-        if self.loop and end == self.grower.course.frames:
-            return replace(state, following=state.first, total=total)
+    def frame(self, state: KeyframeState) -> Frame:
+        """Return the written frame of a state: both keyframes, cross-faded."""
+        indices = self.keyframe_indices
+        position = bisect_right(indices, state.index)
+        before, after = indices[position - 1], indices[position]
+        share = (state.index - before) / (after - before)
+        share = share * share * (3.0 - 2.0 * share)
+        motion = state.motion_since_previous
+        motion_to_following = state.motion_between.inverse().then(motion)
         mirrors = self._mirrors(state)
-        seen = np.clip(warp(state.last, total, mirrors=mirrors), 0.0, 1.0)
-        if self.loop and end == self.keys[-2]:
-            seen = self._with_first(seen, state, end)
-        parts = self.grower.parts(end, seen)
-        if self.grower.rests(parts):
-            return replace(state, following=seen, total=total)
+        old = warp(state.previous, motion, self.size, mirrors=mirrors)
+        new = warp(state.following, motion_to_following, self.size, mirrors=mirrors)
+        # The previous keyframe, more and more magnified, fades out early.
+        old_weight = (1.0 - share) ** 3 * self._visibility(motion, self.size)
+        new_weight = share * self._visibility(motion_to_following, self.size)
+        weight = (new_weight / np.maximum(old_weight + new_weight, 1e-6))[..., None]
+        return self.step.clock.frame(state.index, np.clip(old + weight * (new - old), 0.0, 1.0))
+
+    def to_state(self, state: KeyframeState) -> State:
+        """Return the checkpoint of a state; every number comes back bit for bit."""
+        return State(
+            {
+                "targets": state.targets.to_values(),
+                "index": state.index,
+                "motion_since_previous": state.motion_since_previous.to_values(),
+                "motion_between": state.motion_between.to_values(),
+            },
+            {"previous": state.previous, "following": state.following, "first": state.first},
+        )
+
+    def from_state(self, state: State) -> KeyframeState:
+        """Return the state of a checkpoint."""
+        values, arrays = state.values, state.arrays
+        return KeyframeState(
+            arrays["previous"],
+            arrays["following"],
+            arrays["first"],
+            HoldTargets.from_values(values["targets"]),
+            values["index"],
+            Similarity.from_values(values["motion_since_previous"]),
+            Similarity.from_values(values["motion_between"]),
+        )
+
+    def _dream_following(self, state: KeyframeState) -> KeyframeState:
+        """Return the state at a keyframe, with the following one dreamed."""
+        indices = self.keyframe_indices
+        end = indices[bisect_right(indices, state.index)]
+        motion = self._motion_between(state.index, end, state.previous)
+        state = replace(state, motion_between=motion)
+        if self.loop and end == indices[-1]:
+            return replace(state, following=state.first)
+        view = np.clip(warp(state.previous, motion, mirrors=self._mirrors(state)), 0.0, 1.0)
+        if self.loop and end == indices[-2]:
+            view = self._blend_first(view, state, end)
+        scenes = self.step.scenes(end, view)
+        if self.step.is_static(scenes):
+            return replace(state, following=view)
         try:
-            dreamed = self.grower.whole(seen, parts, end)
+            dreamed = self.step.full_dream(view, scenes, end)
         except NonFiniteDreamError as error:
             _log.warning("the keyframe at frame %d is left undreamed: %s", end, error, extra={"repeats": 3})
-            return replace(state, following=seen, total=total)
-        pace = (end - state.index) * USUAL_FPS / float(self.grower.course.fps)
-        return replace(state, following=self.grower.hold(dreamed, parts, state.held, pace), total=total)
+            return replace(state, following=view)
+        reference_frames = (end - state.index) * REFERENCE_FPS / float(self.step.clock.fps)
+        return replace(state, following=self.step.hold(dreamed, scenes, state.targets, reference_frames))
 
-    def _with_first(self, seen: RGB, state: KeyState, at: int) -> RGB:
-        """Return what the last keyframe is dreamed from, with a loop's first one where it will be seen."""
-        total = self._between(at, self.grower.course.frames, seen)
-        weight = _KEPT * self._soft(total.inverse(), self.large)[..., None]
-        return np.clip(seen + weight * (warp(state.first, total.inverse()) - seen), 0.0, 1.0)
+    def _blend_first(self, view: RGB, state: KeyframeState, index: int) -> RGB:
+        """Return the view of a loop's last dreamed keyframe, with the first one where the camera will see that."""
+        motion = self._motion_between(index, self.step.clock.frames, view).inverse()
+        weight = _FIRST_KEYFRAME_SHARE * self._visibility(motion, self.keyframe_size)[..., None]
+        return np.clip(view + weight * (warp(state.first, motion) - view), 0.0, 1.0)
 
-    def _between(self, first: int, last: int, picture: RGB) -> Similarity:
-        """Return the camera's move from one frame to another."""
-        total = Similarity()
+    def _motion_between(self, first: int, last: int, picture: RGB) -> Similarity:
+        """Return the camera's motion from one frame to another."""
+        motion = Similarity()
         for index in range(first + 1, last + 1):
-            total = total.then(self._move(index, picture))
-            if not 1.0 / _FARTHEST < total.scale < _FARTHEST:
+            motion = motion.then(self._motion(index, picture))
+            if not 1.0 / _MAX_ZOOM < motion.scale < _MAX_ZOOM:
                 raise SettingsError(
                     "trip.keyframe: from one keyframe to the next, things become a million times as large, "
                     "or as small; zoom more slowly, or give more keyframes"
                 )
-        return total
+        return motion
 
-    def _move(self, index: int, picture: RGB) -> Similarity:
-        return self.grower.move(self.grower.parts(index, picture), index, self.size)
+    def _motion(self, index: int, picture: RGB) -> Similarity:
+        return self.step.motion(self.step.scenes(index, picture), index, self.size)
 
-    def _mirrors(self, state: KeyState) -> int:
-        return settings_of(self.grower.parts(state.index, state.last)[-1]).camera.mirrors
+    def _mirrors(self, state: KeyframeState) -> int:
+        return settings_of(self.step.scenes(state.index, state.previous)[-1]).camera.mirrors
 
-    def _view(self, key: RGB, move: Similarity, mirrors: int) -> RGB:
-        return warp(key, move, self.size, mirrors=mirrors)
-
-    def _soft(self, move: Similarity, size: Size | None = None) -> NDArray[np.float32]:
-        """Return where a keyframe is in view after a move, ``[H, W]`` in (0, 1], with soft edges."""
-        size = size or self.size
-        height, width = self.large
-        edge = max(2, round(_EDGE * height))
+    def _visibility(self, motion: Similarity, size: Size) -> NDArray[np.float32]:
+        """Return where a keyframe is in view after a motion: ``[H, W]`` of a size, above 0 to 1, with soft edges."""
+        height, width = self.keyframe_size
+        edge = max(2, round(_EDGE_SHARE * height))
         y = np.minimum(np.arange(height), np.arange(height)[::-1])[:, None] / edge
         x = np.minimum(np.arange(width), np.arange(width)[::-1])[None] / edge
-        whole = np.minimum(np.clip(np.minimum(x, y), 0.0, 1.0), 1.0).astype(np.float32)
-        turn, shift = move.linear * size.height / height, move.translation * size.height
-        matrix = np.array([[turn.real, -turn.imag, 0.0], [turn.imag, turn.real, 0.0]])
-        middle = np.array([(width - 1) / 2, (height - 1) / 2])
-        matrix[:, 2] = np.array([(size.width - 1) / 2 + shift.real, (size.height - 1) / 2 + shift.imag])
-        matrix[:, 2] -= matrix[:, :2] @ middle
-        seen = cv2.warpAffine(whole, matrix, (size.width, size.height), flags=cv2.INTER_LINEAR)
-        return np.asarray(seen + np.float32(1e-4), np.float32)
+        mask = np.clip(np.minimum(x, y), 0.0, 1.0).astype(np.float32)
+        # The motion as an affine matrix in pixels: from centered coordinates in heights to ones from the corner.
+        linear, translation = motion.linear * size.height / height, motion.translation * size.height
+        matrix = np.array([[linear.real, -linear.imag, 0.0], [linear.imag, linear.real, 0.0]])
+        center = np.array([(size.width - 1) / 2 + translation.real, (size.height - 1) / 2 + translation.imag])
+        matrix[:, 2] = center - matrix[:, :2] @ np.array([(width - 1) / 2, (height - 1) / 2])
+        visible = cv2.warpAffine(mask, matrix, (size.width, size.height), flags=cv2.INTER_LINEAR)
+        return np.asarray(visible + _MIN_WEIGHT, np.float32)

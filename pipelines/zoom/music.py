@@ -1,4 +1,4 @@
-"""The music of a trip: cut to its length, its signals, and the file that is encoded into the output."""
+"""Prepare the music of a zoom trip: a track of its length, and the signals that drive its camera."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
 
-_FADE_OUT = 2.0
-_LONGEST_FADE = 0.25
-"""Longest fade as a share of the trip."""
+# Length of the fade-out in seconds, and its largest share of the trip.
+_FADE_SECONDS, _MAX_FADE_SHARE = 2.0, 0.25
 
 
 class Soundtrack(NamedTuple):
-    """A track of exactly a trip's length in a WAV file, and its signals at a time in seconds."""
+    """A WAV file of exactly a trip's length, and its signals, in [0, 1] by name, at a time in seconds."""
 
     file: Path
     signals: Callable[[float], Mapping[str, float]]
@@ -29,15 +28,15 @@ class Soundtrack(NamedTuple):
 
 @contextmanager
 def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[Soundtrack | None]:
-    """Give the music of a trip, None where it has none; its file is removed afterwards.
+    """Yield the trip's music, or None; its file is removed afterwards.
 
-    The track begins where the preset says, is repeated where it is too short, and fades out; under a loop it does not
-    fade.
+    The track starts at ``trip.music_start``, is repeated where it is too short, and fades out unless the trip is a
+    loop.
 
     Raises
     ------
     ReadError
-        Where the track cannot be read or holds no sound.
+        If the track cannot be read or has no audio.
     """
     music = preset.trip.music
     if music is None:
@@ -48,19 +47,22 @@ def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[So
 
     seconds = float(duration)
     track = read_track(music, start=float(preset.trip.music_start), duration=seconds)
-    whole = fit_track(track, seconds, fade_in=0.0, fade_out=0.0)
-    found = analyse(whole.samples, whole.rate)
+    # Signals are those of the track before it fades out.
+    unfaded = fit_track(track, seconds, fade_in=0.0, fade_out=0.0)
+    signals = analyse(unfaded.samples, unfaded.rate)
+    faded = unfaded
     if not preset.trip.loop:
-        whole = fit_track(track, seconds, fade_out=min(_FADE_OUT, _LONGEST_FADE * seconds))
-    span = 1.0 / float(fps)  # a beat is seen in the frame that is nearest to it
+        faded = fit_track(track, seconds, fade_out=min(_FADE_SECONDS, _MAX_FADE_SHARE * seconds))
+    frame = 1.0 / float(fps)
     with tempfile.TemporaryDirectory(prefix="dreamvid-") as scratch:
         file = Path(scratch) / "music.wav"
-        write_track(whole, file)
-        yield Soundtrack(file, lambda t: found.at(t - span / 2, span))
+        write_track(faded, file)
+        # Over the frame's length about its time, so that a beat is seen in the frame that is nearest to it.
+        yield Soundtrack(file, lambda t: signals.at(t - frame / 2, frame))
 
 
-def follows_music(preset: Preset) -> bool:
-    """Return whether any schedule of a preset names a signal of the music."""
+def uses_music_signals(preset: Preset) -> bool:
+    """Return whether any expression of a preset uses a signal of the music."""
     varying = [value for scene in preset.in_scenes() for value in scene.preset.varying().values()]
     return any(
         isinstance(value.schedule, Expression) and value.schedule.names & set(SIGNALS) for value in varying

@@ -53,15 +53,15 @@ class FrameProducer:
         self.made: list[int] = []
         self.asked: StopRequested = lambda: False
 
-    def __call__(self, begin: ResumePoint, take: FrameSink, asked: StopRequested) -> None:
-        self.asked = asked
+    def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
+        self.asked = stop_requested
         for index in range(begin.frame, FRAMES):
-            if asked():
+            if stop_requested():
                 return
             if index == self.stop:
                 raise ZeroDivisionError
             rgb = np.random.default_rng(index).random((*SIZE, 3), dtype=np.float32)
-            take(Frame(index, index / RATE, rgb, duration=1 / RATE), State)
+            write(Frame(index, index / RATE, rgb, duration=1 / RATE), State)
             self.made.append(index)
             self.after(index)
 

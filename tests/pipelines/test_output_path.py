@@ -113,18 +113,18 @@ def test_a_video_that_cannot_be_written(
 
 def test_devices_are_no_outputs() -> None:
     with pytest.raises(WriteError, match="no ordinary file"):
-        check_target(Path(os.devnull), Path("in.mp4"), lambda _: True)
+        check_target(Path(os.devnull), [Path("in.mp4")], lambda _: True)
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="too long"):
-        check_target(tmp_path / ("x" * 300), tmp_path / "in.mp4", lambda _: True)
+        check_target(tmp_path / ("x" * 300), [tmp_path / "in.mp4"], lambda _: True)
 
 
 def test_a_link_into_nowhere_names_the_folder_that_is_missing(tmp_path: Path) -> None:
     (tmp_path / "o.mp4").symlink_to("/nowhere/at/all.mp4")
     with pytest.raises(WriteError, match="folder /nowhere/at does not exist"):
-        check_target(tmp_path / "o.mp4", tmp_path / "in.mp4", lambda _: True)
+        check_target(tmp_path / "o.mp4", [tmp_path / "in.mp4"], lambda _: True)
 
 
 def test_a_folder_to_be_made_in_one_that_may_not_be_written(

@@ -26,7 +26,7 @@ from dreamvid.image.transform import Velocity, visible_mask, warp
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.replay import replay
-from dreamvid.pipelines.zoom.run import plan_trip, run_zoom, trip_size
+from dreamvid.pipelines.zoom.run import plan_zoom, run_zoom, zoom_size
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def test_frames_are_duration_times_rate_and_the_rate_is_exact(
 def test_sizes_are_even_and_640_on_their_longer_side(
     own: Size | None, output: dict[str, Any], size: Size
 ) -> None:
-    found = trip_size(OutputSettings.model_validate(output), own)
+    found = zoom_size(OutputSettings.model_validate(output), own)
     assert found.height % 2 == found.width % 2 == 0
     assert found == size
 
@@ -534,7 +534,7 @@ def test_a_loop_keeps_no_more_of_its_beginning_as_it_gets_longer() -> None:
     heads = []
     for duration in ("6", "60", "600"):
         preset = Preset.build(TINY).override({"trip.loop": True, "trip.duration": duration})
-        heads.append(plan_trip(preset).course.head)
+        heads.append(plan_zoom(preset).clock.preroll)
     assert heads == [24, 24, 24]
 
 
