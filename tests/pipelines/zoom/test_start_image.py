@@ -88,7 +88,7 @@ def test_a_gradient_goes_from_the_top_left_to_the_bottom_right(text: str) -> Non
 
 @pytest.mark.parametrize("text", ["#xyz", "#12345", "#", "#204060-", "#204060-red", "#1234567"])
 def test_what_is_no_color_is_one_line(text: str) -> None:
-    with pytest.raises(SettingsError, match="is no color such as"):
+    with pytest.raises(SettingsError, match="is not a color such as"):
         parse_start_image(text)
 
 
