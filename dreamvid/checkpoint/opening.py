@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.files import printable, refuse, sync_folder, write_durably
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from dreamvid.checkpoint.chunk import ChunkFormat
     from dreamvid.checkpoint.manifest import Pictures
-    from dreamvid.types import Notify
+
+_log = logging.getLogger(__name__)
 
 
 def open_store(
@@ -26,7 +28,6 @@ def open_store(
     chunks: Callable[[Pictures], ChunkFormat],
     *,
     fresh: bool = False,
-    notify: Notify,
 ) -> Store:
     """Make a work directory, or open the one that is there to go on.
 
@@ -38,8 +39,6 @@ def open_store(
         Returns what writes and reads chunks of these pictures.
     fresh
         Discard what is there, whatever it is of.
-    notify
-        Told where frames may differ in their last bits, because versions or the device have changed.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def open_store(
             remove(folder)
         raise refuse(folder, error) from None
     try:
-        begun = _settle(folder, manifest, fresh=fresh, notify=notify)
+        begun = _settle(folder, manifest, fresh=fresh)
         store = Store(folder, begun, chunks(begun.pictures), lock)
     except BaseException:
         if made:
@@ -72,7 +71,7 @@ def open_store(
         lock.release()
         raise
     if store.lost:
-        notify(f"{printable(folder)} is damaged: it is dreamed anew from frame {store.frames} on")
+        _log.warning(f"{printable(folder)} is damaged: it is dreamed anew from frame {store.frames} on")
     return store
 
 
@@ -95,7 +94,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
-def _settle(folder: Path, manifest: Manifest, *, fresh: bool, notify: Notify) -> Manifest:
+def _settle(folder: Path, manifest: Manifest, *, fresh: bool) -> Manifest:
     """Return the manifest that holds from now on, and write it where it differs from the one that is there."""
     if fresh:
         clear(folder)
@@ -113,7 +112,9 @@ def _settle(folder: Path, manifest: Manifest, *, fresh: bool, notify: Notify) ->
             )
         slight = brief_changes(before, manifest)
         if slight:
-            notify(f"going on, although {slight}: frames may differ in their last bits from those before")
+            _log.warning(
+                f"going on, although {slight}: frames may differ in their last bits from those before"
+            )
         manifest = before.goes_on_as(manifest)
     if manifest != before:
         write_durably(folder / MANIFEST, manifest.to_bytes())

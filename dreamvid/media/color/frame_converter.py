@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import av
 
     from dreamvid.media.output.codecs import CodecChoice
-    from dreamvid.types import RGB, Alpha, Frame, Notify
+    from dreamvid.types import RGB, Alpha, Frame
+
+_log = logging.getLogger(__name__)
 
 
 class FrameConverter:
@@ -26,7 +29,7 @@ class FrameConverter:
     where the chroma of the codec needs even ones.
     """
 
-    def __init__(self, size: Size, choice: CodecChoice, notify: Notify) -> None:
+    def __init__(self, size: Size, choice: CodecChoice) -> None:
         self.source_size = size
         self._choice = choice
         self._full_chroma = full_chroma(choice.pix_fmt)
@@ -37,7 +40,7 @@ class FrameConverter:
         )
         self.size = Size(size.height + self._grow[0], size.width + self._grow[1])
         if any(self._grow):
-            notify(f"{choice.codec} needs even sizes: {size} is padded to {self.size}")
+            _log.warning(f"{choice.codec} needs even sizes: {size} is padded to {self.size}")
 
     def frame(self, frame: Frame) -> av.VideoFrame:
         """Return the picture in the encoder's pixel format, tagged with its colors; no times are set.

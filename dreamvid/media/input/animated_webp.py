@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.errors import DamagedError, ReadError
-from dreamvid.limits import Limits
 from dreamvid.media.input.container import shown
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import Timed
+from dreamvid.media.limits import check_frames
 from dreamvid.media.still.opened import opened
 from dreamvid.types import Size, VideoInfo
 
@@ -34,7 +34,7 @@ def is_webp(path: Path) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
 
 
-def probe_webp(path: Path, *, limits: Limits | None = None) -> MediaInfo:
+def probe_webp(path: Path) -> MediaInfo:
     """Look at an animated WebP; all its frames are decoded once, as only that tells their times.
 
     Raises
@@ -47,12 +47,12 @@ def probe_webp(path: Path, *, limits: Limits | None = None) -> MediaInfo:
         raise ReadError(f"{shown(path)} is a still image; use `dreamvid image` for it")
     times: list[tuple[Fraction, Fraction]] = []
     try:
-        for timed in read_webp(path, limits=limits):
+        for timed in read_webp(path):
             times.append((timed.pts, timed.duration or _BROWSER_DELAY))  # noqa: PERF401  kept where reading fails
     except DamagedError:
         if not times:
             raise
-    with opened(path, ["WEBP"], limits=limits) as picture:
+    with opened(path, ["WEBP"]) as picture:
         (height, width, channels), promised = picture.reader.properties(index=0).shape, picture.frames
     total = times[-1][0] + times[-1][1]
     video = VideoInfo(
@@ -66,7 +66,7 @@ def probe_webp(path: Path, *, limits: Limits | None = None) -> MediaInfo:
     return MediaInfo(path=path, kind="animation", video=video, start=Fraction(0), format_name="webp")
 
 
-def read_webp(path: Path, *, limits: Limits | None = None) -> Iterator[Timed]:
+def read_webp(path: Path) -> Iterator[Timed]:
     """Yield an animation's pictures with their times, decoded in order.
 
     Raises
@@ -74,8 +74,8 @@ def read_webp(path: Path, *, limits: Limits | None = None) -> Iterator[Timed]:
     DamagedError
         Where decoding stops before the promised number of frames.
     """
-    with opened(path, ["WEBP"], limits=limits) as picture:
-        (limits or Limits()).check_frames(shown(path), picture.frames)
+    with opened(path, ["WEBP"]) as picture:
+        check_frames(shown(path), picture.frames)
         pts = Fraction(0)
         for index in range(picture.frames):
             try:

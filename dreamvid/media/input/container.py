@@ -16,7 +16,7 @@ import av
 from av.error import FFmpegError
 
 from dreamvid.errors import ReadError
-from dreamvid.limits import Limits
+from dreamvid.media.limits import MAX_DECODED_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,17 +96,17 @@ def check_file(path: str | Path) -> Path:
 
 
 @contextmanager
-def open_input(path: str | Path, limits: Limits | None = None) -> Iterator[InputContainer]:
+def open_input(path: str | Path) -> Iterator[InputContainer]:
     """Open a container for reading; container and file are closed at the end.
 
-    No picture beyond ``limits`` is ever decoded.
+    No picture with more than ``MAX_DECODED_PIXELS`` is ever decoded.
 
     Raises
     ------
     ReadError
         In one line, for everything that is no video container.
     """
-    with _opened(check_file(path), FORMATS, _why_unreadable, limits) as container:
+    with _opened(check_file(path), FORMATS, _why_unreadable) as container:
         yield container
 
 
@@ -124,10 +124,8 @@ def open_sound(path: str | Path) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def _opened(
-    found: Path, formats: str, why: Callable[[Path, bytes], str], limits: Limits | None = None
-) -> Iterator[InputContainer]:
-    most = str((limits or Limits()).decoded)
+def _opened(found: Path, formats: str, why: Callable[[Path, bytes], str]) -> Iterator[InputContainer]:
+    max_pixels = str(MAX_DECODED_PIXELS)
     try:
         file = found.open("rb")
     except OSError as error:
@@ -137,7 +135,7 @@ def _opened(
             container = av.open(
                 _Nameless(file),
                 "r",
-                options={"max_pixels": most},
+                options={"max_pixels": max_pixels},
                 container_options={"format_whitelist": formats},
                 metadata_errors="replace",
                 buffer_size=1 << 18,
@@ -149,7 +147,7 @@ def _opened(
         with container:
             for stream in container.streams.video:
                 if can_decode(stream):
-                    stream.codec_context.options = {"max_pixels": most}
+                    stream.codec_context.options = {"max_pixels": max_pixels}
             yield container
 
 

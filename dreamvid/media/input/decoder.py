@@ -17,12 +17,12 @@ from av.error import FFmpegError
 
 from dreamvid.errors import DamagedError, ReadError
 from dreamvid.image.resize import resize
-from dreamvid.limits import Limits
 from dreamvid.media.color.color import RgbConverter
 from dreamvid.media.color.deinterlace import Deinterlacer
 from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.media.input.container import open_input, shown
 from dreamvid.media.input.timing import Timed
+from dreamvid.media.limits import MAX_DECODED_PIXELS
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -59,13 +59,12 @@ def read_container(
     *,
     after: Fraction = Fraction(0),
     care: ErrorConcealment = ErrorConcealment.STRICT,
-    limits: Limits | None = None,
 ) -> Iterator[Timed]:
     """Yield frames in presentation order, times in seconds from the video's first frame.
 
     ``after`` (seconds) says from when on frames are wanted: decoding begins at a keyframe before it where the
     container can seek, so that some or all frames before the one shown at that time are left out. Pictures beyond
-    ``limits`` count as damage.
+    ``MAX_DECODED_PIXELS`` count as damage.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def read_container(
     if seek_to > 0 and media.format_name not in _UNSEEKABLE:
         reached = False
         try:
-            for timed in _Decoding(media, care, limits).run(seek_to):
+            for timed in _Decoding(media, care).run(seek_to):
                 if not reached and timed.pts > seek_to:
                     break  # a keyframe that is too late: the index is wrong
                 reached = True
@@ -86,14 +85,13 @@ def read_container(
         except DamagedError:
             if reached:
                 raise
-    yield from _Decoding(media, care, limits).run(None)
+    yield from _Decoding(media, care).run(None)
 
 
 class _Decoding:
     """One pass over a stream."""
 
-    def __init__(self, media: MediaInfo, care: ErrorConcealment, limits: Limits | None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, media: MediaInfo, care: ErrorConcealment) -> None:
         self._media = media
         self._care = care
         self._converter = RgbConverter()
@@ -124,7 +122,7 @@ class _Decoding:
             assert isinstance(created, av.VideoCodecContext)
             created.extradata = context.extradata
             context = created
-        options = {"max_pixels": str(self._limits.decoded)}
+        options = {"max_pixels": str(MAX_DECODED_PIXELS)}
         context.options = (
             options
             if self._care == ErrorConcealment.CONCEAL

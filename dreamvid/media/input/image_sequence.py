@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import ReadError
-from dreamvid.limits import Limits
 from dreamvid.media.input.container import shown
 from dreamvid.media.input.frame_list import FrameEntry, FrameList, read_frame_list
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import Timed
+from dreamvid.media.limits import check_frames
 from dreamvid.media.still.reader import read_still
 from dreamvid.types import Size, VideoInfo
 
@@ -82,11 +82,11 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
     return FrameList(rate, entries, sar=listed.sar, sound=listed.sound, metadata=listed.metadata)
 
 
-def probe_folder(folder: Path, *, fps: Fraction | None = None, limits: Limits | None = None) -> MediaInfo:
+def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
     """Look at a folder of PNGs; size, depth and whether there is alpha come from the files' headers."""
     listed = list_frames(folder, fps)
-    (limits or Limits()).check_frames(shown(folder), len(listed.frames))
-    first = read_still(folder / listed.frames[0].file, limits=limits)
+    check_frames(shown(folder), len(listed.frames))
+    first = read_still(folder / listed.frames[0].file)
     last = listed.frames[-1]
     video = VideoInfo(
         size=Size(*first.rgb.shape[:2]),
@@ -108,18 +108,16 @@ def probe_folder(folder: Path, *, fps: Fraction | None = None, limits: Limits | 
     )
 
 
-def read_folder(
-    folder: Path, *, fps: Fraction | None = None, limits: Limits | None = None
-) -> Iterator[Timed]:
+def read_folder(folder: Path, *, fps: Fraction | None = None) -> Iterator[Timed]:
     """Yield the pictures with their times, counted from the first one's; a file is read when it is asked for."""
     listed = list_frames(folder, fps)
     origin = listed.frames[0].pts
     for entry in listed.frames:
-        yield Timed(entry.pts - origin, entry.duration, partial(_load, folder / entry.file, limits))
+        yield Timed(entry.pts - origin, entry.duration, partial(_load, folder / entry.file))
 
 
-def _load(path: Path, limits: Limits | None) -> tuple[RGB, Alpha | None]:
-    still = read_still(path, limits=limits)
+def _load(path: Path) -> tuple[RGB, Alpha | None]:
+    still = read_still(path)
     return still.rgb, still.alpha
 
 

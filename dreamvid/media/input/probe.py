@@ -11,7 +11,6 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from dreamvid.errors import ReadError
-from dreamvid.limits import Limits
 from dreamvid.media.color.orientation import frame_orientation
 from dreamvid.media.color.pixels import depth, has_alpha
 from dreamvid.media.color.ycbcr import is_hdr
@@ -20,6 +19,7 @@ from dreamvid.media.input import image_sequence as folder_source
 from dreamvid.media.input.container import can_decode, check_file, input_path, open_input, shown
 from dreamvid.media.input.info import Chapter, ColorTags, Kind, MediaInfo, StreamInfo, StreamKind
 from dreamvid.media.input.survey import Survey, survey
+from dreamvid.media.limits import MAX_FRAMES, check_frames, check_picture, check_rate
 from dreamvid.types import Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _OPAQUE = 255
 _FALLBACK_RATE = Fraction(25)
 
 
-def probe(path: str | Path, *, fps: Fraction | None = None, limits: Limits | None = None) -> MediaInfo:
+def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
     """Look at a video, an animation or a folder of PNGs.
 
     Parameters
@@ -51,39 +51,34 @@ def probe(path: str | Path, *, fps: Fraction | None = None, limits: Limits | Non
         Any name, whatever characters it holds; never a URL.
     fps
         The rate of a folder of PNGs; None is its own ``frames.json``, or 24. Other inputs have their own rate.
-    limits
-        What is refused as too much; None is the usual.
 
     Raises
     ------
     ReadError
         In one line, for what is missing, unreadable, no video or beyond the limits.
     """
-    limits = limits or Limits()
-    media = _probe(path, fps, limits)
-    limits.check_picture(shown(media.path), media.video.size)
+    media = _probe(path, fps)
+    check_picture(shown(media.path), media.video.size)
     if media.path.is_dir() or media.video.frames != 1:  # a container may say any rate of a single one
-        limits.check_rate(shown(media.path), media.video.rate)
+        check_rate(shown(media.path), media.video.rate)
     return media
 
 
-def _probe(path: str | Path, fps: Fraction | None, limits: Limits) -> MediaInfo:
+def _probe(path: str | Path, fps: Fraction | None) -> MediaInfo:
     found = input_path(path)
     if found.is_dir():
-        return folder_source.probe_folder(found, fps=fps, limits=limits)
+        return folder_source.probe_folder(found, fps=fps)
     check_file(found)  # a pipe would block whoever opens it
     if webp_source.is_webp(found):
-        return webp_source.probe_webp(found, limits=limits)
-    with open_input(found, limits) as container:
+        return webp_source.probe_webp(found)
+    with open_input(found) as container:
         stream = video_stream(container, found)
-        limits.check_picture(
-            shown(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0)
-        )
-        limits.check_frames(shown(found), stream.frames or len(stream.index_entries))
-        counted = survey(container, stream, most=limits.frames)
-    limits.check_frames(shown(found), counted.frames or 0)
-    with open_input(found, limits) as container:
-        return _probe_container(container, found, counted, limits)
+        check_picture(shown(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0))
+        check_frames(shown(found), stream.frames or len(stream.index_entries))
+        counted = survey(container, stream, most=MAX_FRAMES)
+    check_frames(shown(found), counted.frames or 0)
+    with open_input(found) as container:
+        return _probe_container(container, found, counted)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -111,7 +106,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise ReadError(f"{shown(path)} holds no video")
 
 
-def _probe_container(container: InputContainer, path: Path, found: Survey, limits: Limits) -> MediaInfo:
+def _probe_container(container: InputContainer, path: Path, found: Survey) -> MediaInfo:
     stream = video_stream(container, path)
     first = _first_frame(container, stream, path)
     tick = first.time_base or stream.time_base or Fraction(1, 1000)
@@ -120,7 +115,7 @@ def _probe_container(container: InputContainer, path: Path, found: Survey, limit
     orientation = frame_orientation(first)
     transparent = decoder is not None or has_alpha(first.format.name)
     if transparent and stream.codec_context.name in _ALWAYS_BGRA:
-        transparent = _any_transparency(path, stream.index, limits)
+        transparent = _any_transparency(path, stream.index)
     sar = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     promised = _promised_duration(container, stream, start)
     video = VideoInfo(
@@ -169,10 +164,10 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     raise ReadError(reason)
 
 
-def _any_transparency(path: Path, index: int, limits: Limits) -> bool:
+def _any_transparency(path: Path, index: int) -> bool:
     """Return whether a GIF or APNG, whose frames always have alpha, uses it; long ones are not read to the end."""
     with (
-        open_input(path, limits) as container,
+        open_input(path) as container,
         suppress(FFmpegError),
     ):  # damage: whoever decodes all says where
         for count, frame in enumerate(container.decode(video=index)):

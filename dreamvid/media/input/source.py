@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,14 +13,13 @@ from av.stream import Disposition
 
 from dreamvid.errors import DamagedError, SettingsError
 from dreamvid.image.resize import cover
-from dreamvid.limits import Limits
 from dreamvid.media.input.animated_webp import read_webp
 from dreamvid.media.input.container import shown
 from dreamvid.media.input.decoder import ErrorConcealment, read_container
 from dreamvid.media.input.image_sequence import read_folder
 from dreamvid.media.input.probe import probe
 from dreamvid.media.input.timing import cut, resample
-from dreamvid.media.input.wholeness import flaw
+from dreamvid.media.limits import MAX_FRAMES, check_frames
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from dreamvid.media.input.info import MediaInfo
     from dreamvid.media.input.timing import Load, Timed
-    from dreamvid.types import RGB, Alpha, Notify, SeekableSource
+    from dreamvid.types import RGB, Alpha, SeekableSource
+
+_log = logging.getLogger(__name__)
 
 _COVER = int(Disposition.attached_pic | Disposition.timed_thumbnails)
 _TAIL = 512
@@ -39,20 +41,16 @@ _TOLERATED = Fraction(3, 2)
 def open_source(
     path: str | Path,
     *,
-    notify: Notify,
     start: Fraction = Fraction(0),
     duration: Fraction | None = None,
     size: Size | None = None,
     fps: Fraction | None = None,
     keep_going: bool = False,
-    limits: Limits | None = None,
 ) -> SeekableSource:
     """Open an input; its frames are decoded one by one as they are asked for, each time from the start.
 
     Parameters
     ----------
-    notify
-        Told what is done differently from what one might expect: HDR mapped to SDR, damage passed over, ...
     start, duration
         Seconds. The first frame is the one shown at ``start``; times are shifted to begin at 0. See
         :func:`dreamvid.media.input.timing.cut`.
@@ -62,8 +60,6 @@ def open_source(
         Resample to this even rate, to ``round(duration * fps)`` frames; for a folder of PNGs it is their rate.
     keep_going
         End at the first damage with a warning, instead of with an error.
-    limits
-        What is refused as too much; None is the usual.
 
     Raises
     ------
@@ -74,18 +70,17 @@ def open_source(
     DamagedError
         While iterating, naming the time; not with ``keep_going``, unless nothing at all can be decoded.
     """
-    limits = limits or Limits()
-    media = probe(path, fps=fps, limits=limits)
+    media = probe(path, fps=fps)
     promised = media.video.duration
     if promised is not None and start > 0 and start >= promised:
         raise SettingsError(
             f"input.start is {float(start):g} s, but {shown(media.path)} lasts only {float(promised):g} s"
         )
-    _remark(media, notify)
+    _remark(media)
     window = _Window(start, duration, None if media.kind == "folder" else fps)
     info = _info(media.video, window, size)
-    limits.check_frames(shown(media.path), info.frames or 0)
-    return _Source(media, info, window, fps, size, keep_going, limits, notify)
+    check_frames(shown(media.path), info.frames or 0)
+    return _Source(media, info, window, fps, size, keep_going)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +109,6 @@ class _Source:
     folder_fps: Fraction | None
     size: Size | None
     keep_going: bool
-    limits: Limits
-    notify: Notify
     first: int = 0
 
     def from_frame(self, index: int) -> _Source:
@@ -134,10 +127,10 @@ class _Source:
                 raise
             what = str(error).split(";", maxsplit=1)[0]
             if frame is None:
-                self.notify(f"{what}, from the first frame on; what the decoder makes of it is used")
+                _log.warning(f"{what}, from the first frame on; what the decoder makes of it is used")
                 yield from self._frames(ErrorConcealment.CONCEAL)
             else:
-                self.notify(f"{what}; {frame.index + 1} frames before it kept")
+                _log.warning(f"{what}; {frame.index + 1} frames before it kept")
             return
         if frame is None:
             raise SettingsError(
@@ -148,8 +141,8 @@ class _Source:
         loaded: Load | None = None
         picture: tuple[RGB, Alpha | None] | None = None
         for index, timed in enumerate(self._timed(care)):
-            if index >= self.limits.frames:
-                self.limits.check_frames(shown(self.media.path), index + 1)
+            if index >= MAX_FRAMES:
+                check_frames(shown(self.media.path), index + 1)
             if index < self.first:
                 continue
             if picture is None or timed.load is not loaded:
@@ -167,10 +160,10 @@ class _Source:
 
     def _all(self, care: ErrorConcealment) -> Iterator[Timed]:
         if self.media.kind == "folder":
-            return read_folder(self.media.path, fps=self.folder_fps, limits=self.limits)
+            return read_folder(self.media.path, fps=self.folder_fps)
         if self.media.kind == "animation":
-            return read_webp(self.media.path, limits=self.limits)
-        return read_container(self.media, after=self.window.start, care=care, limits=self.limits)
+            return read_webp(self.media.path)
+        return read_container(self.media, after=self.window.start, care=care)
 
     def _checked_to_end(self, frames: Iterator[Timed]) -> Iterator[Timed]:
         """Remark on a video that ends before its container says."""
@@ -180,12 +173,12 @@ class _Source:
             yield timed
         promised = self.media.promised
         if promised is not None and promised - end > _TOLERATED / self.media.video.rate:
-            self.notify(
+            _log.warning(
                 f"{shown(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
                 f"although {float(promised):.2f} s were announced"
             )
         elif self.media.packets is not None and count < self.media.packets:
-            self.notify(
+            _log.warning(
                 f"{shown(self.media.path)}: only {count} of {self.media.packets} frames could be decoded"
             )
 
@@ -218,22 +211,24 @@ def _info(video: VideoInfo, window: _Window, size: Size | None) -> VideoInfo:
     )
 
 
-def _remark(media: MediaInfo, notify: Notify) -> None:
+def _remark(media: MediaInfo) -> None:
     name = shown(media.path)
     if media.video.hdr:
-        notify(f"{name} is HDR; it is tone-mapped to SDR (BT.709)")
+        _log.warning(f"{name} is HDR; it is tone-mapped to SDR (BT.709)")
     if media.interlaced:
-        notify(f"{name} is interlaced; it is deinterlaced")
+        _log.warning(f"{name} is interlaced; it is deinterlaced")
     if media.format_name == "gif" and not _ends_properly(media.path):
-        notify(f"{name} has no end mark; it may be cut off")
-    elif media.kind != "folder" and (what := flaw(media.path, media.format_name)) is not None:
-        notify(f"{name} is damaged ({what}); frames or sound may be missing")
+        _log.warning(f"{name} has no end mark; it may be cut off")
     elif media.gap is not None:
-        notify(f"{name} lacks frames, the first at {float(media.gap):.2f} s; those before them stay longer")
+        _log.warning(
+            f"{name} lacks frames, the first at {float(media.gap):.2f} s; those before them stay longer"
+        )
     others = [s for s in media.streams if s.kind == "video" and s.index != media.stream_index]
     shown_others = [s for s in others if not s.disposition & _COVER]
     if shown_others:
-        notify(f"{name} holds {len(shown_others) + 1} video streams; stream {media.stream_index} is used")
+        _log.warning(
+            f"{name} holds {len(shown_others) + 1} video streams; stream {media.stream_index} is used"
+        )
 
 
 def _ends_properly(gif: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from dreamvid.media.input.timestamps import TickCounter
     from dreamvid.media.streams.output_spec import Job
     from dreamvid.types import Frame
+
+_log = logging.getLogger(__name__)
 
 _BUFFER = 1 << 18
 
@@ -67,7 +70,7 @@ class ContainerWriter:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._easel = FrameConverter(job.info.size, job.choice, job.notify)
+        self._easel = FrameConverter(job.info.size, job.choice)
         self._indexed = job.choice.codec == "gif"
         self._run: _Run | None = None
 
@@ -218,7 +221,7 @@ class ContainerWriter:
         expected = Expected(run.frames, waiting.tick * job.tick, job.tick)
         verify(part, job.target.name, muxer, expected)
         if job.expected_frames is not None and run.frames != job.expected_frames:
-            job.notify(f"{job.target.name} has {run.frames} frames; {job.expected_frames} were expected")
+            _log.warning(f"{job.target.name} has {run.frames} frames; {job.expected_frames} were expected")
         job.target.commit()
 
     def _opened(self) -> _Run:

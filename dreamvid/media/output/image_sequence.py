@@ -25,7 +25,7 @@ class FolderWriter:
     def __init__(self, job: Job, sound: str | None) -> None:
         self._job = job
         self._sound = sound
-        self._easel = FrameConverter(job.info.size, job.choice, job.notify)
+        self._easel = FrameConverter(job.info.size, job.choice)
         self._entries: list[FrameEntry] = []
 
     def __enter__(self) -> Self:

@@ -57,7 +57,7 @@ class WebpWriter:
                 f"{job.target.name}: WebP holds at most {MAX_SIDE} px a side; choose .mp4 or .mkv"
             )
         self._job = job
-        self._easel = FrameConverter(job.info.size, job.choice, job.notify)
+        self._easel = FrameConverter(job.info.size, job.choice)
         self._counter = job.counter()
         self._part: PartFile | None = None
         self._waiting: _Waiting | None = None

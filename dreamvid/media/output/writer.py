@@ -6,6 +6,7 @@ and verified.
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.config.preset import OutputSettings
-    from dreamvid.types import FrameWriter, Notify, VideoInfo
+    from dreamvid.types import FrameWriter, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _ANIMATIONS = {".gif": ".gif", ".apng": ".apng", ".png": ".apng", ".webp": ".webp"}
 _HOME = {"prores": ".mov", "vp9": ".webm", "ffv1": ".mkv"}
@@ -47,7 +50,6 @@ def open_writer(
     overwrite: bool = False,
     expected_frames: int | None = None,
     part: Path | None = None,
-    notify: Notify,
 ) -> FrameWriter:
     """Return a writer for a video, an animation or a folder of PNGs; nothing is written before it is entered.
 
@@ -65,11 +67,9 @@ def open_writer(
     overwrite
         Whether an existing output is replaced.
     expected_frames
-        More or fewer are told to ``notify``.
+        More or fewer give a warning.
     part
         Where it lies until it is whole; see :class:`dreamvid.media.output.atomic.Target`.
-    notify
-        Told of everything that is left out, padded, flattened or encoded anew.
 
     Raises
     ------
@@ -89,22 +89,21 @@ def open_writer(
             "set output.fps or use another suffix"
         )
     for note in choice.notes:
-        notify(note)
+        _log.warning(note)
     if suffix == ".gif" and info.rate > _GIF_FASTEST:
-        notify(f"browsers play GIFs at {_GIF_FASTEST} fps at most; this one has {float(info.rate):g}")
+        _log.warning(f"browsers play GIFs at {_GIF_FASTEST} fps at most; this one has {float(info.rate):g}")
     source = _sound_source(companion)
     sound = None
     if source is not None:
-        sound = open_companion(source, FrameSink(start, duration, sound=output.audio), notify)
+        sound = open_companion(source, FrameSink(start, duration, sound=output.audio))
     if sound is not None and not choice.sound:
-        _tell_left_out(sound, suffix, output, notify)
+        _tell_left_out(sound, suffix, output)
     job = Job(
         target=target,
         choice=choice,
         info=info,
         tick=_tick(choice, info, sound, start),
         metadata=dict(metadata or {}),
-        notify=notify,
         companion=sound if choice.sound else None,
         expected_frames=expected_frames,
         source_tick=sound.video_time_base if sound is not None else None,
@@ -188,7 +187,7 @@ def _tick(choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None,
     return exact_tick(info.rate, bases, variable=info.variable_rate)
 
 
-def _tell_left_out(companion: SourceStreams, suffix: str, output: OutputSettings, notify: Notify) -> None:
+def _tell_left_out(companion: SourceStreams, suffix: str, output: OutputSettings) -> None:
     if companion.has_sound and output.audio:
         kept = "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
-        notify(f"{suffix or 'a folder of PNGs'} holds no sound: {kept}")
+        _log.warning(f"{suffix or 'a folder of PNGs'} holds no sound: {kept}")

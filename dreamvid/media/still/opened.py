@@ -18,8 +18,8 @@ import imageio.v3 as iio
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from dreamvid.errors import ReadError
-from dreamvid.limits import Limits
 from dreamvid.media.input.container import check_file, looks_like_video, shown
+from dreamvid.media.limits import MAX_PIXELS, check_picture
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path, formats: Sequence[str] = FORMATS, *, limits: Limits | None = None) -> Iterator[Opened]:
+def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
     """Open a picture and, at the end, close it; errors of reading it inside of the block are one line too.
 
     Raises
@@ -91,15 +91,14 @@ def opened(path: Path, formats: Sequence[str] = FORMATS, *, limits: Limits | Non
         For what is missing, broken, too large or no picture.
     """
     name = shown(path)
-    limits = limits or Limits()
     try:
-        with check_file(path).open("rb") as file, _pillow_reads(limits.pixels):
-            limits.check_picture(name, webp_canvas(file.read(_WEBP_HEAD)))
+        with check_file(path).open("rb") as file, _pillow_reads(MAX_PIXELS):
+            check_picture(name, webp_canvas(file.read(_WEBP_HEAD)))
             file.seek(0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # odd metadata, and that it is large
                 size, kind, frames, deep = _identify(file, formats)
-                limits.check_picture(name, size)
+                check_picture(name, size)
                 file.seek(0)
                 reader = iio.imopen(file, "r", plugin="pillow")
             with reader:
@@ -113,9 +112,7 @@ def opened(path: Path, formats: Sequence[str] = FORMATS, *, limits: Limits | Non
             problem = "is damaged: not even its first frame can be decoded"
         raise ReadError(f"{name} {problem}") from error
     except Image.DecompressionBombError as error:
-        raise ReadError(
-            f"{name} is too large: more than {limits.pixels / 1e6:.0f} million pixels; --limits pixels=N reads more"
-        ) from error
+        raise ReadError(f"{name} is too large; at most {MAX_PIXELS // 10**6} megapixels are read") from error
     except _BROKEN as error:
         if isinstance(error, OSError) and error.strerror:
             raise ReadError(f"cannot read {name}: {error.strerror.lower()}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dreamvid.limits import Limits
-    from dreamvid.types import RGB, Alpha, Notify
+    from dreamvid.types import RGB, Alpha
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Still", "read_embedded", "read_still", "write_still"]
 
@@ -61,10 +63,10 @@ class Still:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_still(path: str | Path, *, notify: Notify | None = None, limits: Limits | None = None) -> Still:
+def read_still(path: str | Path) -> Still:
     """Read a picture; orientation, color profile, palette, CMYK, 16 bits, gray and alpha are honored.
 
-    ``notify`` is told where only the first of several frames is taken; ``limits`` says what is too large.
+    Of several frames the first is taken, with a warning.
 
     Raises
     ------
@@ -72,10 +74,10 @@ def read_still(path: str | Path, *, notify: Notify | None = None, limits: Limits
         In one line, for what is missing, broken, too large or no picture.
     """
     found = Path(path)
-    with warnings.catch_warnings(), opened(found, limits=limits) as picture:
+    with warnings.catch_warnings(), opened(found) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
-        if picture.frames > 1 and picture.format != "MPO" and notify is not None:
-            notify(f"{shown(found)} holds {picture.frames} pictures; the first is taken")
+        if picture.frames > 1 and picture.format != "MPO":
+            _log.warning(f"{shown(found)} holds {picture.frames} pictures; the first is taken")
         facts = picture.reader.metadata(index=0)
         profile = facts.get("icc_profile")
         pixels = _deep_pixels(picture.data()) if picture.deep else None
@@ -96,7 +98,7 @@ def read_still(path: str | Path, *, notify: Notify | None = None, limits: Limits
     return Still(rgb, alpha, 16 if picture.deep else 8, gray, profile, texts)
 
 
-def read_embedded(path: str | Path, *, limits: Limits | None = None) -> str | None:
+def read_embedded(path: str | Path) -> str | None:
     """Return the settings that dreamvid embedded in a picture; None where there are none.
 
     Raises
@@ -104,7 +106,7 @@ def read_embedded(path: str | Path, *, limits: Limits | None = None) -> str | No
     ReadError
         For what is no picture.
     """
-    with warnings.catch_warnings(), opened(Path(path), limits=limits) as picture:
+    with warnings.catch_warnings(), opened(Path(path)) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         return embedded_text(picture.reader.metadata(index=0))
 

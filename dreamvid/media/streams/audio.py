@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from dreamvid.media.streams.output_spec import Window
-    from dreamvid.types import Notify
+
+_log = logging.getLogger(__name__)
 
 _SOUND: Mapping[str, frozenset[str]] = {
     "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
@@ -49,26 +51,22 @@ class Track(Protocol):
         ...
 
 
-def plan_track(
-    stream: Stream, output: OutputContainer, muxer: str, window: Window, notify: Notify
-) -> Track | None:
+def plan_track(stream: Stream, output: OutputContainer, muxer: str, window: Window) -> Track | None:
     """Add a stream to the output for this one, or return None where it is left out."""
     if isinstance(stream, AudioStream):
-        return _plan_sound(stream, output, muxer, window, notify)
+        return _plan_sound(stream, output, muxer, window)
     if stream.type == "subtitle":
-        return _plan_subtitles(stream, output, muxer, window, notify)
+        return _plan_subtitles(stream, output, muxer, window)
     if stream.type == "attachment" and muxer == "matroska":
         output.add_stream_from_template(stream)
     return None
 
 
-def _plan_sound(
-    stream: AudioStream, output: OutputContainer, muxer: str, window: Window, notify: Notify
-) -> Track | None:
+def _plan_sound(stream: AudioStream, output: OutputContainer, muxer: str, window: Window) -> Track | None:
     context: Any = stream.codec_context
     name = f"sound track {stream.index}"
     if context is None:
-        notify(f"{name} has a codec that is not known here; it is left out")
+        _log.warning(f"{name} has a codec that is not known here; it is left out")
         return None
     codec = context.codec.canonical_name
     held = (
@@ -85,22 +83,20 @@ def _plan_sound(
         )
     else:
         wanted = "opus" if muxer == "webm" else "aac"
-        notify(f"{name}: {_place(muxer)} cannot hold {codec}; encoded anew as {wanted.upper()}")
-        sound = EncodedSound(name, stream, output, wanted, window=window, notify=notify)
+        _log.warning(f"{name}: {_place(muxer)} cannot hold {codec}; encoded anew as {wanted.upper()}")
+        sound = EncodedSound(name, stream, output, wanted, window=window)
         made, track = sound.made, sound
     _carry_facts(stream, made)
     return track
 
 
-def _plan_subtitles(
-    stream: Stream, output: OutputContainer, muxer: str, window: Window, notify: Notify
-) -> Track | None:
+def _plan_subtitles(stream: Stream, output: OutputContainer, muxer: str, window: Window) -> Track | None:
     context: Any = stream.codec_context
     name = f"subtitle track {stream.index}"
     codec = context.codec.canonical_name if context is not None else "unknown"
     wanted = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}.get(muxer)
     if context is None:
-        notify(f"{name} has a codec that is not known here; it is left out")
+        _log.warning(f"{name} has a codec that is not known here; it is left out")
         return None
     if (wanted is None and codec != "mov_text" and accepts(muxer, stream)) or codec == wanted:
         made: Any = output.add_stream_from_template(stream)
@@ -109,10 +105,10 @@ def _plan_subtitles(
         text = wanted or "subrip"
         converted = convert_subtitles(name, stream, output, text, window)
         if converted is None:
-            notify(f"{name}: {_place(muxer)} cannot hold {codec} pictures; it is left out")
+            _log.warning(f"{name}: {_place(muxer)} cannot hold {codec} pictures; it is left out")
             return None
         track, made = converted, converted.made
-        notify(f"{name}: converted from {codec} to {text}")
+        _log.warning(f"{name}: converted from {codec} to {text}")
     _carry_facts(stream, made)
     return track
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dreamvid.media.output.atomic import Target
     from dreamvid.media.output.codecs import CodecChoice
     from dreamvid.media.streams.passthrough import SourceStreams
-    from dreamvid.types import Notify, VideoInfo
+    from dreamvid.types import VideoInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,6 @@ class Job:
     info: VideoInfo
     tick: Fraction
     metadata: Mapping[str, str]
-    notify: Notify
     companion: SourceStreams | None = None
     expected_frames: int | None = None
     source_tick: Fraction | None = None

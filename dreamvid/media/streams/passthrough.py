@@ -7,6 +7,7 @@ reached. Its clock starts where the video starts (plus the cut), so that offsets
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-    from dreamvid.types import Notify
+_log = logging.getLogger(__name__)
+
 
 _LEAD = Fraction(1, 2)
 _SEEK_BEFORE = Fraction(5)
@@ -61,10 +63,9 @@ class FrameSink:
 class SourceStreams:
     """The open source file; packets come out as the video moves on."""
 
-    def __init__(self, path: Path, take: FrameSink, notify: Notify) -> None:
+    def __init__(self, path: Path, take: FrameSink) -> None:
         self._path = path
         self._take = take
-        self._notify = notify
         self._tracks: dict[int, Track] = {}
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
@@ -82,7 +83,7 @@ class SourceStreams:
         for stream in source.streams:
             if stream.type == "audio" and not self._take.sound:
                 continue
-            track = plan_track(stream, output, muxer, window, self._notify)
+            track = plan_track(stream, output, muxer, window)
             if track is not None:
                 self._tracks[stream.index] = track
         output.metadata.update(clean(source.metadata))
@@ -187,12 +188,12 @@ class SourceStreams:
             }
 
 
-def open_companion(path: Path, take: FrameSink, notify: Notify) -> SourceStreams | None:
+def open_companion(path: Path, take: FrameSink) -> SourceStreams | None:
     """Return the companion, or None, with a notice, where it is no file that sound can be read from."""
     try:
-        return SourceStreams(path, take, notify)
+        return SourceStreams(path, take)
     except (DreamvidError, av.FFmpegError, OSError) as error:
-        notify(f"{shown(Path(path.name))}: no sound can be read from it ({error})")
+        _log.warning(f"{shown(Path(path.name))}: no sound can be read from it ({error})")
         return None
 
 

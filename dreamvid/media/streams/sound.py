@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
     from dreamvid.media.streams.output_spec import Window
-    from dreamvid.types import Notify
+
+_log = logging.getLogger(__name__)
 
 _ENCODERS = {"aac": "aac", "opus": "libopus"}
 _BITS_PER_CHANNEL = {"aac": 112_000, "opus": 80_000}
@@ -50,12 +52,10 @@ class EncodedSound:
         codec: str,
         *,
         window: Window,
-        notify: Notify,
     ) -> None:
         self.name = name
         self.last_seen = Fraction(-1)
         self._window = window
-        self._notify = notify
         self._tick = stream.time_base or Fraction(1, _USUAL_RATE)
         source: Any = stream.codec_context
         rate = source.sample_rate if source.sample_rate in _RATES[codec] else _USUAL_RATE
@@ -90,7 +90,7 @@ class EncodedSound:
         except av.FFmpegError:
             if not self._damaged:
                 self._damaged = True
-                self._notify(f"{self.name}: damaged at {float(self.last_seen):.2f} s; silence in its place")
+                _log.warning(f"{self.name}: damaged at {float(self.last_seen):.2f} s; silence in its place")
             return
         for frame in frames:
             if frame.pts is None:
