@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from dreamvid.types import Size
 
-MAX_PIXELS = 1_000_000_000
-"""Pixels of one picture, still or frame; the largest cameras and 16K video stay below 200 million."""
+MAX_PIXELS = 200_000_000
+"""Pixels of one picture, still or frame: more than any camera or 16K video has."""
 
 MAX_FRAMES = 5_000_000
 """Frames of a video once resampled: nearly a day at 60 frames a second."""
@@ -21,7 +21,7 @@ MAX_FPS = 1000
 """Average frames per second."""
 
 # Decoders count borders and whole blocks as well, which is most of a small picture.
-MAX_DECODED_PIXELS = min(2 * MAX_PIXELS + (1 << 16), (1 << 31) - 1)
+MAX_DECODED_PIXELS = 2 * MAX_PIXELS + (1 << 16)
 """Pixels that a decoder may allocate for one picture: FFmpeg's ``max_pixels``."""
 
 

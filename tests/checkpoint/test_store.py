@@ -56,7 +56,7 @@ def make_state(index: int) -> State:
 def opened(tmp_path: Path) -> Callable[..., Store]:
     def opening(manifest: Manifest | None = None, *, fresh: bool = False) -> Store:
         folder = tmp_path / "out.mp4.work"
-        return open_store(folder, manifest or make_manifest(), chunks_of, fresh=fresh, notify=lambda _: None)
+        return open_store(folder, manifest or make_manifest(), chunks_of, fresh=fresh)
 
     return opening
 

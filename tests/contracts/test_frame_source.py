@@ -77,7 +77,6 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> FrameSource:
     path = makers.get(kind, lambda: clip(tmp_path / f"a.{suffix}", "libx264", "yuv420p"))()
     return open_source(
         path,
-        notify=lambda _: None,
         start=Fraction(1, 10) if kind == "cut" else Fraction(0),
         duration=Fraction(2, 5) if kind == "cut" else None,
         fps=Fraction(20) if kind == "folder" else Fraction(30) if kind == "resampled" else None,

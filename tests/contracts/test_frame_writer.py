@@ -39,7 +39,6 @@ def writer(request: pytest.FixtureRequest, tmp_path: Path) -> FrameWriter:
         tmp_path / request.param,
         info=VideoInfo(SIZE, Fraction(24)),
         output=OutputSettings(speed="fast"),
-        notify=lambda _: None,
     )
 
 

@@ -31,7 +31,6 @@ def clip(tmp_path: Path) -> Path:
         output=OutputSettings(),
         companion=sound,
         metadata={"title": "A landscape"},
-        notify=lambda _: None,
     )
     with writer:
         for index in range(frames):

@@ -30,9 +30,9 @@ class Same:
     def dream(self, image, *, detail=None, steps=None, effort=None, frame_index=None):
         return image
 
-source = open_source(Path(sys.argv[1]), notify=print)
+source = open_source(Path(sys.argv[1]))
 writer = open_writer(Path(sys.argv[2]), info=source.info, output=OutputSettings(speed="fast"),
-                     companion=Path(sys.argv[1]), metadata={}, notify=print)
+                     companion=Path(sys.argv[1]), metadata={})
 report = dream_video(source, Same(), IndependentFrames(), writer)
 # not ru_maxrss, which counts the parent of this process as well
 peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
@@ -48,7 +48,6 @@ def make(path: Path, seconds: int) -> Path:
         output=OutputSettings(crf=40, speed="fast"),
         companion=None,
         metadata={},
-        notify=lambda _: None,
     )
     with writer:
         for index in range(seconds * RATE):

@@ -102,7 +102,7 @@ class _Decoding:
 
     def run(self, seek_to: Fraction | None) -> Iterator[Timed]:
         """Decode from the keyframe before a time, or from the start."""
-        with open_input(self._media.path, self._limits) as container:
+        with open_input(self._media.path) as container:
             stream = next(s for s in container.streams.video if s.index == self._media.stream_index)
             context = self._open_decoder(stream)
             self._tick = stream.time_base or self._tick

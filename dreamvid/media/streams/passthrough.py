@@ -130,7 +130,7 @@ class SourceStreams:
                     yield packet
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            self._notify(f"{shown(Path(self._path.name))}: damaged ({reason}); its sound ends there")
+            _log.warning(f"{shown(Path(self._path.name))}: damaged ({reason}); its sound ends there")
 
     def _run(self, output: OutputContainer, until: Fraction | None) -> None:
         while self._next is not None:
@@ -168,7 +168,7 @@ class SourceStreams:
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             name = self._tracks.pop(index).name if index in self._tracks else "a stream"
-            self._notify(f"{shown(Path(self._path.name))}: {name} cannot be carried further ({reason})")
+            _log.warning(f"{shown(Path(self._path.name))}: {name} cannot be carried further ({reason})")
 
     def _chapters(self, source: InputContainer) -> Iterator[Any]:
         end = self._take.duration

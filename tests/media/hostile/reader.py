@@ -8,6 +8,7 @@ A process of its own, with bounded memory, so that whoever asks sees a crash, a 
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import sys
 import time
@@ -32,27 +33,24 @@ def read(
     keep_going: bool = False,
     still: bool = False,
     fps: int | None = None,
-    limits: str | None = None,
 ) -> dict[str, Any]:
-    from dreamvid.limits import Limits  # noqa: PLC0415  the memory is limited first
-
-    most = Limits() if limits is None else Limits.parse(limits)
-    notices: list[str] = []
+    warnings: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("dreamvid").handlers = [handler]
     error, kind, frames, sizes = None, None, 0, set()
     begun = time.process_time()
     try:
         if still:
             from dreamvid.media.still.reader import read_still  # noqa: PLC0415  only what is asked for
 
-            sizes.add(read_still(Path(path), notify=notices.append, limits=most).rgb.shape[:2])
+            sizes.add(read_still(Path(path)).rgb.shape[:2])
             frames = 1
         else:
             from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
 
             rate = None if fps is None else Fraction(fps)
-            for frame in open_source(
-                path, notify=notices.append, keep_going=keep_going, fps=rate, limits=most
-            ):
+            for frame in open_source(path, keep_going=keep_going, fps=rate):
                 frames += 1
                 sizes.add(frame.rgb.shape[:2])
     except BaseException as caught:  # noqa: BLE001  whatever it is, it is told
@@ -65,7 +63,7 @@ def read(
         "sizes": sorted(sizes),
         "error": error,
         "kind": kind,
-        "notices": notices,
+        "notices": warnings,
         "seconds": time.process_time() - begun,
         "megabytes": _peak(),
     }

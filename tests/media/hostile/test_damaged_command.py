@@ -46,6 +46,6 @@ def test_damaged_clips_give_an_output_or_one_line(
         if result["code"]:
             assert result["said"].splitlines()[-1].startswith("dreamvid: "), told
             continue
-        frames = list(open_source(Path(f"{path}.out.mkv"), notify=lambda _: None))
-        assert len(frames) == 12 or result["said"], told
+        frames = list(open_source(Path(f"{path}.out.mkv")))
+        assert 0 < len(frames) <= 12, told
     assert {result["code"] for result in results} == {0, 1}

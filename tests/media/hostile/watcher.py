@@ -32,7 +32,7 @@ def main() -> None:
 
     folder, inputs = sys.argv[1], sys.argv[2:]
     _read(lambda: read_still(Path(__file__)))  # whatever is loaded at its first use is loaded now
-    _read(lambda: list(open_source(__file__, notify=print)))
+    _read(lambda: list(open_source(__file__)))
 
     def hear(event: str, details: tuple[Any, ...]) -> None:
         is_library = event == "open" and str(details[0]).startswith(
@@ -49,7 +49,7 @@ def main() -> None:
         name = Path(path).name
 
         def video(path: str = path) -> None:
-            frames = list(open_source(path, notify=lambda _: None))
+            frames = list(open_source(path))
             if Path(path).is_dir() and frames:
                 _sound_source(Path(path))
 

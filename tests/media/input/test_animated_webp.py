@@ -38,7 +38,7 @@ def test_times_colors_and_alpha(animation: Path, read_index: Callable[[RGB], int
     info = probe(animation)
     assert (info.kind, info.video.frames, info.video.has_alpha) == ("animation", 4, True)
     assert info.video.variable_rate
-    frames = list(open_source(animation, notify=lambda _: None))
+    frames = list(open_source(animation))
     assert [f.pts for f in frames] == [0, Fraction(40, 1000), Fraction(160, 1000), Fraction(1160, 1000)]
     assert frames[-1].duration == Fraction(1, 10)  # as browsers show a frame of no duration
     assert [read_index(f.rgb[:, 20:]) for f in frames] == [0, 1, 2, 3]
@@ -49,9 +49,7 @@ def test_times_colors_and_alpha(animation: Path, read_index: Callable[[RGB], int
 
 
 def test_cut_and_resampled(animation: Path, read_index: Callable[[RGB], int]) -> None:
-    source = open_source(
-        animation, start=Fraction(1, 20), duration=Fraction(1), fps=Fraction(10), notify=lambda _: None
-    )
+    source = open_source(animation, start=Fraction(1, 20), duration=Fraction(1), fps=Fraction(10))
     assert [read_index(f.rgb[:, 20:]) for f in source] == [1, *[2] * 9]
 
 
@@ -59,7 +57,7 @@ def test_damage(animation: Path) -> None:
     data = animation.read_bytes()
     animation.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises((DamagedError, ReadError)) as caught:
-        list(open_source(animation, notify=lambda _: None))
+        list(open_source(animation))
     assert "damaged" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -18,7 +18,7 @@ MakeClip = Callable[..., Path]
 def refusal(path: str | Path) -> str:
     """Return the one line with which a path is refused."""
     with pytest.raises(ReadError) as caught:
-        list(open_source(path, notify=lambda _: None))
+        list(open_source(path))
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -104,7 +104,7 @@ def test_odd_names_are_harmless(make_clip: MakeClip, monkeypatch: pytest.MonkeyP
     path = make_clip(name="clip.mp4", frames=3)
     path = path.rename(path.with_name(name))
     monkeypatch.chdir(path.parent)
-    assert len(list(open_source(name, notify=lambda _: None))) == 3
+    assert len(list(open_source(name))) == 3
 
 
 def test_a_name_that_is_no_utf_8(make_clip: MakeClip) -> None:

@@ -25,36 +25,35 @@ DAMAGED = sorted(n for n, t in TRUTH.items() if t.get("decoder_errors"))
 NOTHING = sorted(n for n, t in TRUTH.items() if not t["frames"])
 
 
-def read(name: str, *, keep_going: bool = False) -> tuple[list[Frame], list[str]]:
-    notes: list[str] = []
-    return list(open_source(HARD / name, notify=notes.append, keep_going=keep_going)), notes
+def read(name: str, *, keep_going: bool = False) -> list[Frame]:
+    return list(open_source(HARD / name, keep_going=keep_going))
 
 
 def picture(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    frame = read(name)[0][5]
+    frame = read(name)[5]
     return frame.rgb
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_frames_sizes_and_times_are_true(name: str) -> None:
-    frames, notes = read(name)
+def test_frames_sizes_and_times_are_true(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    frames = read(name)
     truth = TRUTH[name]
     assert len(frames) == truth["frames"]
     assert {Size(*f.rgb.shape[:2]) for f in frames} == {Size(truth["size"][1], truth["size"][0])}
     assert [float(f.pts) for f in frames] == pytest.approx(truth["seconds"], abs=2e-6)
     expected = {"hdr_hevc.mp4": "HDR", "interlaced.mp4": "interlaced", "trunc.ts": "damaged"}.get(name)
-    assert [expected in note for note in notes if expected] == ([True] if expected else [])
-    assert len(notes) == (1 if expected else 0)
+    assert [expected in note for note in caplog.messages if expected] == ([True] if expected else [])
+    assert len(caplog.messages) == (1 if expected else 0)
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damage_is_refused_unless_one_keeps_going(name: str) -> None:
+def test_damage_is_refused_unless_one_keeps_going(name: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(DamagedError, match=r"damaged at \d+\.\d+ s"):
         read(name)
-    frames, notes = read(name, keep_going=True)
+    frames = read(name, keep_going=True)
     assert 0 < len(frames) <= TRUTH[name]["frames"]
     assert [float(f.pts) for f in frames] == pytest.approx(TRUTH[name]["seconds"][: len(frames)], abs=2e-6)
-    assert notes
+    assert caplog.messages
 
 
 @pytest.mark.parametrize("name", NOTHING)
@@ -77,7 +76,7 @@ def test_hdr_looks_like_the_same_scene_in_sdr() -> None:
 
 
 def test_alpha_is_the_same_in_each_container() -> None:
-    alphas = [read(name)[0][0].alpha for name in ("alpha_vp9.webm", "alpha_ffv1.mkv", "alpha.apng")]
+    alphas = [read(name)[0].alpha for name in ("alpha_vp9.webm", "alpha_ffv1.mkv", "alpha.apng")]
     for alpha in alphas:
         assert alpha is not None
         assert alpha.min() < 0.05

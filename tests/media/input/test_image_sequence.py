@@ -20,7 +20,7 @@ MakeFolder = Callable[..., Path]
 
 
 def read(folder: Path, fps: Fraction | None = None) -> list[Frame]:
-    return list(open_source(folder, fps=fps, notify=lambda _: None))
+    return list(open_source(folder, fps=fps))
 
 
 def test_natural_order() -> None:
@@ -48,7 +48,7 @@ def test_pictures_come_in_natural_order_at_24_fps(make_folder: MakeFolder, draw:
 
 def test_fps_is_the_rate_and_drops_nothing(make_folder: MakeFolder) -> None:
     folder = make_folder([f"{i}.png" for i in range(5)])
-    source = open_source(folder, fps=Fraction(30000, 1001), notify=lambda _: None)
+    source = open_source(folder, fps=Fraction(30000, 1001))
     assert [f.pts for f in source] == [i * Fraction(1001, 30000) for i in range(5)]
     assert (source.info.frames, source.info.rate) == (5, Fraction(30000, 1001))
     assert probe(folder, fps=Fraction(10)).video.rate == 10
@@ -106,7 +106,7 @@ def test_a_damaged_frames_json_is_one_line(make_folder: MakeFolder, text: str) -
 def test_alpha_in_some_pictures_is_alpha_in_all(make_folder: MakeFolder) -> None:
     folder = make_folder(["0.png", "1.png"], alpha=True)
     Image.new("RGB", (64, 48)).save(folder / "0.png")
-    source = open_source(folder, notify=lambda _: None)
+    source = open_source(folder)
     assert source.info.has_alpha
     opaque, clear = source
     assert opaque.alpha is not None

@@ -13,7 +13,7 @@ import pytest
 
 from dreamvid.config.preset import OutputSettings
 from dreamvid.media.output.writer import open_writer
-from dreamvid.types import RGB, Alpha, Frame, Notify, Size, VideoInfo
+from dreamvid.types import RGB, Alpha, Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ class Written:
 
 
 @pytest.fixture
-def write(tmp_path: Path, draw: Callable[..., RGB]) -> Write:
+def write(tmp_path: Path, draw: Callable[..., RGB], caplog: pytest.LogCaptureFixture) -> Write:
     """Write frames and return what came of it: ``write("a.mp4", frames=5, codec="h264")``."""
 
     def run(
@@ -72,6 +72,7 @@ def write(tmp_path: Path, draw: Callable[..., RGB]) -> Write:
         overwrite: bool = False,
         **settings: Any,
     ) -> Written:
+        caplog.clear()
         written = Written(tmp_path / name)
         times = times or [index / rate for index in range(frames)]
         writer = open_writer(
@@ -83,26 +84,16 @@ def write(tmp_path: Path, draw: Callable[..., RGB]) -> Write:
             duration=cut[1],
             metadata=metadata,
             overwrite=overwrite,
-            notify=written.notes.append,
         )
         with writer:
             for index, time in enumerate(times):
                 rgb = pictures[index] if pictures else draw(index, size)
                 stay = last if index == len(times) - 1 else None
                 writer.write(Frame(index, time, rgb, alpha, stay))
+        written.notes = caplog.messages
         return written
 
     return run
-
-
-def ignore(_: str) -> None:
-    """Hear no notice."""
-
-
-@pytest.fixture
-def mute() -> Notify:
-    """A listener that does not."""
-    return ignore
 
 
 def _click(samples: int, at: float) -> np.ndarray[Any, np.dtype[np.float32]]:

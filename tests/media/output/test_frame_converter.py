@@ -27,14 +27,14 @@ from dreamvid.types import Size
         ("o.webm", "vp9"),
     ],
 )
-def test_chroma_is_not_shifted(write: Any, mute: Any, name: str, codec: str) -> None:
+def test_chroma_is_not_shifted(write: Any, name: str, codec: str) -> None:
     """Half a pixel of shift would be an error of 2.6."""
     waves = np.linspace(0, 6 * np.pi, 128, dtype=np.float32)
     row = np.stack([0.5 + 0.3 * np.sin(waves), 0.5 + 0 * waves, 0.5 - 0.3 * np.sin(waves)], axis=1)
     rgb = np.tile(row[None], (128, 1, 1)).astype(np.float32)
     settings = {} if codec == "prores" else {"crf": 2}
     written = write(name, frames=1, size=Size(128, 128), pictures=[rgb], codec=codec, **settings)
-    (frame,) = open_source(written.path, notify=mute)
+    (frame,) = open_source(written.path)
     assert np.abs(frame.rgb - rgb).mean() * 255 < 1.2
 
 

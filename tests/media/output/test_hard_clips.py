@@ -29,20 +29,19 @@ def _times(path: Path) -> list[Fraction]:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_difficult_clips_keep_frames_times_and_sound(
-    hard_clips: Path, tmp_path: Path, mute: Any, listen: Any, suffix: str
+    hard_clips: Path, tmp_path: Path, listen: Any, suffix: str
 ) -> None:
     truth = json.loads((hard_clips / "truth.json").read_text())
     good = [n for n, t in truth.items() if t["frames"] and not t["decoder_errors"] and n not in SLOW]
     assert len(good) > 20
     for name in good:
-        source = open_source(hard_clips / name, notify=mute)
+        source = open_source(hard_clips / name)
         path = tmp_path / f"{name}{suffix}"
         writer = open_writer(
             path,
             info=source.info,
             output=OutputSettings(speed="fast"),
             companion=hard_clips / name,
-            notify=mute,
         )
         with writer:
             for frame in source:

@@ -50,8 +50,8 @@ TICKS = {
 }
 
 
-def read(path: Path, mute: Any) -> list[Frame]:
-    return list(open_source(path, notify=mute))
+def read(path: Path) -> list[Frame]:
+    return list(open_source(path))
 
 
 def rounded(times: list[Fraction], suffix: str) -> list[Fraction]:
@@ -61,17 +61,17 @@ def rounded(times: list[Fraction], suffix: str) -> list[Fraction]:
 
 @pytest.mark.parametrize(("name", "codec"), EVERY)
 def test_every_suffix_and_codec_gives_the_pictures_back(
-    write: Any, mute: Any, read_index: Any, name: str, codec: str
+    write: Any, read_index: Any, name: str, codec: str
 ) -> None:
     written = write(name, frames=6, codec=codec, speed="medium")
-    frames = read(written.path, mute)
+    frames = read(written.path)
     assert [read_index(frame.rgb) for frame in frames] == list(range(6))
     assert [path.name for path in written.path.parent.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(("name", "codec"), EVERY)
-def test_one_frame_is_enough(write: Any, mute: Any, name: str, codec: str) -> None:
-    (frame,) = read(write(name, frames=1, codec=codec).path, mute)
+def test_one_frame_is_enough(write: Any, name: str, codec: str) -> None:
+    (frame,) = read(write(name, frames=1, codec=codec).path)
     assert frame.pts == 0
 
 
@@ -101,9 +101,9 @@ def test_the_rate_of_mp4_and_mov_is_exact(write: Any, name: str, rate: Fraction)
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mov", "o.mkv", "o.webm", "o.gif", "o.apng", "o.webp", "o"])
-def test_uneven_times_and_the_last_duration_are_kept(write: Any, mute: Any, name: str) -> None:
+def test_uneven_times_and_the_last_duration_are_kept(write: Any, name: str) -> None:
     written = write(name, times=VARIED, last=LAST, variable=True)
-    frames = read(written.path, mute)
+    frames = read(written.path)
     suffix = written.path.suffix
     exact = rounded(VARIED, suffix)
     assert [float(f.pts) for f in frames] == pytest.approx([float(t) for t in exact], abs=1e-4)
@@ -138,48 +138,44 @@ def test_few_frames_are_decoded_in_an_order_that_makes_sense(write: Any, frames:
 
 
 @pytest.mark.parametrize("name", ["o.webm", "o.mov", "o.mkv", "o.apng", "o.webp", "o"])
-def test_alpha_is_carried(write: Any, mute: Any, name: str) -> None:
+def test_alpha_is_carried(write: Any, name: str) -> None:
     alpha = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1))
-    frames = read(write(name, frames=3, alpha=alpha).path, mute)
+    frames = read(write(name, frames=3, alpha=alpha).path)
     for frame in frames:
         assert frame.alpha is not None
         assert np.abs(frame.alpha - alpha).max() < 0.02
 
 
-def test_a_gif_keeps_what_is_seen_through(write: Any, mute: Any) -> None:
+def test_a_gif_keeps_what_is_seen_through(write: Any) -> None:
     alpha = np.zeros((48, 64), np.float32)
     alpha[:, 32:] = 1
-    frames = read(write("o.gif", frames=3, alpha=alpha).path, mute)
+    frames = read(write("o.gif", frames=3, alpha=alpha).path)
     for frame in frames:
         assert frame.alpha is not None
         assert np.array_equal(frame.alpha, alpha)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("o.mp4", "auto"), ("o.mkv", "h264"), ("o.webm", "av1")])
-def test_where_alpha_cannot_be_held_it_is_flattened_onto_black(
-    write: Any, mute: Any, name: str, codec: str
-) -> None:
+def test_where_alpha_cannot_be_held_it_is_flattened_onto_black(write: Any, name: str, codec: str) -> None:
     alpha = np.zeros((48, 64), np.float32)
     alpha[:, 32:] = 1
     written = write(name, frames=2, alpha=alpha, codec=codec)
     assert written.said("no alpha", "black")
-    frame = read(written.path, mute)[0]
+    frame = read(written.path)[0]
     assert frame.rgb[:, :28].max() < 0.05
     assert frame.rgb[:, 40:].min() > 0.05
 
 
 @pytest.mark.parametrize(("name", "codec"), EVERY)
-def test_odd_sizes_are_kept_or_padded_and_told(
-    write: Any, mute: Any, draw: Any, name: str, codec: str
-) -> None:
+def test_odd_sizes_are_kept_or_padded_and_told(write: Any, draw: Any, name: str, codec: str) -> None:
     size = Size(119, 161)
     written = write(name, frames=2, size=size, codec=codec)
-    found = Size(*read(written.path, mute)[0].rgb.shape[:2])
+    found = Size(*read(written.path)[0].rgb.shape[:2])
     padded = {"h264": Size(120, 162), "h265": Size(120, 162), "prores": Size(119, 162)}
     assert found == padded.get(codec, size)
     assert written.said("padded", str(found)) == (found != size)
     if codec == "h264":
-        rgb = read(written.path, mute)[0].rgb
+        rgb = read(written.path)[0].rgb
         assert np.abs(rgb[:119, :161] - draw(0, size)).mean() < 0.02
         assert np.abs(rgb[:119, 161] - rgb[:119, 160]).max() < 0.1
 
@@ -188,11 +184,9 @@ def test_odd_sizes_are_kept_or_padded_and_told(
     ("name", "codec"), [each for each in EVERY if each[0].endswith((".mp4", ".mov", ".mkv", ".webm"))]
 )
 @pytest.mark.parametrize("sar", [Fraction(2), Fraction(4, 3), Fraction(8, 9), Fraction(40, 33)])
-def test_the_sample_aspect_ratio_is_carried(
-    write: Any, mute: Any, name: str, codec: str, sar: Fraction
-) -> None:
+def test_the_sample_aspect_ratio_is_carried(write: Any, name: str, codec: str, sar: Fraction) -> None:
     written = write(name, frames=2, sar=sar, codec=codec)
-    source = open_source(written.path, notify=mute)
+    source = open_source(written.path)
     assert source.info.sar == sar
     assert len(list(source)) == 2
 
@@ -209,12 +203,12 @@ def test_the_sample_aspect_ratio_is_carried(
 )
 @pytest.mark.parametrize("transparent", [False, True])
 def test_lossless_is_lossless(
-    write: Any, mute: Any, name: str, settings: dict[str, str], levels: int, *, transparent: bool
+    write: Any, name: str, settings: dict[str, str], levels: int, *, transparent: bool
 ) -> None:
     noise = np.random.default_rng(1)
     pictures = [noise.random((48, 64, 3)).astype(np.float32) for _ in range(3)]
     alpha = noise.random((48, 64)).astype(np.float32) if transparent else None
-    frames = read(write(name, frames=3, pictures=pictures, alpha=alpha, **settings).path, mute)
+    frames = read(write(name, frames=3, pictures=pictures, alpha=alpha, **settings).path)
     for frame, picture in zip(frames, pictures, strict=True):
         assert np.abs(frame.rgb * levels - np.rint(picture * levels)).max() < 0.01
         if alpha is not None:
@@ -241,15 +235,15 @@ def test_pngs_say_that_they_are_srgb(write: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "codec"), [("o.mp4", "h264"), ("o.mp4", "h265"), ("o.webm", "av1"), ("o.mkv", "ffv1")]
 )
-def test_ten_bits_are_ten_bits(write: Any, mute: Any, name: str, codec: str) -> None:
-    source = open_source(write(name, codec=codec, depth="10").path, notify=mute)
+def test_ten_bits_are_ten_bits(write: Any, name: str, codec: str) -> None:
+    source = open_source(write(name, codec=codec, depth="10").path)
     assert source.info.depth == 10
 
 
-def test_equal_frames_stay_apart(write: Any, mute: Any, draw: Any) -> None:
+def test_equal_frames_stay_apart(write: Any, draw: Any) -> None:
     same = [draw(0)] * 6
     for name in ("o.gif", "o.apng", "o.webp", "o.mp4", "o.webm"):
-        assert len(read(write(name, frames=6, pictures=same).path, mute)) == 6, name
+        assert len(read(write(name, frames=6, pictures=same).path)) == 6, name
 
 
 @pytest.mark.parametrize(
@@ -372,7 +366,7 @@ def test_what_has_no_name_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("name", "codec"), [("o.mp4", "h264"), ("o.mp4", "h265"), ("o.webm", "vp9"), ("o.mp4", "av1")]
 )
-def test_the_same_frames_become_the_same_video(write: Any, mute: Any, name: str, codec: str) -> None:
+def test_the_same_frames_become_the_same_video(write: Any, name: str, codec: str) -> None:
     size, random = Size(120, 160), np.random.default_rng(0)
     base = cv2.GaussianBlur(random.random((240, 320, 3), dtype=np.float32), (0, 0), 3)
     base = (base - base.min()) / np.ptp(base)
@@ -382,5 +376,5 @@ def test_the_same_frames_become_the_same_video(write: Any, mute: Any, name: str,
         written = write(
             name, frames=24, size=size, pictures=pictures, codec=codec, speed="medium", overwrite=True
         )
-        found.add(b"".join(frame.rgb.tobytes() for frame in read(written.path, mute)))
+        found.add(b"".join(frame.rgb.tobytes() for frame in read(written.path)))
     assert len(found) == 1

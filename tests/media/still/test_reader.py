@@ -187,12 +187,13 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert found.gray == (mode in {"1", "L", "LA", "I", "F"})
 
 
-def test_only_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
+def test_only_the_first_frame_of_an_animation_is_taken(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     images = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:])
-    notes: list[str] = []
-    assert read_still(tmp_path / "a.gif", notify=notes.append).rgb[0, 0].tolist() == [1, 0, 0]
-    assert ["2 pictures" in note for note in notes] == [True]
+    assert read_still(tmp_path / "a.gif").rgb[0, 0].tolist() == [1, 0, 0]
+    assert ["2 pictures" in note for note in caplog.messages] == [True]
 
 
 # Color profiles.
@@ -301,7 +302,7 @@ def test_decompression_bombs_are_refused(tmp_path: Path) -> None:
     for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")):
         data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     (tmp_path / "bomb.png").write_bytes(data)
-    assert "--limits pixels=" in refusal(tmp_path / "bomb.png")
+    assert "at most 200 megapixels are read" in refusal(tmp_path / "bomb.png")
 
 
 def test_nothing_embedded(tmp_path: Path) -> None:

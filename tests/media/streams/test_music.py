@@ -20,7 +20,6 @@ from dreamvid.media.streams.music import Track, fit_track, read_track, write_tra
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 RATE = 44_100
@@ -264,17 +263,13 @@ def test_a_written_track_is_read_back(tmp_path: Path) -> None:
         write_track(track, tmp_path / "no" / "a.wav")
 
 
-def write_video(path: Path, sound: Path, seconds: int) -> Sequence[str]:
+def write_video(path: Path, sound: Path, seconds: int) -> None:
     info = VideoInfo(Size(48, 64), Fraction(24), frames=24 * seconds, duration=Fraction(seconds))
-    notes: list[str] = []
-    writer = open_writer(
-        path, info=info, output=OutputSettings(speed="fast"), companion=sound, notify=notes.append
-    )
+    writer = open_writer(path, info=info, output=OutputSettings(speed="fast"), companion=sound)
     with writer:
         for index in range(24 * seconds):
             rgb = np.full((48, 64, 3), 0.5, np.float32)
             writer.write(Frame(index, Fraction(index, 24), rgb, duration=Fraction(1, 24)))
-    return notes
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 96_000])
