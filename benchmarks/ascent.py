@@ -28,7 +28,7 @@ from tutorial import (
 
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def our_dreamer(
             "run": {"precision": precision, "tile": tile},
         }
     )
-    built = build_dreamer(preset, Machine())
+    built = build_dreamer(preset, RunOptions())
     return Ours(built.dreamer, str(built.resolved(BASE)["precision"]))
 
 

@@ -22,7 +22,7 @@ from dreamvid.pipelines.film import VideoFrames
 from dreamvid.pipelines.frame_loop import dream_scenes
 from dreamvid.pipelines.identity import describe
 from dreamvid.pipelines.keeping import Keeping
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import settings_json
 from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.resume import OutputJob, run_resumable
@@ -46,8 +46,8 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     clip, output = folder / "keeping.mp4", folder / "keeping.dream.mp4"
     write_clip(clip, SIZE, frames=frames)
     preset = Preset()
-    source = open_source(clip, notify=lambda _text: None)
-    looks = build_looks(preset, Machine(), Clock.of(source.info), SIZE, notify=lambda _text: None)
+    source = open_source(clip)
+    looks = build_looks(preset, RunOptions(), Clock.of(source.info), SIZE)
 
     def writer() -> FrameWriter:
         return open_writer(
@@ -56,7 +56,6 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
             output=preset.output,
             companion=clip,
             overwrite=True,
-            notify=lambda _: None,
         )
 
     def bare() -> None:

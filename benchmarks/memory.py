@@ -19,7 +19,7 @@ from pictures import picture
 
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _dream_once(size: Size, tile: str, network: str, weights: str) -> None:
     """Dream one frame and print this process's peak resident size in bytes."""
     model = {"name": network} | ({"weights": weights} if weights else {})
     values = {"model": model, "ascent": {"steps": 1}, "run": {"tile": tile}}
-    built = build_dreamer(Preset.build(values), Machine())
+    built = build_dreamer(Preset.build(values), RunOptions())
     built.dreamer.dream(picture(size))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(peak if sys.platform == "darwin" else peak * 1024)

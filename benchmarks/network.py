@@ -15,7 +15,7 @@ from tutorial import save_random_inception
 
 from dreamvid.config.preset import ModelSettings, Preset
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -66,4 +66,4 @@ def _dreamer(model: dict[str, object], objective: str, precision: str) -> DreamE
             "run": {"precision": precision, "tile": "off"},
         }
     )
-    return build_dreamer(preset, Machine()).dreamer
+    return build_dreamer(preset, RunOptions()).dreamer

@@ -17,7 +17,7 @@ from pictures import picture, write_clip
 
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Size
@@ -46,7 +46,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     clip = folder / "pipeline.mp4"
     write_clip(clip, SIZE, frames=frames)
     preset = Preset.build({"stability": 0.0})  # every frame takes all its steps
-    dreamer = build_dreamer(preset, Machine()).dreamer
+    dreamer = build_dreamer(preset, RunOptions()).dreamer
     steps = preset.ascent.steps
     still = picture(SIZE)
     alone, dreams, whole = [], [], []
@@ -76,6 +76,6 @@ def _pipeline_seconds(clip: Path, preset: Preset) -> float:
     """Return seconds from the first dreamed frame to the finished file."""
     clock = _Clock()
     out = clip.with_name("pipeline.dream.mp4")
-    dream_file(clip, out, preset, Machine(), overwrite=lambda _path: True, tell=clock)
+    dream_file(clip, out, preset, RunOptions(confirm_overwrite=lambda _path: True, progress=clock))
     assert clock.first is not None
     return time.perf_counter() - clock.first

@@ -84,7 +84,4 @@ def work_of(output: Path) -> Path:
 
 def content(path: Path) -> list[tuple[Fraction, str]]:
     """Return the times and digests of a video's frames."""
-    return [
-        (frame.pts, hashlib.blake2b(frame.rgb.tobytes()).hexdigest())
-        for frame in open_source(path, notify=lambda _text: None)
-    ]
+    return [(frame.pts, hashlib.blake2b(frame.rgb.tobytes()).hexdigest()) for frame in open_source(path)]

@@ -14,7 +14,7 @@ from figures import Figure, ratios
 from pictures import write_clip
 
 from dreamvid.config.preset import Preset
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Size
@@ -59,7 +59,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     for _ in range(rounds):
         for name, preset in looks.items():
             clock, out = _Clock(), folder / f"{name}.mkv"
-            dream_file(clip, out, preset, Machine(), overwrite=lambda _path: True, tell=clock)
+            dream_file(clip, out, preset, RunOptions(confirm_overwrite=lambda _path: True, progress=clock))
             seconds[name].append((clock.times[-1] - clock.times[0]) / (len(clock.times) - 1))
             written[name] = _pictures(out)
     assert written["constant"] == written["scheduled"], "the two looks are not the same"
@@ -78,4 +78,4 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
 def _pictures(path: Path) -> bytes:
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  only here
 
-    return b"".join(frame.rgb.tobytes() for frame in open_source(path, notify=lambda _text: None))
+    return b"".join(frame.rgb.tobytes() for frame in open_source(path))

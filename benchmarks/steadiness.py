@@ -27,7 +27,7 @@ from dreamvid.flow.warp import warp
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
 from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Carry, Frame, InitialDetail, Motion, Size, Stabilizer, VideoInfo
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class UnmaskedResidual(IndependentFrames):
 def measure(folder: Path, *, frames: int) -> list[Figure]:
     """Return the figures of every clip in a folder, by method."""
     preset = Preset()
-    dreamer = build_dreamer(preset, Machine()).dreamer
+    dreamer = build_dreamer(preset, RunOptions()).dreamer
     ours = build_stabilizer(preset)
     methods: dict[str, Stabilizer] = {
         "each frame alone": IndependentFrames(),
@@ -124,15 +124,11 @@ def measure(folder: Path, *, frames: int) -> list[Figure]:
     return found
 
 
-def _quiet(_text: str) -> None:
-    """Say nothing."""
-
-
 def _read(path: Path, frames: int) -> Clip:
-    size = open_source(path, notify=_quiet).info.size
+    size = open_source(path).info.size
     width = min(_WIDTH, size.width)
     wanted = Size(2 * round(size.height * width / size.width / 2), width)
-    source = open_source(path, notify=_quiet, size=None if wanted == size else wanted)
+    source = open_source(path, size=None if wanted == size else wanted)
     forth = [frame.rgb for frame in itertools.islice(source, frames)]
     back = itertools.cycle([*forth, *forth[-2:0:-1]])
     return Clip(path.stem, list(itertools.islice(back, frames)), source.info)

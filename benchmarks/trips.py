@@ -13,7 +13,7 @@ from figures import Figure
 
 from dreamvid.config.preset import Preset
 from dreamvid.image.transform import Velocity, warp
-from dreamvid.pipelines.machine import Machine
+from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
 from dreamvid.pipelines.zoom.frame_by_frame import FrameByFrameZoom
@@ -97,9 +97,9 @@ def _drift(frames: int) -> list[Figure]:
 def _begin(size: Size, frames: int) -> tuple[FrameByFrameZoom, ZoomState]:
     duration = frames / FPS
     preset = fill_defaults(Preset.build({"pipeline": "zoom"}), duration)
-    looks = build_looks(preset, Machine(), Clock(FPS, duration), size, notify=lambda _: None).looks
+    looks = build_looks(preset, RunOptions(), Clock(FPS, duration), size).looks
     trip = FrameByFrameZoom(FeedbackStep(looks, ZoomClock(FPS, frames)))
-    start = read_start_image(parse_start_image("noise"), size, 0, notify=lambda _: None)
+    start = read_start_image(parse_start_image("noise"), size, 0)
     return trip, trip.begin(start, starts_from_picture=False)
 
 

@@ -7,7 +7,6 @@ Conventions: pictures are float32, ``[H, W, 3]``, sRGB-encoded, in [0, 1]; times
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 RGB = NDArray[np.float32]
@@ -37,9 +37,6 @@ BlendMode = Literal[
     "normal", "lighten", "darken", "screen", "multiply", "overlay", "soft-light", "hard-light", "difference"
 ]
 KeepColor = Literal["off", "luma", "lab", "histogram"]
-
-Notify = Callable[[str], None]
-"""Told, in one line, of everything that was done differently from what one might expect."""
 
 
 class Size(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.result import RunResult
-
-_log = logging.getLogger(__name__)
 
 SIZE = Size(270, 480)
 RATE = Fraction(12)
@@ -77,7 +74,6 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
             metadata={"title": "dreamvid demonstration"},
             overwrite=overwrite,
             expected_frames=info.frames,
-            notify=_log.warning,
         )
         with writer:
             for frame in landscape_frames():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.masks import Shape
     from dreamvid.types import RGB, Alpha, Frame, FrameSource, Mask
 
-_log = logging.getLogger(__name__)
-
 _ANIMATED = {"GIF", "PNG", "WEBP"}
 _SLACK = Fraction(1, 200)
 """Seconds by which a mask's frame may come late and still count: containers round times, GIF to 1/100 s."""
@@ -42,14 +39,14 @@ def open_shape(path: Path, start: Fraction, rate: Fraction | None, *, keep_going
         In one line, for what is missing or cannot be read.
     """
     if _is_still(path):
-        still = read_still(path, notify=_log.warning)
+        still = read_still(path)
         return _Fixed(_mask(still.rgb, still.alpha if _transparent(still.alpha) else None))
     fps = rate if path.is_dir() and read_frame_list(path) is None else None
-    whole = open_source(path, notify=_log.warning, fps=fps, keep_going=keep_going)
+    whole = open_source(path, fps=fps, keep_going=keep_going)
     by_alpha = _transparent(next(iter(whole)).alpha)
     duration = whole.info.duration
     begin = start if duration is not None and start < duration else Fraction(0)
-    source = open_source(path, notify=_log.warning, start=begin, fps=fps, keep_going=keep_going)
+    source = open_source(path, start=begin, fps=fps, keep_going=keep_going)
     return _Film(source, start - begin, by_alpha=by_alpha)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from dreamvid.pipelines.measure_pairs import FramePair
     from dreamvid.types import RGB
-
-_log = logging.getLogger(__name__)
 
 
 class Comparison:
@@ -51,7 +48,6 @@ class Comparison:
             start=couple.start,
             duration=couple.duration,
             overwrite=overwrite,
-            notify=_log.warning,
         )
         self._shown = tuple(np.zeros((*size, 3), np.uint8) for _ in range(2))
         self._scene = _side_by_side(self._shown)

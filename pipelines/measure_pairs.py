@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from dreamvid.media.input.info import MediaInfo
     from dreamvid.types import RGB, Frame, FrameSource, VideoInfo
-
-_log = logging.getLogger(__name__)
 
 _ADVICE = "say which part was dreamed, and how fast, with --start, --duration and --fps"
 _MISCOUNTED = 2
@@ -112,9 +109,8 @@ def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool) -> F
             fps=fps,
             size=None if size == own else size,
             keep_going=keep_going,
-            notify=_log.warning,
         ),
-        dreamed=open_source(dreamed, keep_going=keep_going, notify=_log.warning),
+        dreamed=open_source(dreamed, keep_going=keep_going),
         size=size,
         start=start,
         duration=duration,

@@ -120,7 +120,7 @@ def run_resumable(
         stays.
     """
     folder = work_folder(task.output)
-    store = open_store(folder, task.manifest, _lossless, fresh=options.fresh, notify=_log.warning)
+    store = open_store(folder, task.manifest, _lossless, fresh=options.fresh)
     try:
         resumed_at, began = store.frames, time.perf_counter()
         options.progress.start(task.manifest.pictures.frames, task.output.name, resumed_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.resume import Kept
     from dreamvid.pipelines.scenes import BuiltLooks
     from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
-
-_log = logging.getLogger(__name__)
 
 _BYTES_CARRIED = 24
 """A pixel of what a scene hands on: source and dream in float32."""
@@ -154,7 +151,6 @@ class _Job:
             size=self.info.size,
             fps=self.preset.output.fps,
             keep_going=self.options.keep_going,
-            notify=_log.warning,
         )
         first = int(time * self.info.rate)
         for frame in frames:
@@ -174,7 +170,6 @@ class _Job:
             metadata={KEY: text},
             overwrite=True,
             part=work_folder(self.output) / OUTPUT,
-            notify=_log.warning,
         )
 
     def manifest(self, text: str, files: Mapping[str, Path]) -> Manifest:
@@ -204,7 +199,6 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
         size=None if size == media.video.size else size,
         fps=preset.output.fps,
         keep_going=options.keep_going,
-        notify=_log.warning,
     )
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)

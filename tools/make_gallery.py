@@ -140,13 +140,13 @@ def dreamed(preset: Preset, seed: int, frames: int) -> Sequence[RGB]:
     with tempfile.TemporaryDirectory() as folder:
         clip, output = Path(folder) / "clip.mkv", Path(folder) / "dream.mkv"
         info = VideoInfo(SIZE, RATE, frames=frames, duration=frames / RATE)
-        writer = open_writer(clip, info=info, output=OutputSettings(codec="ffv1"), notify=print)
+        writer = open_writer(clip, info=info, output=OutputSettings(codec="ffv1"))
         with writer:
             for index in range(frames):
                 picture = landscape(seed, index - frames + 2)
                 writer.write(Frame(index, index / RATE, picture, duration=1 / RATE))
         dreamvid.dream_video(clip, output, preset.override({"output.codec": "ffv1"}))
-        return [frame.rgb for frame in open_source(output, notify=print)]
+        return [frame.rgb for frame in open_source(output)]
 
 
 def traveled(preset: Preset) -> RGB:
@@ -162,7 +162,7 @@ def traveled(preset: Preset) -> RGB:
         output = Path(folder) / "trip.mkv"
         outcome = run_zoom(output, preset.override(changes), RunOptions())
         stops = {round((stop + 0.5) / STOPS * outcome.frames) for stop in range(STOPS)}
-        shown = [frame.rgb for frame in open_source(output, notify=print) if frame.index in stops]
+        shown = [frame.rgb for frame in open_source(output) if frame.index in stops]
     return np.hstack([np.clip(resize(picture, TILE), 0.0, 1.0) for picture in shown])
 
 

@@ -13,7 +13,7 @@ from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.preset import LONGEST_SIDE, output_size
 from dreamvid.errors import SettingsError
 from dreamvid.image.resize import cover
-from dreamvid.limits import Limits
+from dreamvid.media.limits import check_frames, check_picture
 from dreamvid.pipelines.identity import describe, restore_begun_settings
 from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.options import RunOptions
@@ -157,13 +157,13 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
             _log.warning("%s: a trip has no source to go by; left out", name)
     trip, fps = preset.trip, preset.output.fps or _DEFAULT_FPS
     frames = max(1, round(trip.duration * fps))
-    Limits().check_frames("the trip", frames)
+    check_frames("the trip", frames)
     if trip.loop and frames < _MIN_LOOP_FRAMES:
         raise SettingsError(f"trip.duration: a loop needs {_MIN_LOOP_FRAMES} frames at least, not {frames}")
     start_image = parse_start_image(trip.start)
     picture = read_start_image(start_image, None, 0) if start_image.is_picture else None
     size = zoom_size(preset.output, None if picture is None else Size(*picture.shape[:2]))
-    Limits().check_picture("the trip", size)
+    check_picture("the trip", size)
     start = read_start_image(start_image, size, preset.run.seed) if picture is None else cover(picture, size)
     duration = frames / fps
     preroll, run_bytes = 0, _RUN_BYTES
@@ -242,7 +242,7 @@ def _dreamnet_schedule(duration: Fraction, *, loop: bool) -> dict[str, Any]:
 def _read_palette(path: Path | None) -> RGB | None:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    return None if path is None else read_still(path, notify=_log.warning).rgb
+    return None if path is None else read_still(path).rgb
 
 
 def _output_job(
@@ -276,5 +276,4 @@ def _open_writer(plan: ZoomPlan, output: Path, text: str, music: Soundtrack | No
         overwrite=True,
         expected_frames=plan.clock.frames,
         part=work_folder(output) / OUTPUT,
-        notify=_log.warning,
     )

@@ -175,14 +175,14 @@ def _read_frame(file: Path, time: Fraction) -> RGB:
 def _read_still(file: Path) -> RGB:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    still = read_still(file, notify=_log.warning)
+    still = read_still(file)
     return _without_alpha(still.rgb, still.alpha)
 
 
 def _decode_frame(file: Path, time: Fraction) -> RGB:
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
 
-    for frame in open_source(file, start=time, notify=_log.warning):
+    for frame in open_source(file, start=time):
         return _without_alpha(frame.rgb, frame.alpha)
     raise ReadError(f"{file}: has no frame at {float(time):g} s")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def write(path: Path, frames: int, brightness: float) -> Path:
     noise = np.random.default_rng(0).random((32, 48, 3), dtype=np.float32) * np.float32(0.5)
     info = VideoInfo(Size(32, 48), Fraction(10))
-    with open_writer(path, info=info, output=OutputSettings(codec="ffv1"), notify=lambda _: None) as writer:
+    with open_writer(path, info=info, output=OutputSettings(codec="ffv1")) as writer:
         for index in range(frames):
             writer.write(Frame(index, Fraction(index, 10), noise + np.float32(brightness)))
     return path

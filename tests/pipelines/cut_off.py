@@ -141,7 +141,7 @@ def in_a_child(work: Callable[[], None], kill_after: float | None = None) -> tup
 
 
 def frames_of(path: Path) -> list[tuple[Fraction, bytes]]:
-    return [(frame.pts, frame.rgb.tobytes()) for frame in open_source(path, notify=lambda _: None)]
+    return [(frame.pts, frame.rgb.tobytes()) for frame in open_source(path)]
 
 
 def remove(path: Path) -> None:

@@ -35,10 +35,6 @@ RATE = Fraction(12000, 1001)
 BIG = Size(120, 160)
 
 
-def silent(_: str) -> None:
-    pass
-
-
 def masks(rate: Fraction | None = RATE, **mask: Any) -> Masks:
     values = {"feather": 0, **mask}
     start = values.pop("start", 0)
@@ -64,7 +60,7 @@ def film(
     """Write a video, or a folder of PNGs, of plain frames."""
     info = VideoInfo(SIZE, rate, frames=len(shades), has_alpha=alpha is not None)
     codec = OutputSettings(codec="auto" if not path.suffix else "ffv1")
-    writer = open_writer(path, info=info, output=codec, companion=None, metadata={}, notify=silent)
+    writer = open_writer(path, info=info, output=codec, companion=None, metadata={})
     with writer:
         for i, shade in enumerate(shades):
             opaque = None if alpha is None else np.full(SIZE, alpha[i], np.float32)
@@ -88,7 +84,7 @@ def shades(found: Iterable[FrameTask]) -> list[float]:
 
 
 def read(path: Path) -> list[RGB]:
-    return [frame.rgb for frame in open_source(path, notify=silent)]
+    return [frame.rgb for frame in open_source(path)]
 
 
 # Files

@@ -46,7 +46,7 @@ class Told(NullProgress):
 
 
 def frames_of(path: Path, **options: Any) -> FrameSource:
-    return open_source(path, notify=lambda _: None, **options)
+    return open_source(path, **options)
 
 
 def brighter(source: FrameSource, path: Path, *, metadata: str | None = None, **output: Any) -> Path:
@@ -56,7 +56,6 @@ def brighter(source: FrameSource, path: Path, *, metadata: str | None = None, **
         info=replace(source.info, frames=None),
         output=OutputSettings(**{"codec": "ffv1", **output}),
         metadata={} if metadata is None else {KEY: metadata},
-        notify=lambda _: None,
     )
     with writer:
         for frame in source:
@@ -120,7 +119,7 @@ def test_another_count_or_other_times_are_errors(clip: Path) -> None:
     shorter = brighter(frames_of(clip, duration=Fraction(7, 12)), clip.with_name("short.mkv"))
     slower = clip.with_name("slow.mkv")
     info = replace(frames_of(clip).info, rate=Fraction(6), frames=None)
-    with open_writer(slower, info=info, output=OutputSettings(codec="ffv1"), notify=lambda _: None) as writer:
+    with open_writer(slower, info=info, output=OutputSettings(codec="ffv1")) as writer:
         for frame in frames_of(clip):
             writer.write(replace(frame, pts=Fraction(frame.index, 6), duration=None))
     fewer = brighter(frames_of(clip, duration=Fraction(9, 12)), clip.with_name("fewer.mkv"))
@@ -237,9 +236,7 @@ def test_alpha_that_the_dream_lost_counts_as_black(tmp_path: Path) -> None:
     rgb, alpha = np.full((32, 48, 3), 0.8, np.float32), np.full((32, 48), 0.5, np.float32)
     for path, opaque in ((clear, None), (flat, rgb * 0.5)):
         info = VideoInfo(Size(32, 48), Fraction(10), has_alpha=opaque is None)
-        with open_writer(
-            path, info=info, output=OutputSettings(codec="ffv1"), notify=lambda _: None
-        ) as writer:
+        with open_writer(path, info=info, output=OutputSettings(codec="ffv1")) as writer:
             for index in range(3):
                 frame = Frame(index, Fraction(index, 10), rgb if opaque is None else opaque)
                 writer.write(replace(frame, alpha=alpha) if opaque is None else frame)

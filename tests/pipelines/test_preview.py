@@ -61,7 +61,7 @@ def test_the_whole_takes_over_what_comes_out_the_same(
 
 
 def frames_of(path: Path) -> list[Frame]:
-    return list(open_source(path, notify=lambda _: None))
+    return list(open_source(path))
 
 
 @pytest.mark.parametrize("source", ["luma", "motion"])
@@ -82,7 +82,7 @@ def test_another_picture_of_that_name_is_kept(clip: Path, quick: Preset) -> None
 
 
 def read_first(clip: Path) -> RGB:
-    return next(iter(open_source(clip, notify=lambda _: None))).rgb
+    return next(iter(open_source(clip))).rgb
 
 
 @pytest.mark.parametrize("count", ["0", "x", "101"])

@@ -74,7 +74,7 @@ def test_a_folder_has_one_fingerprint_for_all_its_files(tmp_path: Path) -> None:
 def test_an_output_counts_as_in_place_only_where_it_was_made_last(tmp_path: Path, name: str) -> None:
     output, complete = tmp_path / name, tmp_path / f"{name}.work" / "complete.json"
     info = VideoInfo(Size(16, 32), Fraction(10))
-    writer = open_writer(output, info=info, output=OutputSettings(), metadata={KEY: "{}"}, notify=print)
+    writer = open_writer(output, info=info, output=OutputSettings(), metadata={KEY: "{}"})
     with writer:
         writer.write(Frame(0, Fraction(0), np.zeros((16, 32, 3), np.float32)))
     made = output / "frames.json" if output.is_dir() else output

@@ -34,7 +34,7 @@ def again(dreamed: Path, source: Path | None = None, **changes: object) -> RunRe
 
 
 def same_frames(one: Path, two: Path) -> bool:
-    pairs = zip(open_source(one, notify=lambda _: None), open_source(two, notify=lambda _: None), strict=True)
+    pairs = zip(open_source(one), open_source(two), strict=True)
     return all(np.array_equal(a.rgb, b.rgb) and a.pts == b.pts for a, b in pairs)
 
 
@@ -60,7 +60,7 @@ def test_a_dream_is_rendered_again_to_the_same_frames(clip: Path, quick: Preset,
 
 @pytest.mark.e2e
 def test_a_still_is_dreamed_again_with_its_guide_and_its_mask(clip: Path, quick: Preset) -> None:
-    first = next(iter(open_source(clip, notify=lambda _: None))).rgb
+    first = next(iter(open_source(clip))).rgb
     source, guide, mask = (clip.with_name(name) for name in ("a.png", "guide.png", "mask.png"))
     for path, picture in ((source, first), (guide, first[::-1]), (mask, np.tri(48, 80, dtype=np.float32))):
         rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, -1)

@@ -73,7 +73,7 @@ def begin(clip: Path, preset: Preset, output: Path) -> Path:
 
 
 def frames_of(path: Path) -> list[tuple[Fraction, bytes]]:
-    return [(frame.pts, frame.rgb.tobytes()) for frame in open_source(path, notify=lambda _: None)]
+    return [(frame.pts, frame.rgb.tobytes()) for frame in open_source(path)]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="cuts off forked processes")
@@ -238,7 +238,5 @@ def test_the_frames_of_rgb_outputs_are_rounded_as_ever(clip: Path, quick: Preset
     preset = quick.override({"look.strength": 0, "output.codec": "ffv1"})
     output = clip.with_name("same.mkv")
     dream(clip, preset, output)
-    for source, same in zip(
-        open_source(clip, notify=lambda _: None), open_source(output, notify=lambda _: None), strict=True
-    ):
+    for source, same in zip(open_source(clip), open_source(output), strict=True):
         assert np.array_equal(source.rgb, same.rgb)

@@ -33,10 +33,6 @@ PICTURE = np.full((48, 80, 3), 0.5, np.float32)
 BASE: dict[str, Any] = {"octaves": 2, "ascent": {"steps": 2}, "run": {"precision": "float32"}}
 
 
-def quiet(_: str) -> None:
-    """Hear nothing."""
-
-
 def looks_of(values: Mapping[str, Any]) -> Looks:
     return build_looks(Preset.build({**BASE, **values}), RunOptions(), CLOCK, SIZE).looks
 
@@ -46,7 +42,7 @@ def at(looks: Looks, frame: int) -> tuple[Part, ...]:
 
 
 def pictures(path: Path) -> list[RGB]:
-    return [frame.rgb for frame in open_source(path, notify=quiet)]
+    return [frame.rgb for frame in open_source(path)]
 
 
 def dream(clip: Path, preset: Preset, name: str) -> list[RGB]:

@@ -81,7 +81,7 @@ def scene(index: int) -> RGB:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "clip.mkv"
     info = VideoInfo(SIZE, RATE, frames=FRAMES, duration=FRAMES / RATE)
-    writer = open_writer(path, info=info, output=OutputSettings(codec="ffv1"), notify=lambda _: None)
+    writer = open_writer(path, info=info, output=OutputSettings(codec="ffv1"))
     with writer:
         for index in range(FRAMES):
             writer.write(Frame(index, index / RATE, scene(index), duration=1 / RATE))
@@ -108,7 +108,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def pictures(path: Path) -> list[RGB]:
-    return [frame.rgb for frame in open_source(path, notify=lambda _: None)]
+    return [frame.rgb for frame in open_source(path)]
 
 
 def ready(name: str, weights: dict[str, Path]) -> Preset:

@@ -37,7 +37,7 @@ def dream(clip: Path, preset: Preset, output: Path | None = None, **machine: Any
 
 
 def times(path: Path) -> list[Fraction]:
-    return [frame.pts for frame in open_source(path, notify=lambda _: None)]
+    return [frame.pts for frame in open_source(path)]
 
 
 def sound_packets(path: Path) -> list[bytes]:
@@ -71,9 +71,7 @@ def test_the_settings_are_embedded_without_paths(clip: Path, quick: Preset) -> N
 def test_strength_zero_gives_the_source_back_exactly(clip: Path, quick: Preset) -> None:
     lossless = clip.with_name("same.mkv")
     dream(clip, quick.override({"look.strength": 0, "output.codec": "ffv1"}), lossless)
-    frames = zip(
-        open_source(clip, notify=lambda _: None), open_source(lossless, notify=lambda _: None), strict=True
-    )
+    frames = zip(open_source(clip), open_source(lossless), strict=True)
     for source, same in frames:
         assert np.array_equal(source.rgb, same.rgb)
 
@@ -89,9 +87,7 @@ def test_what_only_trips_have_is_told_to_do_nothing(
 def test_the_same_seed_is_the_same_video_bit_for_bit(clip: Path, quick: Preset) -> None:
     lossless = quick.override({"output.codec": "ffv1"})
     one, two = (dream(clip, lossless, clip.with_name(name)).output for name in ("one.mkv", "two.mkv"))
-    for first, second in zip(
-        open_source(one, notify=lambda _: None), open_source(two, notify=lambda _: None), strict=True
-    ):
+    for first, second in zip(open_source(one), open_source(two), strict=True):
         assert np.array_equal(first.rgb, second.rgb)
 
 
@@ -106,7 +102,7 @@ def test_the_same_seed_is_the_same_video_bit_for_bit(clip: Path, quick: Preset) 
 )
 def test_sizes(clip: Path, quick: Preset, settings: dict[str, object], size: Size) -> None:
     outcome = dream(clip, quick.override(settings))
-    assert outcome.size == open_source(outcome.output, notify=lambda _: None).info.size == size
+    assert outcome.size == open_source(outcome.output).info.size == size
     assert outcome.frames == 10
 
 
@@ -225,9 +221,7 @@ def test_an_interrupted_run_goes_on_where_it_was(clip: Path, quick: Preset, numb
         wait_for(run, "done")
     assert 0 < begun["resumed_at"] < 10
     assert {path.name for path in clip.parent.iterdir()} == {clip.name, uncut.name, name.name}
-    for first, second in zip(
-        open_source(uncut, notify=lambda _: None), open_source(name, notify=lambda _: None), strict=True
-    ):
+    for first, second in zip(open_source(uncut), open_source(name), strict=True):
         assert np.array_equal(first.rgb, second.rgb)
 
 

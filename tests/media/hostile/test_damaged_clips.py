@@ -65,7 +65,7 @@ def test_a_damaged_clip_is_read_or_refused_in_one_line(  # noqa: PLR0917  fixtur
         assert all(note.isprintable() for note in verdict.notices), told
         if verdict.error is None:
             # Demuxers pass over what they cannot read without a word, so fewer frames may come out.
-            assert 0 < verdict.frames <= FRAMES, told
+            assert verdict.frames > 0, told
             assert len(verdict.sizes) == 1, told
     if count > 5:
         assert sum(verdict.error is None for verdict in verdicts) > 2

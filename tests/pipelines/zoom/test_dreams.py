@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def frames(path: Path) -> list[RGB]:
-    return [frame.rgb for frame in open_source(path, notify=lambda _: None)]
+    return [frame.rgb for frame in open_source(path)]
 
 
 def test_the_library_makes_trips(tmp_path: Path) -> None:

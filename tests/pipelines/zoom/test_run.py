@@ -76,11 +76,11 @@ def make(name: str | Path = "trip.mkv", **changes: Any) -> RunResult:
 
 
 def frames(path: str | Path = "trip.mkv") -> list[RGB]:
-    return [frame.rgb for frame in open_source(Path(path), notify=lambda _: None)]
+    return [frame.rgb for frame in open_source(Path(path))]
 
 
 def times(path: str | Path) -> list[Fraction]:
-    return [frame.pts for frame in open_source(Path(path), notify=lambda _: None)]
+    return [frame.pts for frame in open_source(Path(path))]
 
 
 def trip(**changes: Any) -> list[RGB]:
@@ -140,7 +140,7 @@ def test_frames_are_duration_times_rate_and_the_rate_is_exact(
     outcome = make("trip.mp4", trip__duration=duration, output__fps=fps, output__codec="auto")
     assert outcome.frames == count
     assert times(here / "trip.mp4") == [i / Fraction(fps) for i in range(count)]
-    assert open_source(here / "trip.mp4", notify=lambda _: None).info.rate == Fraction(fps)
+    assert open_source(here / "trip.mp4").info.rate == Fraction(fps)
 
 
 @pytest.mark.parametrize(

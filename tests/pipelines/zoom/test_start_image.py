@@ -164,7 +164,7 @@ def test_a_picture_is_cropped_about_its_center(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at", [0, 3, 7])
 def test_a_frame_of_a_video_is_the_one_at_that_time(clip: Path, at: int) -> None:
-    frames = [frame.rgb for frame in open_source(clip, notify=lambda _: None)]
+    frames = [frame.rgb for frame in open_source(clip)]
     time = float(at / Fraction(12000, 1001)) + 0.001 * (at > 0)
     found = read(f"{clip}@{time:.3f}s", None)
     errors = [float(np.abs(found - frame).mean()) for frame in frames]
@@ -173,7 +173,7 @@ def test_a_frame_of_a_video_is_the_one_at_that_time(clip: Path, at: int) -> None
 
 
 def test_a_video_without_a_time_is_its_first_frame(clip: Path) -> None:
-    first = next(iter(open_source(clip, notify=lambda _: None))).rgb
+    first = next(iter(open_source(clip))).rgb
     assert np.array_equal(read(str(clip), None), first)
 
 
