@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.cli.options import FLAGS, SWITCHES
+from dreamvid.cli.flags import SETTING_OPTIONS
 from dreamvid.config.schema import preset_schema
 from dreamvid.schedule.easing import EASINGS
 from dreamvid.schedule.expression import FUNCTIONS, NAMES, SIGNALS
@@ -58,7 +58,7 @@ def _table(group: dict[str, Any], prefix: str, schema: dict[str, Any]) -> list[s
 
 
 def _rows(group: dict[str, Any], prefix: str, schema: dict[str, Any]) -> Iterator[str]:
-    flags = {path: flag for flag, path in (FLAGS | SWITCHES).items()}
+    flags = {option.field: option.flag for option in SETTING_OPTIONS if option.group != "trip"}
     for name, value in group["properties"].items():
         inner = _group(value, schema)
         path = f"{prefix}{name}"

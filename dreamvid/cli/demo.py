@@ -12,7 +12,7 @@ from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 
 
-@dreaming_command(video=True)
+@dreaming_command("video")
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the two clips.")] = Path(),
     *,

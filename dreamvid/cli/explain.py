@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dreamvid.cli.options import FLAGS, TRIP_FLAGS
+from dreamvid.cli.flags import FIELD_FLAGS
 from dreamvid.errors import DreamvidError, PresetError
 
 _FIELD = re.compile(r"^[a-z_]+\.[a-z_.]+(?=[: ])")
@@ -44,6 +44,5 @@ def _foreign(error: Exception, text: str) -> str | None:
 
 def _with_flag(field: re.Match[str]) -> str:
     """Put the option that sets a field before the field's name."""
-    flags = [*FLAGS.items(), *TRIP_FLAGS.items()]
-    flag = next((flag for flag, path in flags if path == field[0]), None)
+    flag = FIELD_FLAGS.get(field[0])
     return f"{flag} ({field[0]})" if flag else field[0]

@@ -12,7 +12,7 @@ from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 
 
-@dreaming_command(video=False)
+@dreaming_command("image")
 def image(
     sources: Annotated[
         list[Path],

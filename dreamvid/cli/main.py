@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-UsageError: Any = typer.BadParameter.__mro__[1]  # click's own, which newer Typers carry under another name
 EXIT_ERROR = 1
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
@@ -82,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(EXIT_INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED  # Typer makes this of most interruptions itself
-    except UsageError as error:
+    except typer.TyperException as error:
         _say(_usage(error, arguments))
-        sys.exit(EXIT_USAGE)
+        sys.exit(error.exit_code)  # 2
     except Exception as error:
         if "--traceback" in arguments:
             raise
@@ -95,13 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _usage(error: Any, arguments: Sequence[str]) -> str:
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     """Return the line for a command that cannot be understood."""
     text = " ".join(error.format_message().split()).rstrip(".")
     named = next((a for a in arguments if a.startswith("-") and os.path.lexists(a)), None)
     if named is not None:
         return f"{text}; a file whose name begins with a dash is written ./{named}"
-    command = error.ctx.command_path if error.ctx else "dreamvid"
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "dreamvid"
     return f"{text}; '{command} --help' lists what there is"
 
 

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dreamvid.cli.notices import notices_to
-from dreamvid.cli.options import CommonOptions
-from dreamvid.cli.progress import choose_display
-from dreamvid.cli.run import CommandRun
+from dreamvid.cli.options import CommonOptions, common_command
+from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
-from dreamvid.errors import SettingsError
 from dreamvid.pipelines.measure_pairs import Cut
 
 if TYPE_CHECKING:
@@ -22,10 +19,16 @@ if TYPE_CHECKING:
 
     from dreamvid.flow.stability_report import Drift, Report
 
-_FILES, _PART, _RUN = "Files", "What was dreamed", "The run"
+_FILES, _PART = "Files", "What was dreamed"
 _FILE_HELP = "A video, GIF, APNG or WebP animation, or a folder of PNGs"
 
 
+@common_command(
+    "yes",
+    "progress",
+    keep_going="Measure what comes before damage, and warn.",
+    quiet="Print nothing but the figures.",
+)
 def measure(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", readable=False, help=f"The source. {_FILE_HELP}.")
@@ -45,10 +48,6 @@ def measure(
             metavar="OUT", help="Write a video with source and dream side by side.", rich_help_panel=_FILES
         ),
     ] = None,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", "-y", metavar="", help="Replace an existing output.", rich_help_panel=_FILES),
-    ] = False,
     start: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="The dream's start in the source (s).", rich_help_panel=_PART),
@@ -61,31 +60,7 @@ def measure(
         str | None,
         typer.Option(metavar="TEXT", help="The rate that it was dreamed at (fps).", rich_help_panel=_PART),
     ] = None,
-    keep_going: Annotated[
-        bool,
-        typer.Option(
-            "--keep-going",
-            metavar="",
-            help="Measure what comes before damage, and warn.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False,
-    progress: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|json", help="json prints one object a line on stderr.", rich_help_panel=_RUN
-        ),
-    ] = "auto",
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", metavar="", help="Print nothing but the figures.", rich_help_panel=_RUN
-        ),
-    ] = False,
-    traceback: Annotated[  # noqa: ARG001  main() looks for it before anything can fail
-        bool,
-        typer.Option("--traceback", metavar="", help="Show where an error came from.", rich_help_panel=_RUN),
-    ] = False,
+    common: CommonOptions,
 ) -> None:
     """Measure how steady a dream is: flicker, drift, detail.
 
@@ -93,40 +68,22 @@ def measure(
     """
     given = {"input.start": start, "input.duration": duration, "output.fps": fps}
     part = Preset().override({path: text for path, text in given.items() if text is not None})
-    common = _common(yes=yes, progress=progress, quiet=quiet, keep_going=keep_going)
-    display = choose_display(quiet=quiet, progress=common.progress, action="measuring")
-    with display, notices_to(display) as notices:
+    with run_command(common, action="measuring") as run:
         from dreamvid.pipelines.measure import measure_files  # noqa: PLC0415  loads OpenCV and PyAV
 
         report = measure_files(
             source,
             dreamed,
-            CommandRun(common, display, notices).options,
+            run.options,
             cut=Cut(None if start is None else part.input.start, part.input.duration, part.output.fps),
             plot=plot,
             compare=compare,
         )
-        display.done({"frames": report.frames})
+        run.display.done({"frames": report.frames})
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))
     else:
         _show(report)
-
-
-def _common(*, yes: bool, progress: str, quiet: bool, keep_going: bool) -> CommonOptions:
-    if progress not in {"auto", "json"}:
-        raise SettingsError(f"--progress: must be auto or json, not '{progress}'")
-    return CommonOptions(
-        yes=yes,
-        trust_model=False,
-        keep_going=keep_going,
-        device="auto",
-        threads=None,
-        progress="json" if progress == "json" else "auto",
-        report=None,
-        log_file=None,
-        quiet=quiet,
-    )
 
 
 def _show(report: Report) -> None:

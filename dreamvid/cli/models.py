@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dreamvid.cli.tables import show_table
+from dreamvid.cli.output import show_table
 from dreamvid.config.preset import Preset
 
 if TYPE_CHECKING:

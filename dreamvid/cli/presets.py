@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamvid.cli.notices import notices_to
+from dreamvid.cli.output import show_table
 from dreamvid.cli.progress import Lines
-from dreamvid.cli.tables import show_table
 from dreamvid.config.loader import load_preset
 from dreamvid.errors import SettingsError
 

@@ -9,8 +9,8 @@ import typer
 
 from dreamvid.cli.explain import explain
 from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.output import show_table
 from dreamvid.cli.run import run_command
-from dreamvid.cli.tables import show_table
 from dreamvid.config.loader import load_preset
 from dreamvid.errors import DreamvidError, SettingsError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.render import Result
 
 
-@dreaming_command(video=True)
+@dreaming_command("video")
 def render(
     presets: Annotated[
         list[str],

@@ -11,7 +11,7 @@ from dreamvid.cli.options import CommonOptions, dreaming_command
 from dreamvid.cli.run import run_command
 
 
-@dreaming_command(video=True)
+@dreaming_command("video")
 def replay(
     dreamed: Annotated[
         Path,

@@ -14,8 +14,8 @@ import typer
 
 from dreamvid.cli.interrupt import Interrupted, defer_interrupts
 from dreamvid.cli.notices import NoticeHandler, notices_to
+from dreamvid.cli.output import check_report, write_report
 from dreamvid.cli.progress import Display, choose_display
-from dreamvid.cli.records import check_report, write_report
 from dreamvid.errors import WriteError
 from dreamvid.pipelines.options import RunOptions
 
@@ -88,11 +88,11 @@ class CommandRun:
 
 
 @contextmanager
-def run_command(common: CommonOptions) -> Iterator[CommandRun]:
+def run_command(common: CommonOptions, action: str = "dreaming") -> Iterator[CommandRun]:
     """Run a command inside its frame; the report is written when it has ended well."""
     if common.report is not None:
         check_report(common.report)
-    display = choose_display(quiet=common.quiet, progress=common.progress)
+    display = choose_display(quiet=common.quiet, progress=common.progress, action=action)
     with display, notices_to(display, common.log_file) as notices:
         run = CommandRun(common, display, notices)
         try:

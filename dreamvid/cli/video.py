@@ -15,7 +15,7 @@ from dreamvid.errors import SettingsError
 _MOST_PREVIEWED = 100
 
 
-@dreaming_command(video=True)
+@dreaming_command("video")
 def video(
     source: Annotated[
         Path,

@@ -13,7 +13,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 
 
-@dreaming_command(video=True, trip=True)
+@dreaming_command("zoom")
 def zoom(
     image: Annotated[
         Path | None,

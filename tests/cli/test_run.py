@@ -19,6 +19,7 @@ from dreamvid.cli.progress import JsonLines, Lines
 from dreamvid.config.preset import OutputSettings
 from dreamvid.media.output.writer import open_writer
 from dreamvid.media.still.reader import Still, write_still
+from dreamvid.pipelines import memory
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -204,11 +205,19 @@ def test_an_existing_output_is_replaced_only_with_yes(clip: Path, capsys: pytest
     assert output.stat().st_size > 100
 
 
-def test_too_many_frames_are_one_line(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("measure", clip, clip, "--fps", "1000000") == 1
-    error = capsys.readouterr().err
-    assert "are read" in error
-    assert error.count("\n") == 1
+def test_what_takes_too_much_memory_is_one_line(
+    picture: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: 10**9)
+    for command, source, needed in (
+        ("image", picture, "23.5 GB"),
+        ("video", clip, "85.1 GB"),
+        ("zoom", picture, "53.6 GB"),
+    ):
+        assert run(command, source, *QUICK, "--width", "16384", "--height", "8000") == 1
+        error = capsys.readouterr().err
+        assert f"take about {needed} of memory" in error
+        assert error.count("\n") == 1
 
 
 def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

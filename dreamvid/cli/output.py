@@ -1,9 +1,10 @@
-"""The report of a run: a file beside the dream, and never over anything but an older report."""
+"""Output of the commands: tables for people, and the report of a run."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import WriteError
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = 4096
+"""Bytes that tell a report from anything else."""
+
+
+def show_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under a header; as wide as the terminal, in a pipe 200 characters."""
+    from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
+    from rich.console import Console  # noqa: PLC0415  the same
+    from rich.table import Table  # noqa: PLC0415  the same
+
+    table = Table(*header, box=box.SIMPLE_HEAD, highlight=False)
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False).print(table)
 
 
 def check_report(path: Path) -> None:
