@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 from dreamvid._version import __version__
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
-from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
-from dreamvid.pipelines.video import dream_file
-from dreamvid.pipelines.zoom.run import default_output as trip_output
-from dreamvid.pipelines.zoom.run import run_zoom
-from dreamvid.pipelines.zoom.start_image import StartImage
+from dreamvid.pipelines.registry import PIPELINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,7 +109,10 @@ def render(
                 yield Result(job)
                 continue
             try:
-                yield Result(job, outcome=_render(job, options))
+                if job.output is not None:
+                    _make_folder(job.output.parent)
+                pipeline = PIPELINES[job.preset.pipeline]
+                yield Result(job, outcome=pipeline.run(job.source, job.output, job.preset, options))
             except DreamvidError as error:
                 yield Result(job, error=error)
             except KeyboardInterrupt as error:
@@ -145,19 +144,6 @@ def _is_made(job: Job) -> bool:
         return False
 
 
-def _render(job: Job, options: RunOptions) -> RunResult:
-    if job.output is not None:
-        _make_folder(job.output.parent)
-    if job.preset.pipeline == "zoom":
-        start = {} if job.source is None else {"trip.start": str(job.source)}
-        return run_zoom(job.output, job.preset.override(start), options)
-    assert job.source is not None
-    if job.preset.pipeline == "image":
-        (outcome,) = dream_images([job.source], job.output, job.preset, options)
-        return outcome
-    return dream_file(job.source, job.output, job.preset, options)
-
-
 def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
     if not preset.inputs and preset.pipeline == "zoom":
         return [None]
@@ -178,30 +164,12 @@ def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
 
 
 def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
-    """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input."""
-    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.output.writer import default_output  # noqa: PLC0415  the same
-
-    if preset.pipeline == "zoom":
-        return _trip_output(source, name, preset, folder)
-    assert source is not None
-    place = source.parent if folder is None else folder
-    if preset.pipeline == "image":
-        return place / f"{source.stem}.{name}.png"
-    try:
-        info = probe(source, fps=preset.output.fps).video
-        usual = default_output(source, info=info, output=preset.output)
-    except DreamvidError:
-        return place / f"{source.stem}.{name}.mp4"  # the job itself says what is wrong with its input
-    return place / usual.name.replace(".dream", f".{name}", 1)
-
-
-def _trip_output(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
-    """Return ``<input>.<preset>.mp4`` beside the input; ``<preset>.mp4`` here where there is none."""
-    suffix = trip_output(StartImage("noise"), preset.output).suffix
+    """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input; ``<preset>.<suffix>`` without one."""
+    usual = PIPELINES[preset.pipeline].default_output(source, preset)
     if source is None:
-        return (folder or Path()) / f"{name}{suffix}"
-    return (folder or source.parent) / f"{source.stem}.{name}{suffix}"
+        return (folder or Path()) / f"{name}{usual.suffix}"
+    stem, _, suffix = usual.name.rpartition(".dream")
+    return (folder or usual.parent) / f"{stem}.{name}{suffix}"
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from dreamvid._version import __version__
 from dreamvid.config.preset import Preset
 from dreamvid.errors import ReadError, SettingsError
-from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import fingerprint, make_portable, read_settings
-from dreamvid.pipelines.video import dream_file
-from dreamvid.pipelines.zoom.run import run_zoom
+from dreamvid.pipelines.registry import PIPELINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +90,9 @@ def replay(
     preset = _settings(recipe, files, changes)
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
-    if found is None:
-        return run_zoom(output, preset, options)
-    if dreamed.suffix.lower() in _STILLS and not dreamed.is_dir():
-        (outcome,) = dream_images([found], output, preset, options)
-        return outcome
-    return dream_file(found, output, preset, options)
+    is_still = dreamed.suffix.lower() in _STILLS and not dreamed.is_dir()
+    pipeline = PIPELINES["zoom" if found is None else "image" if is_still else "video"]
+    return pipeline.run(found, output, preset, options)
 
 
 def read_recipe(dreamed: Path) -> EmbeddedSettings:

@@ -1,0 +1,86 @@
+"""The table of pipelines: how each is run, where its output goes, and which options its commands take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from dreamvid.errors import DreamvidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.options import RunOptions
+    from dreamvid.pipelines.result import RunResult
+
+OptionGroup = Literal["dream", "compositing", "source video", "encoding", "trip"]
+"""A set of command-line options that belong together; see :mod:`dreamvid.cli.options`."""
+
+
+class Pipeline(NamedTuple):
+    """One way from a preset to an output.
+
+    ``run`` takes the source (None where there is none), the output (None is the default), the preset and the options
+    of the run. ``default_output`` returns the output of a source beside it.
+    """
+
+    run: Callable[[Path | None, Path | None, Preset, RunOptions], RunResult]
+    default_output: Callable[[Path | None, Preset], Path]
+    options: frozenset[OptionGroup]
+
+
+def _run_video(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
+    from dreamvid.pipelines.video import dream_file  # noqa: PLC0415  loads OpenCV
+
+    assert source is not None
+    return dream_file(source, output, preset, options)
+
+
+def _video_output(source: Path | None, preset: Preset) -> Path:
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  loads PyAV
+    from dreamvid.media.output.writer import default_output  # noqa: PLC0415  the same
+
+    assert source is not None
+    try:
+        info = probe(source, fps=preset.output.fps).video
+        return default_output(source, info=info, output=preset.output)
+    except DreamvidError:
+        return source.with_name(f"{source.stem}.dream.mp4")  # running it says what is wrong with the source
+
+
+def _run_image(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
+    from dreamvid.pipelines.image import dream_images  # noqa: PLC0415  loads OpenCV
+
+    assert source is not None
+    (result,) = dream_images([source], output, preset, options)
+    return result
+
+
+def _image_output(source: Path | None, preset: Preset) -> Path:  # noqa: ARG001  always PNG
+    assert source is not None
+    return source.with_name(f"{source.stem}.dream.png")
+
+
+def _run_zoom(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
+    from dreamvid.pipelines.zoom.run import run_zoom  # noqa: PLC0415  loads OpenCV
+
+    start = {} if source is None else {"trip.start": str(source)}
+    return run_zoom(output, preset.override(start), options)
+
+
+def _zoom_output(source: Path | None, preset: Preset) -> Path:
+    from dreamvid.pipelines.zoom.run import default_output  # noqa: PLC0415  loads OpenCV
+    from dreamvid.pipelines.zoom.start_image import StartImage  # noqa: PLC0415  the same
+
+    return default_output(StartImage("noise" if source is None else str(source), source), preset.output)
+
+
+PIPELINES: dict[str, Pipeline] = {
+    "video": Pipeline(
+        _run_video, _video_output, frozenset({"dream", "compositing", "source video", "encoding"})
+    ),
+    "image": Pipeline(_run_image, _image_output, frozenset({"dream", "compositing"})),
+    "zoom": Pipeline(_run_zoom, _zoom_output, frozenset({"dream", "encoding", "trip"})),
+}
+"""By the name that ``pipeline`` has in a preset."""
