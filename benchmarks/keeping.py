@@ -21,10 +21,9 @@ from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.film import VideoFrames
 from dreamvid.pipelines.frame_loop import dream_scenes
 from dreamvid.pipelines.identity import describe
-from dreamvid.pipelines.keeping import Keeping
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.provenance import settings_json
-from dreamvid.pipelines.result import NullProgress
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.types import Size
@@ -70,8 +69,8 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     def kept() -> None:
         text = settings_json(preset, source=clip, resolved={}, files={})
         manifest = describe(text, output=output, inputs=[clip], info=source.info, bits=8)
-        film = VideoFrames(source, looks, None, cuts=True, measure=False, tell=NullProgress())
-        run_resumable(OutputJob(output, manifest), film, writer(), Keeping(chunk=Fraction(1)))
+        film = VideoFrames(source, looks, None, cuts=True, measure=False, progress=NullProgress())
+        run_resumable(OutputJob(output, manifest), film, writer(), RunOptions(chunk=Fraction(1)))
 
     processor: dict[str, list[float]] = {"kept": [], "bare": []}
 

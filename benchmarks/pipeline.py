@@ -18,7 +18,7 @@ from pictures import picture, write_clip
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Size
 

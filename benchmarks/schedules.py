@@ -15,7 +15,7 @@ from pictures import write_clip
 
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.result import NullProgress
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Size
 
