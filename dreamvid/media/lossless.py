@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from dreamvid.errors import DamagedError, WriteError
-from dreamvid.media.color.color import RgbConverter, from_rgb
+from dreamvid.media.color.rgb import RgbConverter, from_rgb
 from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.media.input.container import shown
 from dreamvid.media.output.atomic import refuse

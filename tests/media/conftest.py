@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamvid.media.color.color import from_rgb
 from dreamvid.media.color.pixels import has_alpha
+from dreamvid.media.color.rgb import from_rgb
 from dreamvid.types import Size
 
 if TYPE_CHECKING:

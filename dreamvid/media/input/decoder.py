@@ -17,8 +17,8 @@ from av.error import FFmpegError
 
 from dreamvid.errors import DamagedError, ReadError
 from dreamvid.image.resize import resize
-from dreamvid.media.color.color import RgbConverter
-from dreamvid.media.color.deinterlace import Deinterlacer
+from dreamvid.media.color.filters import Deinterlacer
+from dreamvid.media.color.rgb import RgbConverter
 from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.media.input.container import open_input, shown
 from dreamvid.media.input.timing import Timed

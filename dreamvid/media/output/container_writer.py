@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 import av
 
 from dreamvid.errors import WriteError
-from dreamvid.media.color.frame_converter import FrameConverter
 from dreamvid.media.color.palette import with_palette
 from dreamvid.media.output.animation import finish_animation
 from dreamvid.media.output.atomic import refuse
 from dreamvid.media.output.display import set_display_size
 from dreamvid.media.output.encoder import add_video, order_decoding
+from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.output.part_file import PartFile
 from dreamvid.media.output.verify import Expected, verify
 

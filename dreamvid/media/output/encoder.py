@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from dreamvid.media.color.chroma import SITING, full_chroma
+from dreamvid.media.color.filters import SITING, full_chroma
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from dreamvid.errors import WriteError
-from dreamvid.media.color.frame_converter import FrameConverter
 from dreamvid.media.input.frame_list import FILE_NAME, FrameEntry, FrameList
 from dreamvid.media.output.atomic import refuse, write_synced
+from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.still.png import encode_png
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import av
 from PIL import Image
 
 from dreamvid.errors import WriteError
-from dreamvid.media.color.frame_converter import FrameConverter
+from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.output.part_file import PartFile
 from dreamvid.media.still.metadata import user_comment
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.media.color.chroma import full_chroma
+from dreamvid.media.color.filters import full_chroma
 from dreamvid.media.color.palette import with_palette
 from dreamvid.media.input.source import open_source
 from dreamvid.types import Size

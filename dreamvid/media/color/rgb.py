@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from dreamvid.media.color.filters import Bt709Mapper
 from dreamvid.media.color.pixels import SCALING, depth, frame_range, has_alpha, plane_alpha, planes, quantize
-from dreamvid.media.color.tonemap import Bt709Mapper
 from dreamvid.media.color.ycbcr import (
     BT470BG,
     BT709,

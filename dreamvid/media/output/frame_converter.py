@@ -9,8 +9,8 @@ import numpy as np
 from av.video.reformatter import ColorTrc
 
 from dreamvid.errors import WriteError
-from dreamvid.media.color.chroma import ChromaSampler, full_chroma
-from dreamvid.media.color.color import from_rgb
+from dreamvid.media.color.filters import ChromaSubsampler, full_chroma
+from dreamvid.media.color.rgb import from_rgb
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class FrameConverter:
         self.source_size = size
         self._choice = choice
         self._full_chroma = full_chroma(choice.pix_fmt)
-        self._sampler = ChromaSampler(choice.pix_fmt)
+        self._sampler = ChromaSubsampler(choice.pix_fmt)
         self._grow = (
             size.height % 2 if choice.even[1] else 0,
             size.width % 2 if choice.even[0] else 0,
