@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.types import RGB, Alpha, Size
-
-_log = logging.getLogger(__name__)
 
 _COLOR = r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})"
 _GRADIENT = re.compile(rf"({_COLOR})(?:\s*-\s*({_COLOR}))?")

@@ -1,7 +1,9 @@
-"""Zoom trips of real dreams: the library's function, the same frames each time, and loops that close."""
+"""Zoom trips of real dreams: the library's function, and a run that was cut off."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
@@ -9,12 +11,17 @@ import numpy as np
 import pytest
 
 import dreamvid
+from dreamvid.config.preset import Preset
 from dreamvid.image.transform import Velocity, warp
 from dreamvid.media.input.source import open_source
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.zoom.run import run_zoom
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from dreamvid.pipelines.options import StopRequested
     from dreamvid.types import RGB
 
 pytestmark = pytest.mark.e2e
@@ -33,17 +40,24 @@ def frames(path: Path) -> list[RGB]:
     return [frame.rgb for frame in open_source(path)]
 
 
-def test_the_library_makes_trips(tmp_path: Path) -> None:
+def test_a_trip_from_a_photo_is_made_again_after_it_was_cut_off(tmp_path: Path) -> None:
+    @contextmanager
+    def interruptible() -> Iterator[StopRequested]:
+        answers = iter([False] * 3)
+        yield lambda: next(answers, True)
+
     y, x = np.mgrid[0:72, 0:128]
-    iio.imwrite(tmp_path / "photo.png", np.dstack([2 * x, 3 * y, 255 - x - y]).astype(np.uint8))
-    one, two = tmp_path / "one.mkv", tmp_path / "two.mkv"
-    outcome = dreamvid.zoom_trip(tmp_path / "photo.png", one, SETTINGS, device="cpu")
+    photo, one, two = (tmp_path / name for name in ("photo.png", "one.mkv", "two.mkv"))
+    iio.imwrite(photo, np.dstack([2 * x, 3 * y, 255 - x - y]).astype(np.uint8))
+    outcome = dreamvid.zoom_trip(photo, one, SETTINGS, device="cpu")
     assert outcome.frames == 6
-    assert outcome.source == tmp_path / "photo.png"
-    dreamvid.zoom_trip(tmp_path / "photo.png", two, SETTINGS, device="cpu")
-    found = frames(one)
-    assert all(np.array_equal(a, b) for a, b in zip(found, frames(two), strict=True))
-    moved = warp(found[0], Velocity(zoom=1.25).over(5 / 12, 64 / 36))
-    assert np.abs(found[-1] - moved).mean() > 0.02
+    assert outcome.source == photo
+    moved = warp(frames(one)[0], Velocity(zoom=1.25).over(5 / 12, 64 / 36))
+    assert np.abs(frames(one)[-1] - moved).mean() > 0.02
+    preset = Preset.build(SETTINGS).override({"pipeline": "zoom", "trip.start": str(photo)})
+    with pytest.raises(KeyboardInterrupt):
+        run_zoom(two, preset, RunOptions(device="cpu", interruptible=interruptible, chunk=Fraction(1, 6)))
+    assert run_zoom(two, preset, RunOptions(device="cpu")).resumed_at == 4
+    assert all(np.array_equal(a, b) for a, b in zip(frames(one), frames(two), strict=True))
     with pytest.raises(dreamvid.WriteError, match="exists"):
         dreamvid.zoom_trip("noise", one, SETTINGS)

@@ -1,74 +1,69 @@
-"""Trips that were cut off go on as if they had not been."""
+"""Producing frames: from where to begin, until asked to stop, and written in a thread of their own."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from fractions import Fraction
+import threading
 from typing import TYPE_CHECKING, Any
 
-import av
-import numpy as np
 import pytest
 
-from dreamvid.config.preset import Preset
-from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.zoom.run import run_zoom
+from dreamvid.errors import WriteError
+from dreamvid.pipelines.progress import NullProgress
+from dreamvid.pipelines.resume import ResumePoint
+from dreamvid.pipelines.zoom.frames import ZoomFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from dreamvid.pipelines.options import StopRequested
-    from dreamvid.pipelines.result import RunResult
-
-pytestmark = pytest.mark.e2e
-
-TRIP: dict[str, Any] = {
-    "pipeline": "zoom",
-    "octaves": 1,
-    "ascent": {"steps": 1},
-    "output": {"width": 64, "fps": 6, "codec": "ffv1"},
-    "run": {"precision": "float32"},
-}
-KINDS: dict[str, dict[str, Any]] = {
-    "frame by frame": {"trip": {"duration": 2}},
-    "outward, turning": {"trip": {"duration": 2}, "camera": {"zoom": 0.6, "rotation": 40}},
-    "a loop": {"trip": {"duration": 2, "loop": True}},
-    "keyframes": {"trip": {"duration": 2, "keyframe": 0.7}},
-    "a loop of keyframes": {"trip": {"duration": 2, "keyframe": 0.7, "loop": True}},
-}
+    from dreamvid.checkpoint.state import State
+    from dreamvid.types import Frame
 
 
-def stops_after(frames: int) -> Callable[[], AbstractContextManager[StopRequested]]:
-    @contextmanager
-    def interruptible() -> Iterator[StopRequested]:
-        asked = iter([False] * frames)
-        yield lambda: next(asked, True)
-
-    return interruptible
+@pytest.fixture
+def producer(prepare: Callable[..., Any]) -> ZoomFrames[Any]:
+    """The producer of a loop of 12 frames, which has a pre-roll that is not written."""
+    plan, mode = prepare(trip__loop=True)
+    return ZoomFrames(mode, 12, plan.start, False, None, NullProgress())
 
 
-def trip(path: Path, values: dict[str, Any], options: RunOptions | None = None) -> RunResult:
-    preset = Preset.build({**TRIP, **values})
-    return run_zoom(path, preset, options or RunOptions())
+def test_frames_are_written_in_order_in_another_thread(producer: ZoomFrames[Any]) -> None:
+    written: list[int] = []
+    threads = set()
+
+    def write(frame: Frame, _: Callable[[], State]) -> None:
+        written.append(frame.index)
+        threads.add(threading.current_thread())
+
+    producer(ResumePoint(), write, lambda: False)
+    assert written == list(range(12))
+    assert threading.current_thread() not in threads
+    assert producer.stages["dream"] > 0.0
 
 
-def pictures(path: Path) -> np.ndarray[Any, Any]:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+def test_a_run_resumes_after_a_checkpoint_and_makes_nothing_after_the_last(producer: ZoomFrames[Any]) -> None:
+    checkpoints: list[State] = []
+    producer(ResumePoint(), lambda _, state: checkpoints.append(state()), lambda: False)
+
+    def resumed(index: int) -> list[int]:
+        written: list[int] = []
+        begin = ResumePoint(index, checkpoints[index - 1])
+        producer(begin, lambda frame, _: written.append(frame.index), lambda: False)
+        return written
+
+    assert resumed(7) == [7, 8, 9, 10, 11]
+    assert resumed(12) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_trip_that_was_cut_off_goes_on_bit_for_bit(kind: str, tmp_path: Path) -> None:
-    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
-    trip(whole, KINDS[kind])
-    for frames in (5, 2):
-        options = RunOptions(interruptible=stops_after(frames), chunk=Fraction(1, 3))
-        with pytest.raises(KeyboardInterrupt):
-            trip(cut, KINDS[kind], options)
-    outcome = trip(cut, KINDS[kind])
-    assert 0 < outcome.resumed_at < 12
-    assert outcome.frames == len(pictures(cut)) == 12
-    assert np.array_equal(pictures(cut), pictures(whole))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.mkv", "whole.mkv"]
+def test_a_run_that_is_asked_to_stop_writes_what_is_dreamed(producer: ZoomFrames[Any]) -> None:
+    written: list[int] = []
+    answers = iter([False] * 7)  # four of them in the pre-roll
+    producer(ResumePoint(), lambda frame, _: written.append(frame.index), lambda: next(answers, True))
+    assert written == [0, 1, 2, 3]
+
+
+def test_an_error_of_the_writer_ends_the_run(producer: ZoomFrames[Any]) -> None:
+    def write(frame: Frame, _: Callable[[], State]) -> None:
+        raise WriteError(f"no room for frame {frame.index}")
+
+    with pytest.raises(WriteError, match="no room for frame 0"):
+        producer(ResumePoint(), write, lambda: False)
