@@ -1,4 +1,4 @@
-"""What this machine can do: device, precision and why, codecs, where weights are looked for."""
+"""Facts about this machine: device, precision and why, codecs, packages, the folder of weights."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _PACKAGES = ("av", "imageio", "numpy", "opencv-python-headless", "pillow", "pydantic", "tifffile", "typer")
 
 
-def checkup(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
-    """Return the facts, by name; loads TensorFlow and times one gradient step of each number format.
+def examine(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
+    """Return the facts by name; load TensorFlow and time one gradient step of each number format.
 
     Raises
     ------
@@ -26,13 +26,13 @@ def checkup(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
     from dreamvid.engine import precision, runtime
     from dreamvid.media.output.codecs import available_encoders  # noqa: PLC0415  PyAV loads only when asked
 
-    found = runtime.configure(device=device)
+    configured = runtime.configure(device=device)
     network = models.load_network(model)
     objective = best_objective(network)
     return {
         "model": network.name,
         "objective": str(objective),
-        **precision.diagnose(network, precision.needed_outputs(objective), found),
+        **precision.diagnose(network, precision.needed_outputs(objective), configured),
         "encoders": available_encoders(),
         "keras weights folder": str(Path.home() / ".keras" / "models"),
         "packages": {name: _version(name) for name in _PACKAGES},

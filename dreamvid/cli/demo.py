@@ -1,4 +1,4 @@
-"""``dreamvid demo``: make a clip and dream it."""
+"""``dreamvid demo``: make a short clip and dream it."""
 
 from __future__ import annotations
 

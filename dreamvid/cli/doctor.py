@@ -1,4 +1,4 @@
-"""``dreamvid doctor``: what this machine can do, and what was chosen for it."""
+"""``dreamvid doctor``: show device, precision, codecs, packages and weights."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show device, precision (and why), codecs, packages and weights."""
-    from dreamvid.pipelines.doctor import checkup  # noqa: PLC0415  TensorFlow loads only when asked
+    from dreamvid.pipelines.doctor import examine  # noqa: PLC0415  TensorFlow loads only when asked
 
     facts: dict[str, Any] = {
         "dreamvid": __version__,
         "python": platform.python_version(),
-        **checkup(ModelSettings(name=model)),
+        **examine(ModelSettings(name=model)),
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))

@@ -1,4 +1,4 @@
-"""Errors as one line for people: what is wrong, with which file or option, and what to do."""
+"""Error messages of one line: what is wrong, with which file or option, and what to do."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import re
 from dreamvid.cli.flags import FIELD_FLAGS
 from dreamvid.errors import DreamvidError, PresetError
 
-_FIELD = re.compile(r"^[a-z_]+\.[a-z_.]+(?=[: ])")
+_FIELD_AT_START = re.compile(r"^[a-z_]+\.[a-z_.]+(?=[: ])")
 _DESKTOP_LIBRARIES = ("libGL", "libgthread", "libglib")
 
 
 def explain(error: Exception) -> str:
-    """Return the line that is printed for an error."""
+    """Return the line that is printed for an error; for a preset file with several mistakes, one line each."""
     if isinstance(error, PresetError):
         return "\n".join(" ".join(line.split()) for line in error.lines)
     text = " ".join(str(error).split())
     if isinstance(error, DreamvidError):
-        return _FIELD.sub(_with_flag, text)
-    return _foreign(error, text) or (
+        return _FIELD_AT_START.sub(_add_flag, text)
+    return _explain_python_error(error, text) or (
         f"unexpected {type(error).__name__}: {text or 'no message'} (--traceback shows where)"
     )
 
 
-def _foreign(error: Exception, text: str) -> str | None:
-    """Return what an error of Python's own means here; None for what nobody foresaw."""
+def _explain_python_error(error: Exception, text: str) -> str | None:
+    """Return what an error of Python or a library means for the user; None for unforeseen ones."""
     if isinstance(error, ImportError) and any(library in text for library in _DESKTOP_LIBRARIES):
         return (
             f"OpenCV cannot load here ({text}): the desktop build is installed; "
@@ -42,7 +42,7 @@ def _foreign(error: Exception, text: str) -> str | None:
     return None
 
 
-def _with_flag(field: re.Match[str]) -> str:
-    """Put the option that sets a field before the field's name."""
+def _add_flag(field: re.Match[str]) -> str:
+    """Return the option that sets a field, with the field's name."""
     flag = FIELD_FLAGS.get(field[0])
     return f"{flag} ({field[0]})" if flag else field[0]

@@ -1,58 +1,61 @@
-"""Ctrl-C, SIGTERM and a closed terminal while frames are dreamed: one asks to stop, a second one stops at once."""
+"""Interruptions (Ctrl-C, SIGTERM, a closed terminal): the first asks a run to stop, the second ends it at once."""
 
 from __future__ import annotations
 
 import os
 import signal
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from dreamvid.pipelines.options import StopRequested
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-
-
-_OPEN: list[StopRequested] = []
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_active: list[StopRequested] = []
 
 
 class Interrupted(BaseException):
-    """A command has stopped because it was asked to; its message says how to go on."""
+    """A command has stopped because it was interrupted; the message says how to go on."""
 
 
 @contextmanager
 def defer_interrupts(*, quiet: bool) -> Iterator[StopRequested]:
-    """Let the first interruption only be noted; what is given tells whether there was one.
+    """Defer the first interruption; yield a function that returns whether there was one.
 
-    ``quiet`` leaves away the line that says so. Signals that are ignored (``nohup``) stay so. Within another one,
-    it is that one.
+    ``quiet`` suppresses the line that says so. Within another such context, that one's function is yielded.
     """
-    if _OPEN:
-        yield _OPEN[-1]
+    if _active:
+        yield _active[-1]
         return
-    asked = False
+    interrupted = False
 
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature
-        nonlocal asked
-        if asked:
+    def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature
+        nonlocal interrupted
+        if interrupted:
             raise KeyboardInterrupt
-        asked = True
+        interrupted = True
         if not quiet:
             with suppress(OSError):  # past Python's buffers, which may be in use just now
                 os.write(2, b"\ndreamvid: finishing this frame; once more stops at once\n")
 
-    before = {}
-    for name in SIGNALS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, note)
-    _OPEN.append(lambda: asked)
+    previous = set_handler(_SIGNALS, handler)
+    _active.append(lambda: interrupted)
     try:
-        yield _OPEN[-1]
+        yield _active[-1]
     finally:
-        _OPEN.pop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _active.pop()
+        for number, previous_handler in previous.items():
+            signal.signal(number, previous_handler)
+
+
+def set_handler(names: tuple[str, ...], handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Set the handler of the signals that this system has and that are not ignored; return the previous ones."""
+    previous: dict[int, Any] = {}
+    for name in names:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            previous[number] = signal.signal(number, handler)
+    return previous

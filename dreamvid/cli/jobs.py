@@ -1,4 +1,4 @@
-"""``dreamvid jobs``: unfinished work."""
+"""``dreamvid jobs``: list unfinished work."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def jobs(
     """List unfinished work: how far it is, what it needs, and the command that goes on with it."""
     from dreamvid.pipelines.jobs import unfinished_jobs  # noqa: PLC0415  loads NumPy
 
-    found = unfinished_jobs(folder)
+    unfinished = unfinished_jobs(folder)
     if as_json:
-        typer.echo(json.dumps([job.to_dict() for job in found], indent=2))
+        typer.echo(json.dumps([job.to_dict() for job in unfinished], indent=2))
         return
-    if not found:
+    if not unfinished:
         typer.echo(f"no unfinished work in {folder}")
-    for job in found:
+    for job in unfinished:
         typer.echo(f"{job.output}: {job.progress}{', running now' if job.running else ''}")
         for need in job.needs:
             typer.echo(f"  needs {need}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import typer
 from dreamvid._version import __version__
 from dreamvid.cli import demo, doctor, image, jobs, measure, models, presets, render, replay, video, zoom
 from dreamvid.cli.explain import explain
-from dreamvid.cli.interrupt import Interrupted
+from dreamvid.cli.interrupt import Interrupted, set_handler
 from dreamvid.cli.notices import notices_to
 from dreamvid.cli.progress import Lines
 
@@ -45,8 +44,8 @@ app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it with the flag's value
-    if wanted:
+def _print_version(value: bool) -> None:  # noqa: FBT001  Typer calls it with the flag's value
+    if value:
         typer.echo(f"dreamvid {__version__}")
         raise typer.Exit
 
@@ -55,7 +54,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it with th
 def root(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
 ) -> None:
@@ -63,49 +62,53 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code.
+    """Run the command line and exit.
 
-    0 done, 1 an error (one line on stderr), 2 an unknown option or a missing argument, 130 interrupted.
+    Exit codes: 0 success, 1 an error (one line on stderr), 2 an unknown option or a missing argument,
+    130 interrupted.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    _open_streams()
-    _catch_signals()
+    _open_standard_streams()
+    set_handler(("SIGTERM", "SIGHUP"), _interrupt)  # they tidy up as Ctrl-C does
     try:
-        with notices_to(Lines()):  # of commands that have no display of their own
+        with notices_to(Lines()):  # for commands without a display of their own
             code = app(
                 arguments or ["--help"], prog_name="dreamvid", standalone_mode=False, obj=tuple(arguments)
             )
     except Interrupted as error:
-        _say(str(error))
+        _print_error(str(error))
         sys.exit(EXIT_INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
-        code = EXIT_INTERRUPTED  # Typer makes this of most interruptions itself
+        code = EXIT_INTERRUPTED  # Typer itself turns most interruptions into this code
     except typer.TyperException as error:
-        _say(_usage(error, arguments))
+        _print_error(_explain_usage(error, arguments))
         sys.exit(error.exit_code)  # 2
     except Exception as error:
         if "--traceback" in arguments:
             raise
-        _say(explain(error))
+        _print_error(explain(error))
         sys.exit(EXIT_ERROR)
     if code == EXIT_INTERRUPTED:
-        _say("interrupted: nothing was written; the same command starts anew")
+        _print_error("interrupted: nothing was written; the same command starts anew")
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
+def _explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     """Return the line for a command that cannot be understood."""
     text = " ".join(error.format_message().split()).rstrip(".")
-    named = next((a for a in arguments if a.startswith("-") and os.path.lexists(a)), None)
-    if named is not None:
-        return f"{text}; a file whose name begins with a dash is written ./{named}"
+    dashed_file = next((a for a in arguments if a.startswith("-") and os.path.lexists(a)), None)
+    if dashed_file is not None:
+        return f"{text}; a file whose name begins with a dash is written ./{dashed_file}"
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "dreamvid"
     return f"{text}; '{command} --help' lists what there is"
 
 
-def _open_streams() -> None:
-    """Stand in for closed standard streams, lest a file of ours gets their number and C libraries print into it."""
+def _open_standard_streams() -> None:
+    """Open closed standard streams on the null device.
+
+    Otherwise a file would get one of their numbers, and C libraries would print into it.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -115,20 +118,12 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
 
 
-def _catch_signals() -> None:
-    """Let a polite end, or a terminal that is closed, tidy up as Ctrl-C does; ``nohup`` is respected."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-
-
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature
     raise KeyboardInterrupt
 
 
-def _say(text: str) -> None:
-    with suppress(OSError):  # nobody is listening
+def _print_error(text: str) -> None:
+    with suppress(OSError):  # stderr may be closed
         sys.stderr.write(f"dreamvid: {text}\n")
         sys.stderr.flush()
 

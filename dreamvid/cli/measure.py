@@ -1,4 +1,4 @@
-"""``dreamvid measure``: how steady a dreamed video is."""
+"""``dreamvid measure``: measure how steady a dreamed video is."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def measure(
 
     The part and rate that were dreamed are read from the dream, where it was written by dreamvid.
     """
-    given = {"input.start": start, "input.duration": duration, "output.fps": fps}
-    part = Preset().override({path: text for path, text in given.items() if text is not None})
+    values = {"input.start": start, "input.duration": duration, "output.fps": fps}
+    settings = Preset().override({path: text for path, text in values.items() if text is not None})
     with run_command(common, action="measuring") as run:
         from dreamvid.pipelines.measure import measure_files  # noqa: PLC0415  loads OpenCV and PyAV
 
@@ -75,7 +75,9 @@ def measure(
             source,
             dreamed,
             run.options,
-            cut=Cut(None if start is None else part.input.start, part.input.duration, part.output.fps),
+            cut=Cut(
+                None if start is None else settings.input.start, settings.input.duration, settings.output.fps
+            ),
             plot=plot,
             compare=compare,
         )
@@ -83,10 +85,10 @@ def measure(
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2))
     else:
-        _show(report)
+        _show_report(report)
 
 
-def _show(report: Report) -> None:
+def _show_report(report: Report) -> None:
     from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
     from rich.console import Console  # noqa: PLC0415  the same
     from rich.table import Table  # noqa: PLC0415  the same
@@ -101,7 +103,7 @@ def _show(report: Report) -> None:
     for row in report.lags:
         errors = (_number(row.error_source), _number(row.error_dreamed))
         index = (_number(row.flicker), _number(row.flicker_advected), _number(row.ratio))
-        flicker.add_row(f"lag {row.lag}", str(row.pairs), _share(row.visible), *errors, *index)
+        flicker.add_row(f"lag {row.lag}", str(row.pairs), _percent(row.visible), *errors, *index)
     quarters = ("1st quarter", "2nd", "3rd", "4th")
     drift = Table("drift", *quarters, "2nd to 4th", "beyond source", box=box.SIMPLE_HEAD)
     for name, figures in (
@@ -110,15 +112,15 @@ def _show(report: Report) -> None:
         ("brightness", report.brightness),
         ("saturation", report.saturation),
     ):
-        _add_drift(drift, name, figures)
+        _add_drift_rows(drift, name, figures)
     for table in (flicker, drift):
         for column in table.columns[1:]:
             column.justify = "right"
         console.print(table)
 
 
-def _add_drift(table: Table, name: str, drift: Drift) -> None:
-    changes = (_share(drift.change, signed=True), _share(drift.beyond_source, signed=True))
+def _add_drift_rows(table: Table, name: str, drift: Drift) -> None:
+    changes = (_percent(drift.change, signed=True), _percent(drift.beyond_source, signed=True))
     table.add_row(name, *map(_number, drift.dreamed), changes[0], changes[1] if drift.source else "-")
     if drift.source is not None:
         table.add_row(f"  {name} of the source", *map(_number, drift.source), "", "")
@@ -129,7 +131,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
-def _share(value: float | None, *, signed: bool = False) -> str:
+def _percent(value: float | None, *, signed: bool = False) -> str:
     if value is None:
         return "-"
     return f"{100 * value:{'+' if signed else ''}.1f} %"

@@ -1,4 +1,4 @@
-"""``dreamvid models``: which networks there are, and which layers they have."""
+"""``dreamvid models``: list networks and their layers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print J
     """List the networks that have a name."""
     from dreamvid.engine.architectures import known_models
 
-    rows = [(e.name, e.objective, _weights(e.megabytes), e.summary) for e in known_models()]
-    header = ("name", "objective", "weights", "summary")
-    if as_json:
-        typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
-        return
-    show_table(header, rows)
+    rows = [
+        (model.name, model.objective, _weights(model.megabytes), model.summary) for model in known_models()
+    ]
+    show_table(("name", "objective", "weights", "summary"), rows, as_json=as_json)
 
 
 def _weights(megabytes: int) -> str:
@@ -52,13 +50,13 @@ def list_layers(
     settings = Preset.build({"model": {"name": model, "weights": weights}}).model
     network = load_network(settings, trust=trust_model, seed_weights=weights is None)
     if as_json:
-        typer.echo(json.dumps([_facts(layer) for layer in network.layers], indent=2))
+        typer.echo(json.dumps([_describe(layer) for layer in network.layers], indent=2))
         return
-    rows = [tuple(str(value) for value in _facts(layer).values()) for layer in network.layers]
+    rows = [tuple(str(value) for value in _describe(layer).values()) for layer in network.layers]
     show_table(("layer", "kind", "shape", "channels", "stride", "depth"), rows)
 
 
-def _facts(layer: LayerInfo) -> dict[str, object]:
+def _describe(layer: LayerInfo) -> dict[str, object]:
     return {
         "name": layer.name,
         "kind": layer.kind,

@@ -1,4 +1,4 @@
-"""Log records on their way to the user: warnings become notices, and all of them go into ``--log-file``."""
+"""Log records for the user: warnings become notices of the progress display, all records go into ``--log-file``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from dreamvid.cli.progress import Display
 
 _FIGURES = re.compile(r"\d+")
-_HEAD = 4096
+_HEAD_BYTES = 4096  # enough to tell a text
 
 
 class RepeatFilter(logging.Filter):
-    """Lets a warning of one logger through once; those that differ in numbers only are the same.
+    """Passes each warning of a logger once; warnings that differ in numbers only count as the same.
 
-    A record with ``extra={"repeats": 3}`` may come three times.
+    One that is logged with ``extra={"repeats": 3}`` passes three times.
     """
 
     def __init__(self) -> None:
@@ -31,23 +31,23 @@ class RepeatFilter(logging.Filter):
         self._counts: dict[tuple[object, ...], int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is shown and logged."""
+        """Return whether a record passes."""
         if record.levelno != logging.WARNING:
             return True
         args = record.args.values() if isinstance(record.args, dict) else record.args or ()
-        key = (record.name, record.msg, *(_wording(arg) for arg in args if not isinstance(arg, Number)))
+        key = (record.name, record.msg, *(_text_of(arg) for arg in args if not isinstance(arg, Number)))
         self._counts[key] = self._counts.get(key, 0) + 1
         return self._counts[key] <= getattr(record, "repeats", 1)
 
     def clear(self) -> None:
-        """Forget what was let through."""
+        """Let every warning pass again."""
         self._counts.clear()
 
 
 class NoticeHandler(logging.Handler):
     """Shows warnings as notices of the progress display, and writes all records into the log file.
 
-    Errors are not shown: the command ends with them, and prints them itself.
+    Errors are not shown: the command prints them itself.
     """
 
     def __init__(self, display: Display, log_file: logging.Handler | None) -> None:
@@ -86,12 +86,12 @@ class LogFile(logging.FileHandler):
             super().emit(record)
 
     def close(self) -> None:
-        """Close; what could not be written then is lost, as was said."""
+        """Close; what a full disk cannot take is lost, as the notice has said."""
         with suppress(OSError):
             super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's own name
-        """End the log."""
+        """Stop logging."""
         display, self._display = self._display, None
         if display is not None:
             display.notice(f"--log-file {self._path}: cannot be written any more; the log ends here")
@@ -108,15 +108,15 @@ def notices_to(display: Display, log_file: Path | None = None) -> Iterator[Notic
     """
     logger = logging.getLogger("dreamvid")
     handler = NoticeHandler(display, None if log_file is None else _open_log(log_file, display))
-    before = logger.handlers, logger.level, logger.propagate
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False  # libraries may have set up a root logger that prints
     try:
         yield handler
     finally:
-        logger.handlers, _, logger.propagate = before
-        logger.setLevel(before[1])
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
         handler.close()
 
 
@@ -124,13 +124,13 @@ def _open_log(path: Path, display: Display) -> logging.Handler:
     try:
         if path.is_file():
             with path.open("rb") as file:
-                if b"\0" in file.read(_HEAD):
+                if b"\0" in file.read(_HEAD_BYTES):
                     raise WriteError(f"--log-file {path}: is no log but something else; name another file")
         return LogFile(path, display)
     except OSError as error:
         raise WriteError(f"--log-file {path}: {error.strerror}") from None
 
 
-def _wording(value: object) -> str:
-    """Return a part of a message; file names keep their figures, which tell them apart."""
+def _text_of(value: object) -> str:
+    """Return an argument as text without its varying part; names of files differ by their figures and keep them."""
     return _FIGURES.sub("", str(value)) if isinstance(value, Exception) else str(value)

@@ -7,18 +7,22 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_HEAD = 4096
-"""Bytes that tell a report from anything else."""
+_HEAD_BYTES = 4096  # enough to tell a report from anything else
 
 
-def show_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows under a header; as wide as the terminal, in a pipe 200 characters."""
+def show_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool = False) -> None:
+    """Print rows under a header, as wide as the terminal, 200 characters in a pipe; or a JSON list of objects."""
+    if as_json:
+        typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
+        return
     from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
     from rich.console import Console  # noqa: PLC0415  the same
     from rich.table import Table  # noqa: PLC0415  the same
@@ -31,13 +35,7 @@ def show_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
 
 
 def check_report(path: Path) -> None:
-    """Refuse a report that could not be written, before any work is done.
-
-    Raises
-    ------
-    WriteError
-        Where a file cannot be written there, or is there already and is no report.
-    """
+    """Raise a ``WriteError`` where a report cannot be written, or where a file that is no report exists."""
     try:
         if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
             raise WriteError(f"--report {path}: cannot be written; name a file in a folder that can")
@@ -48,13 +46,7 @@ def check_report(path: Path) -> None:
 
 
 def write_report(path: Path, reports: Sequence[dict[str, Any]]) -> None:
-    """Write one report, or a list of several.
-
-    Raises
-    ------
-    WriteError
-        Where it cannot be written; an older report then stays.
-    """
+    """Write one report, or a list of several; where that fails (``WriteError``), an older report stays."""
     from dreamvid.media.output.atomic import Target  # noqa: PLC0415  a run has loaded it; help must not
     from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
 
@@ -72,4 +64,4 @@ def write_report(path: Path, reports: Sequence[dict[str, Any]]) -> None:
 
 def _is_json(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(_HEAD).lstrip()[:1] in {b"", b"{", b"["}
+        return file.read(_HEAD_BYTES).lstrip()[:1] in {b"", b"{", b"["}

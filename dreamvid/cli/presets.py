@@ -1,4 +1,4 @@
-"""``dreamvid presets``: which looks there are, what is in them, and whether they would run."""
+"""``dreamvid presets``: list, show and check presets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at presets, and check your own.", no_args_is_help=True)
 
-_REF = typer.Argument(metavar="NAME", help="A name from 'presets list', or a .yaml file.")
+_REFERENCE = typer.Argument(metavar="NAME", help="A name from 'presets list', or a .yaml file.")
 
 
 @app.command("list")
@@ -32,20 +32,16 @@ def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON
 
     rows = []
     for entry in list_presets():
-        facts = ("?", "?", entry.problem)
+        columns = ("?", "?", entry.problem)
         if entry.preset is not None:
-            facts = (entry.preset.pipeline, speed_class(entry.preset), entry.preset.description)
-        rows.append((_printable(entry.name), *(_printable(fact) for fact in facts)))
-    header = ("name", "pipeline", "speed", "description")
-    if as_json:
-        typer.echo(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2))
-        return
-    show_table(header, rows)
+            columns = (entry.preset.pipeline, speed_class(entry.preset), entry.preset.description)
+        rows.append((_printable(entry.name), *(_printable(column) for column in columns)))
+    show_table(("name", "pipeline", "speed", "description"), rows, as_json=as_json)
 
 
 @app.command("show")
 def show(
-    name: Annotated[str, _REF],
+    name: Annotated[str, _REFERENCE],
     *,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw its schedules into a chart (.png .svg .pdf).")
@@ -64,14 +60,14 @@ def show(
     if plot is None:
         if duration is not None:
             raise SettingsError("--duration: is for the chart; name its file with --plot FILE")
-        typer.echo(_yaml(_written(preset)), nl=False)
+        typer.echo(_to_yaml(_values(preset)), nl=False)
         return
     from dreamvid.pipelines.scenes import Clock  # noqa: PLC0415  loads what pictures need
     from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
 
-    changed = preset if duration is None else preset.override({"input.duration": duration})
-    usual = preset.trip.duration if preset.pipeline == "zoom" else Fraction(10)
-    clock = Clock(preset.output.fps or Fraction(24), changed.input.duration or usual)
+    input_settings = (preset if duration is None else preset.override({"input.duration": duration})).input
+    default = preset.trip.duration if preset.pipeline == "zoom" else Fraction(10)
+    clock = Clock(preset.output.fps or Fraction(24), input_settings.duration or default)
     write_schedules(plot, preset, clock, overwrite=yes)
     typer.echo(str(plot))
 
@@ -116,8 +112,8 @@ def _check(name: str, *, text_only: bool) -> None:
         check_preset(name)
 
 
-def _written(preset: Preset) -> dict[str, Any]:
-    """Return a preset's values, all of them; a scene says only what differs."""
+def _values(preset: Preset) -> dict[str, Any]:
+    """Return all values of a preset; of its scenes, only those that they set."""
     values: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
     scenes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
     return {**values, **scenes}
@@ -128,7 +124,7 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _yaml(values: dict[str, Any]) -> str:
+def _to_yaml(values: dict[str, Any]) -> str:
     from ruamel.yaml import YAML  # noqa: PLC0415  only this writes
 
     yaml, text = YAML(), io.StringIO()

@@ -7,10 +7,7 @@ import logging
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from typing import Any, Self
 
 _log = logging.getLogger(__name__)
 
@@ -24,9 +21,7 @@ class Display:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
@@ -64,7 +59,7 @@ class Lines(Display):
 
     def notice(self, text: str) -> None:
         """Print the notice."""
-        with suppress(OSError):  # nobody listens any more: the dream goes on
+        with suppress(OSError):  # a closed stderr does not end the dream
             sys.stderr.write(f"note: {self._prefix}{' '.join(text.split())}\n")
 
 
@@ -101,7 +96,7 @@ class JsonLines(Display):
         self._emit(event="done", **summary)
 
     def _emit(self, **event: Any) -> None:
-        with suppress(OSError):  # nobody listens any more: the dream goes on
+        with suppress(OSError):  # a closed stderr does not end the dream
             sys.stderr.write(json.dumps(event) + "\n")
             sys.stderr.flush()
 
@@ -123,11 +118,9 @@ class Bar(Display):
         )
         self._task = self._bar.add_task("", total=None, speed="")
         self._started = time.perf_counter()
-        self._first: int | None = 0  # the frame that the speed is counted from; None is the next one
+        self._first: int | None = 0  # frame that the speed is counted from; None: the next one
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
@@ -151,9 +144,7 @@ class Bar(Display):
         self._show(f"encoding {label}", frames, 0)
         self._first = None
 
-    def encoded(self, index: int) -> None:
-        """Move the bar."""
-        self.frame(index)
+    encoded = frame
 
     def done(self, summary: dict[str, Any]) -> None:  # noqa: ARG002  the closing line says it
         """Take the bar away."""

@@ -1,4 +1,4 @@
-"""``dreamvid render``: presets over inputs."""
+"""``dreamvid render``: render presets over inputs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def render(
         if len(results) == 1 and results[0].error is not None and not failed:
             raise results[0].error
         if len(results) + len(failed) > 1 and not common.quiet and common.progress != "json":
-            _show(results, failed)
+            _show_summary(results, failed)
     errors = [result.error for result in results if result.error is not None]
     if len(presets) == 1 and failed:
         raise failed[presets[0]]
@@ -72,21 +72,21 @@ def render(
 
 
 def _load(
-    refs: list[str], changes: dict[str, object]
+    references: list[str], changes: dict[str, object]
 ) -> tuple[list[tuple[str, Preset]], dict[str, DreamvidError]]:
     """Return the presets that can be read, and why the others cannot."""
     loaded: list[tuple[str, Preset]] = []
     failed: dict[str, DreamvidError] = {}
-    for ref in refs:
+    for reference in references:
         try:
-            file = load_preset(ref)
+            file = load_preset(reference)
             loaded.append((file.name, file.preset.override(changes)))
         except DreamvidError as error:
-            failed[ref] = error
+            failed[reference] = error
     return loaded, failed
 
 
-def _show(results: list[Result], failed: dict[str, DreamvidError]) -> None:
+def _show_summary(results: list[Result], failed: dict[str, DreamvidError]) -> None:
     rows = [
         (result.job.name, str(result.job.source), "failed", explain(result.error))
         if result.error is not None
@@ -98,5 +98,5 @@ def _show(results: list[Result], failed: dict[str, DreamvidError]) -> None:
         )
         for result in results
     ]
-    rows += [(ref, "", "failed", explain(error)) for ref, error in failed.items()]
+    rows += [(reference, "", "failed", explain(error)) for reference, error in failed.items()]
     show_table(("preset", "input", "", "output, or what is wrong"), rows)

@@ -1,4 +1,4 @@
-"""``dreamvid replay``: a dream once more, from the settings in it."""
+"""``dreamvid replay``: dream again from the settings that are embedded in a dream."""
 
 from __future__ import annotations
 

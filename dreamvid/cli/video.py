@@ -12,7 +12,7 @@ from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 
-_MOST_PREVIEWED = 100
+_MAX_PREVIEW_FRAMES = 100
 
 
 @dreaming_command("video")
@@ -45,21 +45,21 @@ def video(
     common: CommonOptions,
 ) -> None:
     """Dream a whole video: the same frames, the same time, the same sound."""
-    count = _count(preview)
+    count = _preview_count(preview)
     with run_command(common) as run:
         from dreamvid.pipelines.video import prepare  # noqa: PLC0415  loads OpenCV and PyAV
 
-        ready = prepare(source, output, preset, run.options)
+        dream = prepare(source, output, preset, run.options)
         if count:
-            run.print(ready.preview(count).line())
+            run.print(dream.preview(count).line())
             if not run.confirm("Dream the whole?"):
                 return
-        run.finish(ready.make())
+        run.finish(dream.make())
 
 
-def _count(text: str | None) -> int:
+def _preview_count(text: str | None) -> int:
     if text is None:
         return 0
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PREVIEWED:
-        raise SettingsError(f"--preview: must be a number from 1 to {_MOST_PREVIEWED}, not '{text}'")
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_PREVIEW_FRAMES:
+        raise SettingsError(f"--preview: must be a number from 1 to {_MAX_PREVIEW_FRAMES}, not '{text}'")
     return int(text)

@@ -43,19 +43,21 @@ def zoom(
     common: CommonOptions,
 ) -> None:
     """Make a zoom trip: every frame is the last one, moved by the camera and dreamed on."""
-    preset = preset.override({"pipeline": "zoom", **_start(image, from_video, changes)})
+    preset = preset.override({"pipeline": "zoom", **_start_change(image, from_video, changes)})
     with run_command(common) as run:
         from dreamvid.pipelines.zoom.run import run_zoom  # noqa: PLC0415  loads OpenCV and PyAV
 
         run.finish(run_zoom(output, preset, run.options))
 
 
-def _start(image: Path | None, from_video: str | None, changes: dict[str, object]) -> dict[str, object]:
-    """Return where the trip starts, as a change of the preset."""
+def _start_change(
+    image: Path | None, from_video: str | None, changes: dict[str, object]
+) -> dict[str, object]:
+    """Return the change of the preset that sets where the trip starts; empty for none."""
     given = {"IMAGE": image, "--from-video": from_video, "--from": changes.get("trip.start")}
-    names = [name for name, value in given.items() if value is not None]
-    if len(names) > 1:
-        raise SettingsError(f"a trip starts from one thing; give {names[0]} or {names[1]}, not both")
+    used = [name for name, value in given.items() if value is not None]
+    if len(used) > 1:
+        raise SettingsError(f"a trip starts from one thing; give {used[0]} or {used[1]}, not both")
     if image is not None:
         return {"trip.start": str(image)}
     return (

@@ -212,7 +212,7 @@ def test_closed_standard_streams_are_no_obstacle(closed: str) -> None:
 
 def test_a_closed_standard_stream_never_lends_its_number_to_a_file() -> None:
     script = (
-        "import os, sys; from dreamvid.cli import main as m; m._open_streams(); "
+        "import os, sys; from dreamvid.cli import main as m; m._open_standard_streams(); "
         "sys.exit(os.open(os.devnull, os.O_RDONLY))"
     )
     command = f'exec "{sys.executable}" -c "{script}" <&- >&- 2>&-'
