@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from contextlib import contextmanager, suppress
-from numbers import Number
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import WriteError
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from dreamvid.cli.progress import Display
 
-_FIGURES = re.compile(r"\d+")
+_NUMBER = re.compile(
+    r"(?<![^\s(])\d+(?:\.\d+)?(?=[\s,;:)%]|$)"
+)  # a word of its own, not a part of a file's name
 _HEAD_BYTES = 4096  # enough to tell a text
 
 
@@ -28,15 +30,14 @@ class RepeatFilter(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._counts: dict[tuple[object, ...], int] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record passes."""
         if record.levelno != logging.WARNING:
             return True
-        args = record.args.values() if isinstance(record.args, dict) else record.args or ()
-        key = (record.name, record.msg, *(_text_of(arg) for arg in args if not isinstance(arg, Number)))
-        self._counts[key] = self._counts.get(key, 0) + 1
+        key = record.name, _NUMBER.sub("", record.getMessage())
+        self._counts[key] += 1
         return self._counts[key] <= getattr(record, "repeats", 1)
 
     def clear(self) -> None:
@@ -129,8 +130,3 @@ def _open_log(path: Path, display: Display) -> logging.Handler:
         return LogFile(path, display)
     except OSError as error:
         raise WriteError(f"--log-file {path}: {error.strerror}") from None
-
-
-def _text_of(value: object) -> str:
-    """Return an argument as text without its varying part; names of files differ by their figures and keep them."""
-    return _FIGURES.sub("", str(value)) if isinstance(value, Exception) else str(value)

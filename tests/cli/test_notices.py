@@ -38,6 +38,7 @@ def test_repeats_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     with notices_to(Lines()) as handler:
         for tile in (512, 256):
             LOGGER.warning("tiles of %d px", tile)
+            LOGGER.warning(f"out of memory ({tile} MB), {tile / 3:.2f} s lost")
             LOGGER.warning("%s is interlaced", f"clip{tile}.mp4")
             LOGGER.warning("undreamed: %s", ValueError(f"no {tile} bytes"))
         for index in range(5):
@@ -46,6 +47,7 @@ def test_repeats_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
         LOGGER.warning("tiles of %d px", 128)
     assert capsys.readouterr().err.splitlines() == [
         "note: tiles of 512 px",
+        "note: out of memory (512 MB), 170.67 s lost",
         "note: clip512.mp4 is interlaced",
         "note: undreamed: no 512 bytes",
         "note: clip256.mp4 is interlaced",
