@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.preset import OutputSettings
-from dreamvid.errors import WriteError
 from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_target
+from dreamvid.pipelines.output_path import check_target, make_folder
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -40,10 +39,7 @@ def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -
     DreamvidError
         In one line, for example where the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: {error.strerror}") from None
+    make_folder(folder)
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
     begun = work_folder(dreamed).is_dir()  # by a run whose clip, the same, may be there too
     replace_clip = check_target(clip, [dreamed], (lambda _: True) if begun else options.confirm_overwrite)

@@ -16,7 +16,7 @@ from dreamvid.pipelines.compositing import dream_size, make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import STILL_BYTES, check_memory
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_folder, check_target
+from dreamvid.pipelines.output_path import check_folder, check_target, make_folder
 from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.scenes import stand_still
@@ -145,7 +145,7 @@ def _dream_one(
         raise NonFiniteDreamError(f"{source}: the dream came out as no picture; try --precision float32")
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
-    _make_folder(path.parent)
+    make_folder(path.parent)
     text = settings_json(recipe, source=source, resolved=resolved, files=built.files)
     mask = None if masks is None else masks.of_still(rgb)
     result = replace(still, rgb=finish.apply(rgb, prepared, dreamed, mask), alpha=alpha)
@@ -165,10 +165,3 @@ def _dream_one(
         dream_rms=float(np.sqrt(np.mean(np.square(dreamed - prepared)))),
         objective_gain=gain,
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None

@@ -1,4 +1,4 @@
-"""Checks of an output's place, before any work is done for it."""
+"""Checks of where an output goes, before any work is done for it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 def check_target(
     output: Path, inputs: Sequence[Path], confirm_overwrite: ConfirmOverwrite, *, folder: bool = False
 ) -> bool:
-    """Return whether an existing output is to be replaced; ``folder`` says that a folder will be written.
+    """Return whether the output exists and is to be replaced.
 
-    ``inputs`` are the files that it is made from.
+    Parameters
+    ----------
+    inputs
+        The files that the output is made from.
+    folder
+        Whether the output will be a folder.
 
     Raises
     ------
@@ -38,15 +43,17 @@ def check_target(
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that is neither there nor can be made.
+    """Raise a ``WriteError`` where a folder cannot be written, or does not exist and cannot be made."""
+    nearest = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    if not nearest.is_dir():
+        raise WriteError(f"{folder}: {nearest} is no folder; name another output")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise WriteError(f"{folder}: the folder {nearest} cannot be written")
 
-    Raises
-    ------
-    WriteError
-        In one line.
-    """
-    found = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
-    if not found.is_dir():
-        raise WriteError(f"{folder}: {found} is no folder; name another output")
-    if not os.access(found, os.W_OK | os.X_OK):
-        raise WriteError(f"{folder}: the folder {found} cannot be written")
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing; a ``WriteError`` where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None

@@ -13,6 +13,7 @@ from dreamvid._version import __version__
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.output_path import make_folder
 from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
 from dreamvid.pipelines.registry import PIPELINES
 
@@ -110,7 +111,7 @@ def render(
                 continue
             try:
                 if job.output is not None:
-                    _make_folder(job.output.parent)
+                    make_folder(job.output.parent)
                 pipeline = PIPELINES[job.preset.pipeline]
                 yield Result(job, outcome=pipeline.run(job.source, job.output, job.preset, options))
             except DreamvidError as error:
@@ -170,10 +171,3 @@ def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None)
         return (folder or Path()) / f"{name}{usual.suffix}"
     stem, _, suffix = usual.name.rpartition(".dream")
     return (folder or usual.parent) / f"{stem}.{name}{suffix}"
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None

@@ -1,4 +1,4 @@
-"""What a pipeline returns: where the output is and how the run went."""
+"""The result of a run: where the output is and how the run went."""
 
 from __future__ import annotations
 
@@ -15,10 +15,27 @@ if TYPE_CHECKING:
 class RunResult:
     """One finished output.
 
-    ``seconds`` are those of all runs that it took, ``resumed_at`` the frame at which the last one went on.
-    ``stages`` are seconds by stage (they overlap); ``dream_rms`` is the RMS of dreamed minus source in [0, 1],
-    ``objective_gain`` the ratio of the objective's score after and before, on the first frame that this run
-    dreamed.
+    Attributes
+    ----------
+    source, output
+        Files or folders.
+    frames
+        Number of frames of the output.
+    seconds
+        Time that the output took, over all its runs.
+    size
+        Size of the frames.
+    resolved
+        What ``auto`` became: objective, precision, device, plan.
+    stages
+        Seconds by stage of this run; stages overlap.
+    dream_rms
+        RMS of dreamed minus source, in [0, 1].
+    objective_gain
+        Ratio of the objective's score after and before, on the first frame that this run dreamed; None where it was
+        not measured.
+    resumed_at
+        The frame at which this run went on with the work of an earlier one.
     """
 
     source: Path
@@ -44,7 +61,7 @@ class RunResult:
         )
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts of the closing line, for programs."""
+        """Return the facts of the closing line as JSON values."""
         return {
             "frames": self.frames,
             "seconds": round(self.seconds, 3),
@@ -55,7 +72,7 @@ class RunResult:
         }
 
     def report(self) -> dict[str, Any]:
-        """Return everything that is known of the run."""
+        """Return all facts of the run as JSON values."""
         stages = {name: round(value, 3) for name, value in self.stages.items()}
         return {
             **self.summary(),
