@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -16,8 +16,9 @@ from dreamvid.cli import main as main_module
 from dreamvid.cli.explain import explain
 from dreamvid.cli.flags import SETTING_OPTIONS
 from dreamvid.cli.main import app, main
-from dreamvid.config.preset import field_paths
+from dreamvid.config.preset import Preset, field_paths
 from dreamvid.errors import ReadError
+from dreamvid.pipelines.registry import PIPELINES, OptionGroup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,3 +232,10 @@ def test_nohup_is_respected(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         assert callable(signal.getsignal(signal.SIGHUP))
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_every_pipeline_of_presets_has_a_row_and_a_command() -> None:
+    names = set(get_args(Preset.model_fields["pipeline"].annotation))
+    assert set(PIPELINES) == names
+    assert names <= {command.name for command in app.registered_commands}
+    assert {option.group for option in SETTING_OPTIONS} == set(get_args(OptionGroup))
