@@ -26,9 +26,8 @@ _PANELS = {
 }
 """Panel of the help by group of fields; all others are in "The dream"."""
 
-
-_LONGEST_CHUNK = 3600
-_MOST_THREADS = 1024
+_MAX_CHUNK_SECONDS = 3600
+_MAX_THREADS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +67,16 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
         settings = [option for option in SETTING_OPTIONS if option.group in groups]
         common_options = [option for option in COMMON_OPTIONS if option.group in {None, *groups}]
 
-        def command(context: typer.Context, **given: Any) -> None:
-            changes = _take_changes(given, settings)
-            common = _take_common(given, context)
+        def command(context: typer.Context, **values: Any) -> None:
+            changes = _take_changes(values, settings)
+            common = _take_common(values, context)
             if takes_preset:
-                reference = given.pop("preset_reference")
+                reference = values.pop("preset_reference")
                 preset = Preset() if reference is None else Preset.load(reference)
-                given["preset"] = preset.override(changes)
+                values["preset"] = preset.override(changes)
             if takes_changes:
-                given["changes"] = changes
-            function(common=common, **given)
+                values["changes"] = changes
+            function(common=common, **values)
 
         parameters = [
             *(_setting_parameter(option) for option in settings if option.switch is None),
@@ -100,9 +99,9 @@ def common_command(*names: str, **helps: str) -> Callable[[Command], Command]:
     ]
 
     def decorate(function: Command) -> Command:
-        def command(context: typer.Context, **given: Any) -> None:
-            common = _take_common(given, context)
-            function(common=common, **given)
+        def command(context: typer.Context, **values: Any) -> None:
+            common = _take_common(values, context)
+            function(common=common, **values)
 
         signature = inspect.signature(function, eval_str=True)
         return _with_parameters(command, function, signature, map(_common_parameter, options))
@@ -113,67 +112,67 @@ def common_command(*names: str, **helps: str) -> Callable[[Command], Command]:
 def _with_parameters(
     command: Command, function: Command, signature: inspect.Signature, parameters: Iterable[inspect.Parameter]
 ) -> Command:
-    """Return a command that Typer sees with a function's name, help and own parameters, and with further ones."""
-    own = [p for p in signature.parameters.values() if p.name not in {"preset", "changes", "common"}]
-    full = inspect.Signature([*own, *parameters, _parameter("context", typer.Context)])
+    """Return ``command`` with the name, help text and parameters of ``function``, and further parameters."""
+    arguments = [p for p in signature.parameters.values() if p.name not in {"preset", "changes", "common"}]
+    full = inspect.Signature([*arguments, *parameters, _parameter("context", typer.Context)])
     command.__signature__ = full  # type: ignore[attr-defined]  # what Typer reads
     command.__annotations__ = {p.name: p.annotation for p in full.parameters.values()}
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     return command
 
 
-def _take_changes(given: dict[str, Any], options: Iterable[SettingOption]) -> dict[str, object]:
+def _take_changes(values: dict[str, Any], options: Iterable[SettingOption]) -> dict[str, object]:
     """Remove the values of setting options and ``--set``; return them by dotted path."""
     changes: dict[str, object] = {}
     for option in options:
-        value = given.pop(option.parameter)
+        value = values.pop(option.parameter)
         if option.switch is None and value is not None:
             changes[option.field] = parse_value(option.field, value)
         elif option.switch is not None and value:
             changes[option.field] = option.switch
-    return {**changes, **parse_assignments(given.pop("assignments") or [])}
+    return {**changes, **parse_assignments(values.pop("assignments") or [])}
 
 
-def _take_common(given: dict[str, Any], context: typer.Context) -> CommonOptions:
+def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOptions:
     """Remove the values of common options; return them, checked."""
-    names = {option.name for option in COMMON_OPTIONS}
-    values = {name: given.pop(name) for name in list(given) if name in names}
-    del values["traceback"]  # main() looks for it before anything can fail
-    checks: dict[str, Callable[[str], object]] = {
-        "chunk": _chunk,
-        "threads": _threads,
-        "progress": _progress,
+    names = [option.name for option in COMMON_OPTIONS if option.name in values]
+    common = {name: values.pop(name) for name in names}
+    del common["traceback"]  # main() looks for it before anything can fail
+    parsers: dict[str, Callable[[str], Any]] = {
+        "chunk": _parse_chunk,
+        "threads": _parse_threads,
+        "progress": _parse_progress,
         "report": Path,
         "log_file": Path,
     }
-    for name, value in list(values.items()):
-        if value is None:
-            del values[name]
-        elif name in checks:
-            values[name] = checks[name](value)
+    parsed = {
+        name: parsers[name](value) if name in parsers else value
+        for name, value in common.items()
+        if value is not None
+    }
     arguments = context.find_root().obj or ()
-    return CommonOptions(**values, command=("dreamvid", *arguments) if arguments else ())
+    return CommonOptions(**parsed, command=("dreamvid", *arguments) if arguments else ())
 
 
-def _chunk(text: str) -> Fraction:
+def _parse_chunk(text: str) -> Fraction:
     try:
         seconds = Fraction(text)
     except (ValueError, ZeroDivisionError):
         seconds = Fraction(0)
-    if not 0 < seconds <= _LONGEST_CHUNK:
+    if not 0 < seconds <= _MAX_CHUNK_SECONDS:
         raise SettingsError(
-            f"--chunk: must be a number of seconds, above 0 and up to {_LONGEST_CHUNK}, not '{text}'"
+            f"--chunk: must be a number of seconds, above 0 and up to {_MAX_CHUNK_SECONDS}, not '{text}'"
         )
     return seconds
 
 
-def _threads(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_THREADS:
-        raise SettingsError(f"--threads: must be a number from 1 to {_MOST_THREADS}, not '{text}'")
+def _parse_threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_THREADS:
+        raise SettingsError(f"--threads: must be a number from 1 to {_MAX_THREADS}, not '{text}'")
     return int(text)
 
 
-def _progress(text: str) -> str:
+def _parse_progress(text: str) -> str:
     if text not in {"auto", "json"}:
         raise SettingsError(f"--progress: must be auto or json, not '{text}'")
     return text
