@@ -67,10 +67,12 @@ def _drift(frames: int) -> list[Figure]:
     kept: dict[int, tuple[float, float, float]] = {}
     alike: list[float] = []
     past: RGB | None = None
-    for state in trip.states(state):  # noqa: B020  the one that it begins with
-        if state.index % APART:
+    for index in range(frames):
+        if index:
+            state = trip.advance(state)
+        if index % APART:
             continue
-        kept[state.index] = _facts(state.picture)
+        kept[index] = _facts(state.picture)
         if past is not None:
             alike.append(float(np.corrcoef(warp(past, move).ravel(), state.picture.ravel())[0, 1]))
         past = state.picture

@@ -89,17 +89,7 @@ class HoldTargets(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ZoomClock:
-    """Times of a zoom's frames.
-
-    Attributes
-    ----------
-    fps
-        Frames per second.
-    frames
-        Number of written frames.
-    preroll
-        Number of frames before the first, at negative indices, that the end of a loop is led into.
-    """
+    """Times of ``frames`` frames; those of a loop's pre-roll come before, at negative indices."""
 
     fps: Fraction
     frames: int
@@ -119,17 +109,8 @@ class FeedbackStep:
     """Moves the camera, dreams pictures further, and holds their statistics.
 
     Pictures are ``[H, W, 3]`` float32, sRGB-encoded, [0, 1]. ``scenes`` are those that a frame lies in, the newest
-    last; where settings cannot be mixed, the last one's hold. A frame whose dream is not finite goes on undreamed,
-    with a warning.
-
-    Attributes
-    ----------
-    timeline
-        Gives the scenes of a frame.
-    clock
-        Gives the times of frames.
-    signals
-        Gives the signals of the music, in [0, 1] by name, at a time in seconds; None without music.
+    last; where settings cannot be mixed, the last one's hold. ``signals`` gives those of the music, in [0, 1] by
+    name, at a time in seconds. A frame whose dream is not finite goes on undreamed, with a warning.
     """
 
     timeline: Looks

@@ -17,8 +17,6 @@ from dreamvid.pipelines.zoom.feedback import HoldTargets, settings_of
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from dreamvid.pipelines.look import Part
@@ -41,20 +39,9 @@ _UINT16_MAX = np.float32(65535.0)
 class ZoomState:
     """Everything that one frame hands to the next.
 
-    Attributes
-    ----------
-    picture
-        The frame itself, ``[H, W, 3]`` float32 in [0, 1].
-    targets
-        Statistics that frames are held to.
-    index
-        Index of the frame, negative in a loop's pre-roll.
-    donor
-        An earlier frame, from which what comes into view is taken.
-    motion_since_donor
-        The camera's motion from the donor to this frame.
-    preroll
-        The frames before a loop's first, ``[H, W, 3]`` uint16, as far as they are dreamed.
+    ``picture`` is the frame itself, ``[H, W, 3]`` float32 in [0, 1]; ``index`` is negative in a loop's pre-roll.
+    ``donor`` is an earlier frame, from which what comes into view is taken. ``preroll`` are the pre-roll frames so
+    far, uint16.
     """
 
     picture: RGB
@@ -89,19 +76,11 @@ class FrameByFrameZoom:
         dreamed = _mirror(dreamed, scenes)
         return ZoomState(dreamed, targets, first, dreamed)
 
-    def states(self, state: ZoomState) -> Iterator[ZoomState]:
-        """Yield the state of each frame from the given one to the last, the given one included."""
-        while True:
-            if state.index < 0:
-                packed = np.asarray(np.rint(state.picture * _UINT16_MAX), np.uint16)
-                state = replace(state, preroll=(*state.preroll, packed))
-            yield state
-            if state.index + 1 >= self.step.clock.frames:
-                return
-            state = self.advance(state)
-
     def advance(self, state: ZoomState) -> ZoomState:
         """Return the state of the next frame."""
+        if state.index < 0:
+            packed = np.asarray(np.rint(state.picture * _UINT16_MAX), np.uint16)
+            state = replace(state, preroll=(*state.preroll, packed))
         index = state.index + 1
         scenes = self.step.scenes(index, state.picture)
         state = self._move(state, scenes, index)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.progress import Progress
     from dreamvid.pipelines.resume import FrameSink, ResumePoint
+    from dreamvid.pipelines.zoom.frame_by_frame import ZoomState
+    from dreamvid.pipelines.zoom.keyframed import KeyframeState
     from dreamvid.types import RGB, Frame
 
-S = TypeVar("S")
+S = TypeVar("S", "ZoomState", "KeyframeState")
 
 
 class ZoomMode(Protocol[S]):
@@ -42,10 +44,6 @@ class ZoomMode(Protocol[S]):
         """
         ...
 
-    def states(self, state: S) -> Iterator[S]:
-        """Yield the state of each frame from the given one to the last, the given one included."""
-        ...
-
     def advance(self, state: S) -> S:
         """Return the state of the next frame."""
         ...
@@ -65,20 +63,10 @@ class ZoomMode(Protocol[S]):
 
 @dataclass(slots=True)
 class ZoomFrames(Generic[S]):
-    """The :class:`~dreamvid.pipelines.resume.FrameProducer` of a zoom.
+    """The :class:`~dreamvid.pipelines.resume.FrameProducer` of a zoom of ``frames`` frames.
 
-    Attributes
-    ----------
-    mode
-        Makes the frames.
-    frames
-        Number of frames.
-    start, starts_from_picture, palette
-        As for :meth:`ZoomMode.begin`.
-    progress
-        Is told of each frame.
-    stages
-        Seconds by stage, once the frames are made.
+    ``start``, ``starts_from_picture`` and ``palette`` are those of :meth:`ZoomMode.begin`; ``stages`` are the seconds
+    by stage afterwards.
     """
 
     mode: ZoomMode[S]
@@ -111,15 +99,16 @@ class ZoomFrames(Generic[S]):
         threads.join()
 
     def _states(self, begin: ResumePoint) -> Iterator[S]:
-        if begin.state is None:
+        if begin.state is not None:
+            state = self.mode.from_state(begin.state)
+        else:
             state = self.mode.begin(
                 self.start, starts_from_picture=self.starts_from_picture, palette=self.palette
             )
-        elif begin.frame >= self.frames:
-            return iter(())
-        else:
-            state = self.mode.advance(self.mode.from_state(begin.state))
-        return self.mode.states(state)
+            yield state
+        while state.index + 1 < self.frames:
+            state = self.mode.advance(state)
+            yield state
 
     def _write(self, queue: Line[tuple[Frame, Callable[[], State]]], write: FrameSink) -> None:
         for frame, state in queue:

@@ -25,8 +25,6 @@ from dreamvid.pipelines.zoom.feedback import REFERENCE_FPS, HoldTargets, setting
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from dreamvid.pipelines.zoom.feedback import FeedbackStep
@@ -52,20 +50,9 @@ _FIRST_KEYFRAME_SHARE = 0.85
 class KeyframeState:
     """Everything that one frame hands to the next.
 
-    Attributes
-    ----------
-    previous, following
-        The keyframes before and after this frame, ``[H, W, 3]`` float32 in [0, 1].
-    first
-        The first keyframe, which a loop ends at.
-    targets
-        Statistics that keyframes are held to.
-    index
-        Index of the frame.
-    motion_since_previous
-        The camera's motion from the previous keyframe to this frame.
-    motion_between
-        The camera's motion from the previous keyframe to the following one.
+    ``previous`` and ``following`` are the keyframes before and after the frame of ``index``, ``[H, W, 3]`` float32
+    in [0, 1]; ``first`` is the first one, at which a loop ends. ``motion_since_previous`` leads from the previous
+    keyframe to the frame, ``motion_between`` to the following one.
     """
 
     previous: RGB
@@ -79,18 +66,9 @@ class KeyframeState:
 
 @dataclass(frozen=True, slots=True)
 class KeyframedZoom:
-    """Makes the frames of a zoom from keyframes.
+    """Makes frames of ``size`` from keyframes, about ``interval`` seconds apart: the last one lies at the end.
 
-    Attributes
-    ----------
-    step
-        Moves the camera, and dreams and holds keyframes.
-    size
-        Size of the frames.
-    interval
-        Seconds between keyframes; rounded, so that one lies at the end.
-    loop
-        The last keyframe is the first one.
+    In a loop that is the first keyframe.
     """
 
     step: FeedbackStep
@@ -127,14 +105,6 @@ class KeyframedZoom:
         self.step.check_motion(picture)
         for first, last in pairwise(self.keyframe_indices[:_MAX_CHECKED]):
             self._motion_between(first, last, picture)
-
-    def states(self, state: KeyframeState) -> Iterator[KeyframeState]:
-        """Yield the state of each frame from the given one to the last, the given one included."""
-        while True:
-            yield state
-            if state.index + 1 >= self.step.clock.frames:
-                return
-            state = self.advance(state)
 
     def advance(self, state: KeyframeState) -> KeyframeState:
         """Return the state of the next frame."""

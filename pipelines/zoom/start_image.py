@@ -30,17 +30,7 @@ _NOISE_MEAN, _NOISE_LIGHTNESS_SPREAD, _NOISE_COLOR_SPREAD = 50.0, 18.0, 14.0
 
 
 class StartImage(NamedTuple):
-    """The start image that a text names.
-
-    Attributes
-    ----------
-    text
-        The text itself.
-    file
-        The image or video; None for noise, a color or a gradient.
-    time
-        The time of the frame in seconds, if the text names one.
-    """
+    """A start image: its text, its file if it has one, and the time (s) of the frame if the text names one."""
 
     text: str
     file: Path | None = None
@@ -94,10 +84,7 @@ def read_start_image(start_image: StartImage, size: Size | None, seed: int) -> R
         If the file cannot be read or has no frame at that time.
     """
     if start_image.file is not None:
-        if start_image.time is None:
-            picture = _read_still_or_first_frame(start_image.file)
-        else:
-            picture = _read_frame(start_image.file, start_image.time)
+        picture = _read_file(start_image.file, start_image.time)
         return picture if size is None else cover(picture, size)
     assert size is not None
     return pink_noise(size, seed) if start_image.text == "noise" else _gradient(start_image.text, size)
@@ -143,45 +130,36 @@ def _parse_color(text: str) -> NDArray[np.float32]:
     return np.array([int(digits[i : i + 2], 16) / 255.0 for i in (0, 2, 4)], np.float32)
 
 
-def _read_still_or_first_frame(file: Path) -> RGB:
+def _read_file(file: Path, time: Fraction | None) -> RGB:
+    """Return a still or a video's first frame; with a time a video's frame then, or a still at 0 s."""
+    first, second = (_read_still, _read_frame) if time is None else (_read_frame, _read_still)
     try:
-        return _read_still(file)
+        return first(file, time)
     except DreamvidError as error:
-        if not file.is_file():
+        if time is None and not file.is_file():
             raise
         try:
-            return _decode_frame(file, Fraction(0))
+            picture = second(file, time)
         except DreamvidError:
             raise error from None
+    if time:
+        raise ReadError(f"{file} is one picture, which has no frame at {float(time):g} s")
+    return picture
 
 
-def _read_frame(file: Path, time: Fraction) -> RGB:
-    """Return a video's frame at a time; of a still, which has no time but 0, the picture."""
-    try:
-        return _decode_frame(file, time)
-    except DreamvidError as error:
-        try:
-            picture = _read_still(file)
-        except DreamvidError:
-            raise error from None
-        if time == 0:
-            return picture
-        raise ReadError(f"{file} is one picture, which has no frame at {float(time):g} s") from None
-
-
-def _read_still(file: Path) -> RGB:
+def _read_still(file: Path, _: Fraction | None) -> RGB:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     still = read_still(file)
     return _without_alpha(still.rgb, still.alpha)
 
 
-def _decode_frame(file: Path, time: Fraction) -> RGB:
+def _read_frame(file: Path, time: Fraction | None) -> RGB:
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
 
-    for frame in open_source(file, start=time):
+    for frame in open_source(file, start=time or Fraction(0)):
         return _without_alpha(frame.rgb, frame.alpha)
-    raise ReadError(f"{file}: has no frame at {float(time):g} s")
+    raise ReadError(f"{file}: has no frame at {float(time or 0):g} s")
 
 
 def _without_alpha(picture: RGB, alpha: Alpha | None) -> RGB:

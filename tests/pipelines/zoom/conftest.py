@@ -19,7 +19,7 @@ from dreamvid.pipelines.zoom.run import choose_mode, plan_zoom
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dreamvid.types import RGB, StepMap
@@ -102,13 +102,26 @@ def prepare(stub_dreams: None, build_preset: Callable[..., Preset]) -> Callable[
 
 
 @pytest.fixture
-def dream(prepare: Callable[..., Any]) -> Callable[..., list[RGB]]:
+def states() -> Callable[..., Iterator[Any]]:
+    """Give a function that yields a state of a mode, and those of all frames after it."""
+
+    def following(mode: Any, state: Any) -> Iterator[Any]:
+        yield state
+        while state.index + 1 < mode.step.clock.frames:
+            state = mode.advance(state)
+            yield state
+
+    return following
+
+
+@pytest.fixture
+def dream(prepare: Callable[..., Any], states: Callable[..., Iterator[Any]]) -> Callable[..., list[RGB]]:
     """Give a function that returns the frames of a zoom."""
 
     def dream_frames(*, palette: RGB | None = None, **changes: object) -> list[RGB]:
         plan, mode = prepare(**changes)
         first = mode.begin(plan.start, starts_from_picture=plan.start_image.is_picture, palette=palette)
-        frames = [mode.frame(state) for state in mode.states(first)]
+        frames = [mode.frame(state) for state in states(mode, first)]
         assert all(np.isfinite(frame.rgb).all() for frame in frames if frame is not None)
         return [frame.rgb for frame in frames if frame is not None]
 

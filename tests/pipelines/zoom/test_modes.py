@@ -21,7 +21,7 @@ from dreamvid.pipelines.zoom.keyframed import KeyframedZoom
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dreamvid.types import RGB
@@ -65,10 +65,12 @@ def test_what_comes_into_view_continues_the_picture(dream: Callable[..., list[RG
     assert last.std() == pytest.approx(last[12:24, 22:42].std(), rel=0.5)
 
 
-def test_memory_does_not_grow_with_length(prepare: Callable[..., Any]) -> None:
+def test_memory_does_not_grow_with_length(
+    prepare: Callable[..., Any], states: Callable[..., Iterator[Any]]
+) -> None:
     plan, mode = prepare(trip__duration="25", trip__loop=True, camera__zoom=0.8)
     memory = {}
-    for state in mode.states(mode.begin(plan.start, starts_from_picture=False)):
+    for state in states(mode, mode.begin(plan.start, starts_from_picture=False)):
         if state.index == 20:
             tracemalloc.start()
         if state.index in (50, 299):
@@ -161,7 +163,10 @@ def test_a_very_large_zoom_between_keyframes_is_one_line(prepare: Callable[..., 
 
 
 def test_a_keyframe_that_is_not_finite_is_left_undreamed_with_a_warning(
-    prepare: Callable[..., Any], photo: Path, caplog: pytest.LogCaptureFixture
+    prepare: Callable[..., Any],
+    states: Callable[..., Iterator[Any]],
+    photo: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     plan, mode = prepare(trip__start=str(photo), trip__keyframe="0.5")
     state = mode.begin(plan.start, starts_from_picture=True)
@@ -171,7 +176,7 @@ def test_a_keyframe_that_is_not_finite_is_left_undreamed_with_a_warning(
             raise NonFiniteDreamError("all of it is not a number")
 
     failing = replace(mode, step=FailingStep(mode.step.timeline, mode.step.clock))
-    last = list(failing.states(state))[-1]
+    last = list(states(failing, state))[-1]
     view = np.clip(warp(last.previous, last.motion_between), 0.0, 1.0)
     assert np.array_equal(last.following, view)
     assert "the keyframe at frame 12 is left undreamed: all of it is not a number" in caplog.text
@@ -189,13 +194,15 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_frames_from_any_checkpoint_are_those_of_a_whole_run(prepare: Callable[..., Any], mode: str) -> None:
+def test_frames_from_any_checkpoint_are_those_of_a_whole_run(
+    prepare: Callable[..., Any], states: Callable[..., Iterator[Any]], mode: str
+) -> None:
     plan, zoom = prepare(**MODES[mode])
-    states = list(zoom.states(zoom.begin(plan.start, starts_from_picture=False)))
-    whole = [zoom.frame(state) for state in states]
-    for number in (len(states) - 12, len(states) - 7, len(states) - 2):
-        kept = zoom.to_state(states[number])
+    whole = list(states(zoom, zoom.begin(plan.start, starts_from_picture=False)))[-12:]
+    frames = [zoom.frame(state) for state in whole]
+    for number in (0, 5, 10):
+        kept = zoom.to_state(whole[number])
         read = State(json.loads(json.dumps(kept.values)), unpack_arrays(pack_arrays(kept.arrays)))
-        rest = [zoom.frame(state) for state in zoom.states(zoom.advance(zoom.from_state(read)))]
-        assert same([frame.rgb for frame in rest], [frame.rgb for frame in whole[number + 1 :]])
+        rest = [zoom.frame(state) for state in states(zoom, zoom.advance(zoom.from_state(read)))]
+        assert same([frame.rgb for frame in rest], [frame.rgb for frame in frames[number + 1 :]])
         assert [frame.index for frame in rest] == list(range(12 - len(rest), 12))
