@@ -22,11 +22,10 @@ The message is one line for people: what is wrong, with which file or key, and w
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
 class DreamvidError(Exception):
@@ -87,10 +86,3 @@ class NonFiniteDreamError(EngineError):
 
 class NothingDreamedError(NonFiniteDreamError):
     """Not one frame of a run came out as a picture."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'x'?)"`` for the nearest known name, or an empty string."""
-    by_lower = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
-    return f" (did you mean '{by_lower[close[0]]}'?)" if close else ""

@@ -8,12 +8,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.checkpoint.files import printable
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
 from dreamvid.checkpoint.opening import read_manifest
 from dreamvid.errors import ReadError, WorkError
 from dreamvid.pipelines.provenance import fingerprint
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

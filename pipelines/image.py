@@ -129,7 +129,7 @@ def _dream_one(
     masks: Masks | None,
     measure: bool,
 ) -> RunResult:
-    from dreamvid.media.still.reader import write_still  # noqa: PLC0415  imageio loads only when media is touched
+    from dreamvid.media.still.writer import write_still  # noqa: PLC0415  imageio loads only when media is touched
 
     started = time.perf_counter()
     rgb, alpha = still.rgb, still.alpha

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.atomic import is_locked
 from dreamvid.checkpoint.disk_space import room_needed, size_text
-from dreamvid.checkpoint.files import printable
 from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
-from dreamvid.checkpoint.lock import is_locked
 from dreamvid.checkpoint.opening import read_manifest
 from dreamvid.checkpoint.store import is_delivered_by, read_records
 from dreamvid.errors import ReadError, WorkError, WriteError
 from dreamvid.pipelines.identity import fingerprints
 from dreamvid.pipelines.provenance import fingerprint
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

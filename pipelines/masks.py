@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dreamvid.errors import ReadError, SettingsError, did_you_mean
+from dreamvid.errors import ReadError, SettingsError
 from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.frame_loop import FrameTask
+from dreamvid.text import did_you_mean
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
@@ -43,13 +44,10 @@ def write_chart(
     WriteError
         Where it cannot be written.
     """
-    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
-
-    target = Target(path, inputs=inputs, overwrite=overwrite)
+    target = AtomicOutput(path, inputs=inputs, overwrite=overwrite)
     data = io.BytesIO()
     _draw(report, times).savefig(data, format=path.suffix.lower().removeprefix("."), dpi=110)
-    write_whole(target, data.getvalue())
+    target.write(data.getvalue())
 
 
 def _draw(report: Report, times: Sequence[float]) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.config.preset import Preset, output_size
 from dreamvid.errors import DreamvidError, ReadError
 from dreamvid.pipelines.provenance import KEY
+from dreamvid.text import printable
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool) -> F
     DreamvidError
         In one line, such as for a file that is no video, or a count of frames that is far off.
     """
-    from dreamvid.media.input.container import shown  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  the same
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
 
@@ -101,7 +101,7 @@ def open_couple(source: Path, dreamed: Path, cut: Cut, *, keep_going: bool) -> F
     own = probe(source, fps=fps).video.size
     size = _unpadded(media.video.size, output_size(own, said.output))
     couple = FramePair(
-        names=(shown(source), shown(dreamed)),
+        names=(printable(source), printable(dreamed)),
         source=open_source(
             source,
             start=start,

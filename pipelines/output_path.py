@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ def check_target(
         Where the output is one of the inputs, its folder is missing or cannot be written, something else than an
         output is there, or it exists and may not be replaced.
     """
-    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.frame_list import holds_only_frames  # noqa: PLC0415  PyAV loads only when media is touched
 
-    Target(output, inputs=inputs, overwrite=True, folder=folder)
+    replaceable = holds_only_frames if folder else None
+    AtomicOutput(output, inputs=inputs, overwrite=True, is_replaceable_folder=replaceable)
     if not output.exists():
         return False
     if not confirm_overwrite(output):

@@ -105,7 +105,8 @@ def preview(
     WriteError
         Where the sheet cannot be written.
     """
-    from dreamvid.media.still.reader import Still, write_still  # noqa: PLC0415  imageio loads only when it is used
+    from dreamvid.media.still.reader import Still  # noqa: PLC0415  imageio loads only when it is used
+    from dreamvid.media.still.writer import write_still  # noqa: PLC0415  imageio loads only when it is used
 
     if glance.seconds is None or glance.pictures.frames is None:
         raise SettingsError("--preview: how long the input lasts is not known; say a --duration")

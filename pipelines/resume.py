@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from dreamvid.checkpoint.chunk_writer import ChunkWriter
 from dreamvid.checkpoint.disk_space import check_room, room_needed
-from dreamvid.checkpoint.files import printable
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.checkpoint.opening import open_store
 from dreamvid.checkpoint.state import State
@@ -27,6 +26,7 @@ from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.encoding import Encoding
 from dreamvid.pipelines.identity import Watch
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.text import printable
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.pipelines.measure_chart import check_suffix
 from dreamvid.pipelines.scenes import Clock, Span, spans
 from dreamvid.schedule.objective_schedule import Journey
@@ -25,14 +26,11 @@ def write_schedules(path: Path, preset: Preset, clock: Clock, *, overwrite: bool
     DreamvidError
         Where a schedule gives no number, or the file cannot be written.
     """
-    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
-
     check_suffix(path)
-    target = Target(path, inputs=[], overwrite=overwrite)
+    target = AtomicOutput(path, inputs=[], overwrite=overwrite)
     data = io.BytesIO()
     _draw(preset, clock).savefig(data, format=path.suffix.lower().removeprefix("."), dpi=110)
-    write_whole(target, data.getvalue())
+    target.write(data.getvalue())
 
 
 def _draw(preset: Preset, clock: Clock) -> Any:

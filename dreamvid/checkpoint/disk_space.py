@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from dreamvid.checkpoint.files import printable
 from dreamvid.errors import WriteError
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from dreamvid.checkpoint.files import printable, refuse, sync_folder, write_durably
+from dreamvid.atomic import FileLock, sync
+from dreamvid.checkpoint.files import folder_error, write_durably
 from dreamvid.checkpoint.layout import LOCK, MANIFEST, is_ours
-from dreamvid.checkpoint.lock import Lock
 from dreamvid.checkpoint.manifest import Manifest, OtherVersionError, brief_changes, changes
 from dreamvid.checkpoint.store import Store, clear, read_record, remove
 from dreamvid.errors import WorkError
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +53,8 @@ def open_store(
     try:
         made = not folder.exists()
         folder.mkdir(exist_ok=True)
-        lock = Lock(folder / LOCK)
-        sync_folder(folder.parent)
+        lock = FileLock(folder / LOCK, create=True)
+        sync(folder.parent)
     except BlockingIOError:
         raise WorkError(f"{printable(folder)}: another run works there; wait for that one") from None
     except (FileExistsError, NotADirectoryError):
@@ -61,7 +62,7 @@ def open_store(
     except OSError as error:
         if made:
             remove(folder)
-        raise refuse(folder, error) from None
+        raise folder_error(folder, error) from None
     try:
         begun = _settle(folder, manifest, fresh=fresh)
         store = Store(folder, begun, chunks(begun.pictures), lock)
@@ -126,7 +127,7 @@ def _check_without(folder: Path, manifest: Manifest) -> None:
     try:
         foreign = next((entry.name for entry in folder.iterdir() if not is_ours(entry.name)), None)
     except OSError as error:
-        raise refuse(folder, error) from None
+        raise folder_error(folder, error) from None
     if foreign is not None:
         raise WorkError(f"{printable(folder)} is no work directory of dreamvid; name another output")
     try:

@@ -9,19 +9,21 @@ import zipfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.atomic import sync
 from dreamvid.checkpoint.chunk import ChunkRecord
-from dreamvid.checkpoint.files import printable, refuse, sync_folder, unlink, write_durably
+from dreamvid.checkpoint.files import folder_error, unlink, write_durably
 from dreamvid.checkpoint.layout import COMPLETE, FRAMES, LOCK, MANIFEST, RECORD, STATE, chunk_file, is_ours
 from dreamvid.checkpoint.state import State, pack_arrays, unpack_arrays
 from dreamvid.errors import DamagedError, WorkError, WriteError
+from dreamvid.text import printable
 from dreamvid.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from dreamvid.atomic import FileLock
     from dreamvid.checkpoint.chunk import ChunkFormat, ChunkSink, Times
-    from dreamvid.checkpoint.lock import Lock
     from dreamvid.checkpoint.manifest import Manifest
 
 _TORN = (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError)
@@ -40,7 +42,7 @@ _CHECKED = 2
 class Store:
     """What lies in a work directory, and the lock on it; made by :func:`dreamvid.checkpoint.opening.open_store`."""
 
-    def __init__(self, folder: Path, manifest: Manifest, chunks: ChunkFormat, lock: Lock) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, chunks: ChunkFormat, lock: FileLock) -> None:
         self.folder = folder
         self.manifest = manifest
         self._chunks = chunks
@@ -83,7 +85,7 @@ class Store:
         except (*_TORN, EOFError, zipfile.BadZipFile):
             return None
         except OSError as error:
-            raise refuse(self.folder, error, "read") from None
+            raise folder_error(self.folder, error, "read") from None
 
     def begin(self) -> ChunkSink:
         """Begin the next chunk.
@@ -109,7 +111,7 @@ class Store:
         try:
             size = frames.stat().st_size
         except OSError as error:
-            raise refuse(self.folder, error) from None
+            raise folder_error(self.folder, error) from None
         values = dict(state.values)
         record = ChunkRecord(number, self.frames, tuple(times), size, self.manifest.identity, values)
         write_durably(chunk_file(self.folder, number, RECORD), json.dumps(record.to_json()).encode())
@@ -154,7 +156,7 @@ class Store:
                 yield Frame(record.first + count, times.pts, *picture, times.duration)
                 count += 1
         except OSError as error:
-            raise refuse(self.folder, error, "read") from None
+            raise folder_error(self.folder, error, "read") from None
         except (DamagedError, ValueError):
             self._damaged = record.number
             raise WorkError(
@@ -174,7 +176,7 @@ class Store:
         with suppress(OSError):
             (self.folder / COMPLETE).unlink(missing_ok=True)
             chunk_file(self.folder, number, RECORD).unlink(missing_ok=True)
-            sync_folder(self.folder)
+            sync(self.folder)
 
     def keep(self) -> None:
         """Let go of the directory after success: its output is in place."""
@@ -205,7 +207,7 @@ class Store:
             try:
                 whole = self._chunks.intact(chunk_file(self.folder, record.number, FRAMES), len(record.times))
             except OSError as error:
-                raise refuse(self.folder, error, "read") from None
+                raise folder_error(self.folder, error, "read") from None
             if not whole:
                 del self._records[record.number - 1 :]
                 break
@@ -222,7 +224,7 @@ class Store:
                 if is_ours(entry.name) and (late or ending.endswith("part")):
                     unlink(entry)
         except OSError as error:
-            raise refuse(self.folder, error) from None
+            raise folder_error(self.folder, error) from None
 
     def _read_complete(self) -> bool:
         try:
@@ -252,7 +254,7 @@ def read_records(folder: Path, identity: str) -> list[ChunkRecord]:
         except _TORN:
             return records
         except OSError as error:
-            raise refuse(folder, error, "read") from None
+            raise folder_error(folder, error, "read") from None
         whole = stat.S_ISREG(found.st_mode) and found.st_size == record.size and record.times
         if not whole or (record.number, record.first, record.dream) != (number, first, identity):
             return records

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
@@ -47,16 +48,13 @@ def check_report(path: Path) -> None:
 
 def write_report(path: Path, reports: Sequence[dict[str, Any]]) -> None:
     """Write one report, or a list of several; where that fails (``WriteError``), an older report stays."""
-    from dreamvid.media.output.atomic import Target  # noqa: PLC0415  a run has loaded it; help must not
-    from dreamvid.media.output.part_file import write_whole  # noqa: PLC0415  the same
-
     check_report(path)  # the run may have written something there
     text = json.dumps(reports[0] if len(reports) == 1 else reports, indent=2) + "\n"
     try:
         if path.exists() and not path.is_file():  # a pipe or a device
             path.write_text(text, encoding="utf-8")
         else:
-            write_whole(Target(path, inputs=(), overwrite=True), text.encode())
+            AtomicOutput(path, overwrite=True).write(text.encode())
     except (OSError, WriteError) as error:
         reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else error
         raise WriteError(f"the dream is finished, but not its report (--report): {reason}") from None

@@ -11,10 +11,11 @@ from pydantic.fields import FieldInfo
 from dreamvid.config.messages import must_be
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.settings import SettingsModel
-from dreamvid.errors import ScheduleError, did_you_mean
+from dreamvid.errors import ScheduleError
 from dreamvid.schedule.easing import quoted
 from dreamvid.schedule.fields import Scheduled
 from dreamvid.schedule.keyframes import Expression, parse_when
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

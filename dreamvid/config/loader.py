@@ -19,7 +19,8 @@ from dreamvid.config import fields
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.yaml_text import LONGEST, Place, YamlTextError, read_yaml
-from dreamvid.errors import PresetError, SettingsError, did_you_mean
+from dreamvid.errors import PresetError, SettingsError
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from dreamvid.config.fields import Keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dreamvid.errors import did_you_mean
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

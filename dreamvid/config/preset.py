@@ -35,10 +35,11 @@ from dreamvid.config.settings import (
 )
 from dreamvid.config.trip import CameraSettings, TripSettings
 from dreamvid.config.yaml_text import YamlTextError, read_yaml
-from dreamvid.errors import SettingsError, did_you_mean
+from dreamvid.errors import SettingsError
 from dreamvid.schedule.fields import VaryingFloat, VaryingInt, at
 from dreamvid.schedule.objective_schedule import Journey, ObjectiveField
 from dreamvid.schedule.times import parse_rate, parse_time
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from dreamvid.schedule.keyframes import TimePoint

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dreamvid.errors import ModelError, did_you_mean
+from dreamvid.errors import ModelError
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from dreamvid.engine.preprocessing import Mode

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from dreamvid.errors import ObjectiveError, did_you_mean
+from dreamvid.errors import ObjectiveError
+from dreamvid.text import did_you_mean
 
 
 @cache

@@ -16,7 +16,8 @@ from dreamvid.engine.heads import LOGITS
 from dreamvid.engine.labels import find_class
 from dreamvid.engine.receptive_field import measure, strides
 from dreamvid.engine.reorder import reduce_before_pooling
-from dreamvid.errors import ObjectiveError, did_you_mean
+from dreamvid.errors import ObjectiveError
+from dreamvid.text import did_you_mean
 from dreamvid.types import Size
 
 if TYPE_CHECKING:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
+from dreamvid.atomic import DeferredErrorFile, write_error
 from dreamvid.errors import DamagedError, WriteError
 from dreamvid.media.color.rgb import RgbConverter, from_rgb
 from dreamvid.media.ffv1 import SliceChecker
-from dreamvid.media.input.container import shown
-from dreamvid.media.output.atomic import refuse
-from dreamvid.media.output.part_file import PatientFile
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,12 +79,12 @@ class Ffv1Chunks:
                 slices = SliceChecker(always=True)
                 for packet in container.demux(stream):
                     if packet.size and not slices.intact(bytes(packet)):
-                        raise DamagedError(f"{shown(path)} is damaged (a checksum is wrong)")
+                        raise DamagedError(f"{printable(path)} is damaged (a checksum is wrong)")
                     for frame in stream.codec_context.decode(packet if packet.size else None):
                         yield converter.convert(frame)
         except (av.FFmpegError, OSError, IndexError) as error:
             _raise_passing(error)
-            raise DamagedError(f"{shown(path)} is damaged ({error})") from None
+            raise DamagedError(f"{printable(path)} is damaged ({error})") from None
 
     def intact(self, path: Path, frames: int) -> bool:
         """Return whether a chunk has so many frames, all with the right checksums; an OSError as for :meth:`read`."""
@@ -119,9 +118,9 @@ class Ffv1Sink:
         self._count = 0
         self._converter = RgbConverter()
         try:
-            self._file = PatientFile(path, os.open(path, _NEW, 0o666))
+            self._file = DeferredErrorFile(path, os.open(path, _NEW, 0o666))
         except OSError as error:
-            raise refuse(path, error) from None
+            raise write_error(path, error) from None
         try:
             self._container = av.open(self._file, "w", format="matroska", buffer_size=_BUFFER)
             slices = "4" if min(size) >= _SLICED else "1"
@@ -131,7 +130,7 @@ class Ffv1Sink:
             self._stream = stream
         except (av.FFmpegError, ValueError) as error:
             self.abandon()
-            raise WriteError(f"{shown(path)}: the encoder ffv1 failed at {size} ({error})") from None
+            raise WriteError(f"{printable(path)}: the encoder ffv1 failed at {size} ({error})") from None
 
     def write(self, frame: Frame) -> tuple[RGB, Alpha | None]:
         """Append a frame's picture, and return it as reading will give it back.
@@ -175,4 +174,4 @@ class Ffv1Sink:
         self._file.check()
 
     def _failed(self, error: av.FFmpegError) -> WriteError:
-        return WriteError(f"{shown(self._path)}: cannot be written ({error.strerror or error})")
+        return WriteError(f"{printable(self._path)}: cannot be written ({error.strerror or error})")

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Final
 
-from dreamvid.errors import ScheduleError, did_you_mean
+from dreamvid.errors import ScheduleError
+from dreamvid.text import did_you_mean
 
 Curve = Callable[[float], float]
 

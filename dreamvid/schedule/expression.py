@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 from simpleeval import SimpleEval
 
-from dreamvid.errors import ScheduleError, did_you_mean
+from dreamvid.errors import ScheduleError
 from dreamvid.schedule.easing import lerp, quoted
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,9 +17,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
-from dreamvid.errors import ScheduleError, SettingsError, did_you_mean
+from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.schedule.easing import LINEAR, Easing, lerp, number, parse_easing, quoted
 from dreamvid.schedule.expression import SIGNALS, Expression, TimePoint
+from dreamvid.text import did_you_mean
 
 __all__ = [
     "END",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, core_schema
 
-from dreamvid.errors import ObjectiveError, ScheduleError, SettingsError, did_you_mean
+from dreamvid.errors import ObjectiveError, ScheduleError, SettingsError
 from dreamvid.objective import Objective, Term, parse
 from dreamvid.schedule.easing import number, quoted
 from dreamvid.schedule.fields import (
@@ -39,6 +39,7 @@ from dreamvid.schedule.keyframes import (
     parse_schedule,
     parse_when,
 )
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

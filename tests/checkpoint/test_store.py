@@ -194,8 +194,8 @@ def test_work_of_a_later_kind_is_left_alone(three_chunks: Path, opened: Opened) 
 
 def test_one_run_at_a_time_and_a_killed_one_leaves_no_lock(three_chunks: Path, opened: Opened) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from dreamvid.checkpoint.lock import Lock;"
-        "lock = Lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from dreamvid.atomic import FileLock;"
+        "lock = FileLock(Path(sys.argv[1]), create=True); print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, str(three_chunks / "lock")], stdout=subprocess.PIPE, text=True

@@ -18,7 +18,8 @@ from dreamvid.cli.main import main
 from dreamvid.cli.progress import JsonLines, Lines
 from dreamvid.config.preset import OutputSettings
 from dreamvid.media.output.writer import open_writer
-from dreamvid.media.still.reader import Still, write_still
+from dreamvid.media.still.reader import Still
+from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines import memory
 from dreamvid.types import Frame, Size, VideoInfo
 

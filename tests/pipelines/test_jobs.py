@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dreamvid.atomic import FileLock
 from dreamvid.checkpoint.layout import LOCK
-from dreamvid.checkpoint.lock import Lock
 from dreamvid.cli.main import main
 from dreamvid.pipelines.jobs import unfinished_jobs
 from dreamvid.pipelines.options import RunOptions
@@ -72,7 +72,7 @@ def test_room_is_looked_for(clip: Path, work: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_run_that_is_at_it_is_told_apart(clip: Path, work: Path) -> None:
-    lock = Lock(work / LOCK)
+    lock = FileLock(work / LOCK, create=True)
     assert unfinished_jobs(clip.parent)[0].running
     lock.release()
     assert not unfinished_jobs(clip.parent)[0].running

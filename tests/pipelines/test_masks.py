@@ -15,7 +15,8 @@ from dreamvid.config.preset import OutputSettings, Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
-from dreamvid.media.still.reader import Still, read_still, write_still
+from dreamvid.media.still.reader import Still, read_still
+from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.api import dream, dream_image
 from dreamvid.pipelines.frame_loop import FrameTask, IndependentFrames, dream_video
 from dreamvid.pipelines.masks import Masks, open_masks

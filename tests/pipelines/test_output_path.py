@@ -11,7 +11,8 @@ import pytest
 
 from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
-from dreamvid.media.still.reader import Still, write_still
+from dreamvid.media.still.reader import Still
+from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines import demo, image, video
 from dreamvid.pipelines.demo import run_demo
 from dreamvid.pipelines.image import dream_images

@@ -9,7 +9,8 @@ import pytest
 from dreamvid.cli.main import main
 from dreamvid.errors import WriteError
 from dreamvid.media.input.source import open_source
-from dreamvid.media.still.reader import Still, read_still, write_still
+from dreamvid.media.still.reader import Still, read_still
+from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.video import prepare
 

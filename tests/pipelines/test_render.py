@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import ReadError, SettingsError, WriteError
-from dreamvid.media.still.reader import Still, write_still
+from dreamvid.media.still.reader import Still
+from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.render import Result, plan_jobs, render
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.errors import DamagedError, ReadError
-from dreamvid.media.input.container import shown
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import Timed
 from dreamvid.media.limits import check_frames
 from dreamvid.media.still.opened import opened
+from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def probe_webp(path: Path) -> MediaInfo:
     """
     head = _head(path)
     if len(head) == _HEADER_BYTES and (head[12:16] != b"VP8X" or not head[20] & _ANIMATED):
-        raise ReadError(f"{shown(path)} is a still image; use `dreamvid image` for it")
+        raise ReadError(f"{printable(path)} is a still image; use `dreamvid image` for it")
     times: list[tuple[Fraction, Fraction]] = []
     try:
         for timed in read_webp(path):
@@ -75,7 +75,7 @@ def read_webp(path: Path) -> Iterator[Timed]:
         Where decoding stops before the promised number of frames.
     """
     with opened(path, ["WEBP"]) as picture:
-        check_frames(shown(path), picture.frames)
+        check_frames(printable(path), picture.frames)
         pts = Fraction(0)
         for index in range(picture.frames):
             try:
@@ -83,7 +83,7 @@ def read_webp(path: Path) -> Iterator[Timed]:
                 delay = picture.reader.metadata(index=index).get("duration", 0)
             except (OSError, EOFError, ValueError, SyntaxError) as error:
                 raise DamagedError(
-                    f"{shown(path)} is damaged at {float(pts):.3f} s: its frames stop there; "
+                    f"{printable(path)} is damaged at {float(pts):.3f} s: its frames stop there; "
                     "--keep-going keeps what comes before"
                 ) from error
             duration = Fraction(int(delay), 1000) or _BROWSER_DELAY

@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from dreamvid.errors import ReadError
 from dreamvid.media.limits import MAX_DECODED_PIXELS
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,12 +47,6 @@ _MOV_MARKS = {b"ftyp", b"mdat", b"wide", b"free"}
 _PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<smil", b"<asx", b"RTSPtext")
 
 
-def shown(path: Path) -> str:
-    """Return a file's name as it can be shown on one line anywhere, whatever bytes it has."""
-    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
 def input_path(path: str | Path) -> Path:
     """Return the path of an input that exists.
 
@@ -64,16 +59,16 @@ def input_path(path: str | Path) -> Path:
     try:
         exists = found.exists()
     except OSError as error:
-        raise ReadError(f"cannot read {shown(found)}: {error.strerror}") from error
+        raise ReadError(f"cannot read {printable(found)}: {error.strerror}") from error
     except ValueError as error:  # a name with a null character
-        raise ReadError(f"cannot read {shown(found)}: {error}") from error
+        raise ReadError(f"cannot read {printable(found)}: {error}") from error
     if exists:
         return found
     if _URL.match(str(path)):
         slashes = ":///" if str(path).startswith("file:") else "://"  # of which a Path keeps one
-        address = _URL.sub(rf"\1{slashes}", shown(found), count=1)
+        address = _URL.sub(rf"\1{slashes}", printable(found), count=1)
         raise ReadError(f"{address} is a URL; download it first, dreamvid reads files only")
-    raise ReadError(f"no such file: {shown(found)}")
+    raise ReadError(f"no such file: {printable(found)}")
 
 
 def check_file(path: str | Path) -> Path:
@@ -87,11 +82,11 @@ def check_file(path: str | Path) -> Path:
     found = input_path(path)
     status = found.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise ReadError(f"{shown(found)} is a folder, not a file")
+        raise ReadError(f"{printable(found)} is a folder, not a file")
     if not stat.S_ISREG(status.st_mode):
-        raise ReadError(f"{shown(found)} is not a regular file")
+        raise ReadError(f"{printable(found)} is not a regular file")
     if not status.st_size:
-        raise ReadError(f"{shown(found)} is empty")
+        raise ReadError(f"{printable(found)} is empty")
     return found
 
 
@@ -129,7 +124,7 @@ def _opened(found: Path, formats: str, why: Callable[[Path, bytes], str]) -> Ite
     try:
         file = found.open("rb")
     except OSError as error:
-        raise ReadError(f"cannot read {shown(found)}: {(error.strerror or '').lower()}") from error
+        raise ReadError(f"cannot read {printable(found)}: {(error.strerror or '').lower()}") from error
     with file:
         try:
             container = av.open(
@@ -177,7 +172,7 @@ def _refuse(*_: Any) -> NoReturn:
 
 
 def _why_unreadable(path: Path, head: bytes) -> str:
-    name = shown(path)
+    name = printable(path)
     if any(mark.lower() in head[:512].lower() for mark in _PLAYLIST_MARKS):
         return f"{name} is a playlist or script, which dreamvid does not follow; give it the video itself"
     if head[4:8] in _MOV_MARKS:
@@ -190,7 +185,7 @@ def _why_unreadable(path: Path, head: bytes) -> str:
 
 
 def _why_silent(path: Path, head: bytes) -> str:
-    name = shown(path)
+    name = printable(path)
     if any(mark.lower() in head[:512].lower() for mark in _PLAYLIST_MARKS):
         return f"{name} is a playlist or script, which dreamvid does not follow; give it the music itself"
     if head[4:8] in _MOV_MARKS:

@@ -20,9 +20,10 @@ from dreamvid.image.resize import resize
 from dreamvid.media.color.filters import Deinterlacer
 from dreamvid.media.color.rgb import RgbConverter
 from dreamvid.media.ffv1 import SliceChecker
-from dreamvid.media.input.container import open_input, shown
+from dreamvid.media.input.container import open_input
 from dreamvid.media.input.timing import Timed
 from dreamvid.media.limits import MAX_DECODED_PIXELS
+from dreamvid.text import printable
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class _Decoding:
         try:
             rgb, alpha = self._converter.convert(frame)
         except (FFmpegError, ValueError) as error:
-            name = shown(self._media.path)
+            name = printable(self._media.path)
             raise ReadError(f"{name}: its pixel format {frame.format.name} cannot be converted") from error
         turn, size = self._media.orientation, self._media.video.size
         rgb, alpha = turn.apply(rgb), None if alpha is None else turn.apply(alpha)
@@ -234,6 +235,6 @@ class _Decoding:
 
     def _damage_at(self, time: Fraction, what: str) -> DamagedError:
         return DamagedError(
-            f"{shown(self._media.path)} is damaged at {float(time):.3f} s ({what.lower()}); "
+            f"{printable(self._media.path)} is damaged at {float(time):.3f} s ({what.lower()}); "
             "--keep-going keeps what comes before"
         )

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ReadError
-from dreamvid.media.input.container import shown
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,18 +83,30 @@ def read_frame_list(folder: Path) -> FrameList | None:
     try:
         if path.stat().st_size > _LARGEST:
             raise ReadError(
-                f"{shown(path)} is too large to be a list of frames; remove it to read the folder at --fps"
+                f"{printable(path)} is too large to be a list of frames; remove it to read the folder at --fps"
             )
         content = json.loads(path.read_text(encoding="utf-8"))
         return _parse(content)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ReadError(f"cannot read {shown(path)}: {error.strerror}") from error
+        raise ReadError(f"cannot read {printable(path)}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError) as error:
         raise ReadError(
-            f"{shown(path)} is damaged ({error}); remove it to read the folder at --fps"
+            f"{printable(path)} is damaged ({error}); remove it to read the folder at --fps"
         ) from error
+
+
+def holds_only_frames(folder: Path) -> bool:
+    """Return whether a folder is empty or holds nothing but frames that dreamvid wrote."""
+    names = {entry.name for entry in folder.iterdir()}
+    if not names:
+        return True
+    try:
+        frame_list = read_frame_list(folder)
+    except ReadError:
+        return False
+    return frame_list is not None and names <= {entry.file for entry in frame_list.frames} | {FILE_NAME}
 
 
 def _parse(content: Any) -> FrameList:

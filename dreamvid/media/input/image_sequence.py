@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import ReadError
-from dreamvid.media.input.container import shown
 from dreamvid.media.input.frame_list import FrameEntry, FrameList, read_frame_list
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import Timed
 from dreamvid.media.limits import check_frames
 from dreamvid.media.still.reader import read_still
+from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def png_files(folder: Path) -> list[str]:
             p.name for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")
         ]
     except OSError as error:
-        raise ReadError(f"cannot read {shown(folder)}: {(error.strerror or '').lower()}") from error
+        raise ReadError(f"cannot read {printable(folder)}: {(error.strerror or '').lower()}") from error
     if not names:
-        raise ReadError(f"{shown(folder)} is a folder without PNG files")
+        raise ReadError(f"{printable(folder)} is a folder without PNG files")
     return sorted(names, key=natural_key)
 
 
@@ -71,7 +71,9 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
         missing = {entry.file for entry in listed.frames} - set(names)
         if missing or not listed.frames:
             example = f"lists {min(missing)}, which is not there" if missing else "lists nothing"
-            raise ReadError(f"{shown(folder)}: frames.json {example}; remove it to read the folder at --fps")
+            raise ReadError(
+                f"{printable(folder)}: frames.json {example}; remove it to read the folder at --fps"
+            )
         if fps is None:
             return listed
         names = [entry.file for entry in listed.frames]
@@ -85,7 +87,7 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
 def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
     """Look at a folder of PNGs; size, depth and whether there is alpha come from the files' headers."""
     listed = list_frames(folder, fps)
-    check_frames(shown(folder), len(listed.frames))
+    check_frames(printable(folder), len(listed.frames))
     first = read_still(folder / listed.frames[0].file)
     last = listed.frames[-1]
     video = VideoInfo(
@@ -127,7 +129,7 @@ def _has_alpha(path: Path) -> bool:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
     except OSError as error:
-        raise ReadError(f"cannot read {shown(path)}: {error.strerror}") from error
+        raise ReadError(f"cannot read {printable(path)}: {error.strerror}") from error
     if len(header) < _HEADER_BYTES or not header.startswith(_SIGNATURE):
         return False
     (color_type,) = struct.unpack_from("B", header, 25)

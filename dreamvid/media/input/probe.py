@@ -14,12 +14,13 @@ from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import frame_orientation
 from dreamvid.media.color.pixels import depth, has_alpha
 from dreamvid.media.color.ycbcr import is_hdr
-from dreamvid.media.input import animated_webp as webp_source
-from dreamvid.media.input import image_sequence as folder_source
-from dreamvid.media.input.container import can_decode, check_file, input_path, open_input, shown
-from dreamvid.media.input.info import Chapter, ColorTags, Kind, MediaInfo, StreamInfo, StreamKind
+from dreamvid.media.input.animated_webp import is_webp, probe_webp
+from dreamvid.media.input.container import can_decode, check_file, input_path, open_input
+from dreamvid.media.input.image_sequence import probe_folder
+from dreamvid.media.input.info import Chapter, ColorTags, MediaInfo, StreamInfo
 from dreamvid.media.input.survey import Survey, survey
 from dreamvid.media.limits import MAX_FRAMES, check_frames, check_picture, check_rate
+from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
-
-__all__ = ["Chapter", "ColorTags", "Kind", "MediaInfo", "StreamInfo", "StreamKind", "probe"]
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _HIDING = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
@@ -58,25 +57,27 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
         In one line, for what is missing, unreadable, no video or beyond the limits.
     """
     media = _probe(path, fps)
-    check_picture(shown(media.path), media.video.size)
+    check_picture(printable(media.path), media.video.size)
     if media.path.is_dir() or media.video.frames != 1:  # a container may say any rate of a single one
-        check_rate(shown(media.path), media.video.rate)
+        check_rate(printable(media.path), media.video.rate)
     return media
 
 
 def _probe(path: str | Path, fps: Fraction | None) -> MediaInfo:
     found = input_path(path)
     if found.is_dir():
-        return folder_source.probe_folder(found, fps=fps)
+        return probe_folder(found, fps=fps)
     check_file(found)  # a pipe would block whoever opens it
-    if webp_source.is_webp(found):
-        return webp_source.probe_webp(found)
+    if is_webp(found):
+        return probe_webp(found)
     with open_input(found) as container:
         stream = video_stream(container, found)
-        check_picture(shown(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0))
-        check_frames(shown(found), stream.frames or len(stream.index_entries))
+        check_picture(
+            printable(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0)
+        )
+        check_frames(printable(found), stream.frames or len(stream.index_entries))
         counted = survey(container, stream, most=MAX_FRAMES)
-    check_frames(shown(found), counted.frames or 0)
+    check_frames(printable(found), counted.frames or 0)
     with open_input(found) as container:
         return _probe_container(container, found, counted)
 
@@ -94,16 +95,16 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if best is None or best.disposition & cover:
         undecodable = [s for s in container.streams.video if not s.disposition & cover]
         if undecodable:
-            raise ReadError(f"{shown(path)}: its video is in a format that cannot be decoded here")
+            raise ReadError(f"{printable(path)}: its video is in a format that cannot be decoded here")
         if container.streams.audio:
-            raise ReadError(f"{shown(path)} holds sound but no video")
-        raise ReadError(f"{shown(path)} holds no video")
+            raise ReadError(f"{printable(path)} holds sound but no video")
+        raise ReadError(f"{printable(path)} holds no video")
     for stream in container.streams.video:
         if stream.index == best.index and can_decode(stream):
             return stream
     if container.streams.video:
-        raise ReadError(f"{shown(path)}: its video is in a format that cannot be decoded here")
-    raise ReadError(f"{shown(path)} holds no video")
+        raise ReadError(f"{printable(path)}: its video is in a format that cannot be decoded here")
+    raise ReadError(f"{printable(path)} holds no video")
 
 
 def _probe_container(container: InputContainer, path: Path, found: Survey) -> MediaInfo:
@@ -155,12 +156,12 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
-    reason = f"{shown(path)} holds a video stream without a single frame"
+    reason = f"{printable(path)} holds a video stream without a single frame"
     try:
         for frame in container.decode(stream):
             return frame
     except FFmpegError as error:
-        reason = f"{shown(path)} is damaged: not even its first frame can be decoded ({error.strerror})"
+        reason = f"{printable(path)} is damaged: not even its first frame can be decoded ({error.strerror})"
     raise ReadError(reason)
 
 

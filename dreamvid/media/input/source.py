@@ -14,12 +14,12 @@ from av.stream import Disposition
 from dreamvid.errors import DamagedError, SettingsError
 from dreamvid.image.resize import cover
 from dreamvid.media.input.animated_webp import read_webp
-from dreamvid.media.input.container import shown
 from dreamvid.media.input.decoder import ErrorConcealment, read_container
 from dreamvid.media.input.image_sequence import read_folder
 from dreamvid.media.input.probe import probe
 from dreamvid.media.input.timing import cut, resample
 from dreamvid.media.limits import MAX_FRAMES, check_frames
+from dreamvid.text import printable
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def open_source(
     promised = media.video.duration
     if promised is not None and start > 0 and start >= promised:
         raise SettingsError(
-            f"input.start is {float(start):g} s, but {shown(media.path)} lasts only {float(promised):g} s"
+            f"input.start is {float(start):g} s, but {printable(media.path)} lasts only {float(promised):g} s"
         )
     _remark(media)
     window = _Window(start, duration, None if media.kind == "folder" else fps)
     info = _info(media.video, window, size)
-    check_frames(shown(media.path), info.frames or 0)
+    check_frames(printable(media.path), info.frames or 0)
     return _Source(media, info, window, fps, size, keep_going)
 
 
@@ -134,7 +134,7 @@ class _Source:
             return
         if frame is None:
             raise SettingsError(
-                f"input.start is {float(self.window.start):g} s, but {shown(self.media.path)} ends before that"
+                f"input.start is {float(self.window.start):g} s, but {printable(self.media.path)} ends before that"
             )
 
     def _frames(self, care: ErrorConcealment) -> Iterator[Frame]:
@@ -142,7 +142,7 @@ class _Source:
         picture: tuple[RGB, Alpha | None] | None = None
         for index, timed in enumerate(self._timed(care)):
             if index >= MAX_FRAMES:
-                check_frames(shown(self.media.path), index + 1)
+                check_frames(printable(self.media.path), index + 1)
             if index < self.first:
                 continue
             if picture is None or timed.load is not loaded:
@@ -174,12 +174,12 @@ class _Source:
         promised = self.media.promised
         if promised is not None and promised - end > _TOLERATED / self.media.video.rate:
             _log.warning(
-                f"{shown(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
+                f"{printable(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
                 f"although {float(promised):.2f} s were announced"
             )
         elif self.media.packets is not None and count < self.media.packets:
             _log.warning(
-                f"{shown(self.media.path)}: only {count} of {self.media.packets} frames could be decoded"
+                f"{printable(self.media.path)}: only {count} of {self.media.packets} frames could be decoded"
             )
 
     def _fit(self, rgb: RGB, alpha: Alpha | None) -> tuple[RGB, Alpha | None]:
@@ -212,7 +212,7 @@ def _info(video: VideoInfo, window: _Window, size: Size | None) -> VideoInfo:
 
 
 def _remark(media: MediaInfo) -> None:
-    name = shown(media.path)
+    name = printable(media.path)
     if media.video.hdr:
         _log.warning(f"{name} is HDR; it is tone-mapped to SDR (BT.709)")
     if media.interlaced:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import av
 from av.codec import Codec as AvCodec
 
-from dreamvid.errors import SettingsError, WriteError, did_you_mean
+from dreamvid.errors import SettingsError, WriteError
+from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

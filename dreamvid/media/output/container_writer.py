@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import av
 
+from dreamvid.atomic import DeferredErrorFile, write_error
 from dreamvid.errors import WriteError
 from dreamvid.media.color.palette import with_palette
 from dreamvid.media.output.animation import finish_animation
-from dreamvid.media.output.atomic import refuse
 from dreamvid.media.output.display import set_display_size
 from dreamvid.media.output.encoder import add_video, order_decoding
 from dreamvid.media.output.frame_converter import FrameConverter
-from dreamvid.media.output.part_file import PartFile
 from dreamvid.media.output.verify import Expected, verify
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class _Waiting:
 class _Run:
     """What is open between the first frame and the last."""
 
-    part: PartFile
+    part: DeferredErrorFile
     container: OutputContainer
     stream: av.VideoStream
     counter: TickCounter
@@ -82,7 +81,7 @@ class ContainerWriter:
         WriteError
             Where the file cannot be made or the encoder refuses its settings.
         """
-        part = PartFile(self._job.target)
+        part = self._job.target.open_file()
         try:
             self._run = self._open(part)
         except BaseException:
@@ -125,7 +124,7 @@ class ContainerWriter:
                 self._job.companion.close()
             self._job.target.discard()
 
-    def _open(self, part: PartFile) -> _Run:
+    def _open(self, part: DeferredErrorFile) -> _Run:
         job = self._job
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings on stderr otherwise
         container = av.open(
@@ -217,7 +216,7 @@ class ContainerWriter:
             if muxer in {"matroska", "webm"}:
                 set_display_size(part, self._easel.size, job.info.sar)
         except OSError as error:
-            raise refuse(job.target.path, error) from None
+            raise write_error(job.target.path, error) from None
         expected = Expected(run.frames, waiting.tick * job.tick, job.tick)
         verify(part, job.target.name, muxer, expected)
         if job.expected_frames is not None and run.frames != job.expected_frames:

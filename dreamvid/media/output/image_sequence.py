@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from dreamvid.atomic import write_error, write_new
 from dreamvid.errors import WriteError
 from dreamvid.media.input.frame_list import FILE_NAME, FrameEntry, FrameList
-from dreamvid.media.output.atomic import refuse, write_synced
 from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.still.png import encode_png
 
@@ -36,7 +36,7 @@ class FolderWriter:
         WriteError
             Where it cannot be made.
         """
-        self._job.target.claim()
+        self._job.target.make_folder()
         return self
 
     def write(self, frame: Frame) -> None:
@@ -55,9 +55,9 @@ class FolderWriter:
         name = f"{len(self._entries) + 1:0{_DIGITS}d}.png"
         data = encode_png(self._easel.frame(frame).to_ndarray(), {})
         try:
-            write_synced(self._job.target.part / name, data)
+            write_new(self._job.target.part / name, data)
         except OSError as error:
-            raise refuse(self._job.target.path, error) from None
+            raise write_error(self._job.target.path, error) from None
         self._entries.append(FrameEntry(name, frame.pts, frame.duration))
 
     def __exit__(
@@ -86,10 +86,10 @@ class FolderWriter:
             metadata=job.metadata,
         )
         try:
-            write_synced(job.target.part / FILE_NAME, listed.to_json().encode("utf-8", "replace"))
+            write_new(job.target.part / FILE_NAME, listed.to_json().encode("utf-8", "replace"))
             found = {entry.name for entry in job.target.part.iterdir() if entry.stat().st_size}
         except OSError as error:
-            raise refuse(job.target.path, error) from None
+            raise write_error(job.target.path, error) from None
         if found != {entry.file for entry in self._entries} | {FILE_NAME}:
             raise WriteError(f"{job.target.name}: the written folder did not verify; nothing was kept")
         job.target.commit()

@@ -18,7 +18,6 @@ from PIL import Image
 
 from dreamvid.errors import WriteError
 from dreamvid.media.output.frame_converter import FrameConverter
-from dreamvid.media.output.part_file import PartFile
 from dreamvid.media.still.metadata import user_comment
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from types import TracebackType
 
+    from dreamvid.atomic import DeferredErrorFile
     from dreamvid.media.streams.output_spec import Job
     from dreamvid.types import Frame, Size
 
@@ -59,7 +59,7 @@ class WebpWriter:
         self._job = job
         self._easel = FrameConverter(job.info.size, job.choice)
         self._counter = job.counter()
-        self._part: PartFile | None = None
+        self._part: DeferredErrorFile | None = None
         self._waiting: _Waiting | None = None
         self._frames = 0
 
@@ -71,7 +71,7 @@ class WebpWriter:
         WriteError
             Where it cannot be made.
         """
-        self._part = PartFile(self._job.target)
+        self._part = self._job.target.open_file()
         self._part.write(self._head(0))
         return self
 
@@ -133,7 +133,7 @@ class WebpWriter:
         self._part.write(data)
         self._part.check()
 
-    def _finish(self, part: PartFile) -> None:
+    def _finish(self, part: DeferredErrorFile) -> None:
         job = self._job
         if self._waiting is None:
             raise WriteError(f"{job.target.name}: there was no frame to write")

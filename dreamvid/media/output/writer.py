@@ -10,11 +10,11 @@ import logging
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 from dreamvid.media.input.animated_webp import is_webp
-from dreamvid.media.input.frame_list import read_frame_list
+from dreamvid.media.input.frame_list import holds_only_frames, read_frame_list
 from dreamvid.media.input.timestamps import exact_tick
-from dreamvid.media.output.atomic import Target
 from dreamvid.media.output.codecs import CONTAINERS, FOLDER, CodecChoice, resolve
 from dreamvid.media.output.container_writer import ContainerWriter
 from dreamvid.media.output.image_sequence import FolderWriter
@@ -69,7 +69,7 @@ def open_writer(
     expected_frames
         More or fewer give a warning.
     part
-        Where it lies until it is whole; see :class:`dreamvid.media.output.atomic.Target`.
+        Where it lies until it is whole; see :class:`dreamvid.atomic.AtomicOutput`.
 
     Raises
     ------
@@ -82,7 +82,10 @@ def open_writer(
     suffix = _kind(path)
     choice = resolve(suffix, output, info)
     inputs = [] if companion is None else [companion]
-    target = Target(path, inputs=inputs, overwrite=overwrite, folder=suffix == FOLDER, part=part)
+    replaceable = holds_only_frames if suffix == FOLDER else None
+    target = AtomicOutput(
+        path, inputs=inputs, overwrite=overwrite, is_replaceable_folder=replaceable, part=part
+    )
     if choice.tick is not None and info.rate * choice.tick > 1:
         raise WriteError(
             f"{target.name}: {suffix} holds at most {1 / choice.tick} frames a second, not {float(info.rate):g}; "

@@ -18,8 +18,9 @@ import imageio.v3 as iio
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from dreamvid.errors import ReadError
-from dreamvid.media.input.container import check_file, looks_like_video, shown
+from dreamvid.media.input.container import check_file, looks_like_video
 from dreamvid.media.limits import MAX_PIXELS, check_picture
+from dreamvid.text import printable
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
     ReadError
         For what is missing, broken, too large or no picture.
     """
-    name = shown(path)
+    name = printable(path)
     try:
         with check_file(path).open("rb") as file, _pillow_reads(MAX_PIXELS):
             check_picture(name, webp_canvas(file.read(_WEBP_HEAD)))

@@ -14,11 +14,10 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from dreamvid.media.color.orientation import Orientation, exif_orientation
-from dreamvid.media.input.container import shown
 from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
 from dreamvid.media.still.metadata import embedded_text
 from dreamvid.media.still.opened import opened
-from dreamvid.media.still.writer import write_still
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from dreamvid.types import RGB, Alpha
 
 _log = logging.getLogger(__name__)
-
-__all__ = ["Still", "read_embedded", "read_still", "write_still"]
 
 _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
@@ -77,7 +74,7 @@ def read_still(path: str | Path) -> Still:
     with warnings.catch_warnings(), opened(found) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         if picture.frames > 1 and picture.format != "MPO":
-            _log.warning(f"{shown(found)} holds {picture.frames} pictures; the first is taken")
+            _log.warning(f"{printable(found)} holds {picture.frames} pictures; the first is taken")
         facts = picture.reader.metadata(index=0)
         profile = facts.get("icc_profile")
         pixels = _deep_pixels(picture.data()) if picture.deep else None

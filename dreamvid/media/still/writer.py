@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import imageio.v3 as iio
 import numpy as np
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
-from dreamvid.media.input.container import shown
-from dreamvid.media.output.atomic import Target
-from dreamvid.media.output.part_file import write_whole
 from dreamvid.media.still.metadata import as_lines, user_comment
 from dreamvid.media.still.png import encode_png
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +44,13 @@ def write_still(
         In one line; nothing half-written is left, and a file that was there before stays.
     """
     suffix = check_suffix(path)
-    target = Target(path, inputs=(), overwrite=overwrite)
+    target = AtomicOutput(path, overwrite=overwrite)
     codes = _codes(still, suffix)
     try:
         data = _encode(codes, suffix, dict(metadata or {}))
     except (OSError, ValueError, struct.error) as error:
-        raise WriteError(f"{shown(path)}: the picture cannot be encoded ({error})") from error
-    write_whole(target, data)
+        raise WriteError(f"{printable(path)}: the picture cannot be encoded ({error})") from error
+    target.write(data)
 
 
 def check_suffix(path: Path) -> str:
@@ -65,7 +64,7 @@ def check_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         known = " ".join(SUFFIXES)
-        raise WriteError(f"{shown(path)}: no known kind of picture; name it with one of {known}")
+        raise WriteError(f"{printable(path)}: no known kind of picture; name it with one of {known}")
     return suffix
 
 

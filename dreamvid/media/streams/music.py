@@ -15,8 +15,9 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from dreamvid.errors import DamagedError, ReadError, SettingsError, WriteError
-from dreamvid.media.input.container import open_sound, shown
+from dreamvid.media.input.container import open_sound
 from dreamvid.media.streams.moviepy_guard import undisturbed
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,13 +88,13 @@ def read_track(path: Path, *, start: float = 0.0, duration: float | None = None)
         stream = _sound_stream(container, path)
         rate = stream.codec_context.sample_rate
         if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-            raise ReadError(f"{shown(path)} has {rate} samples a second, which is no music")
+            raise ReadError(f"{printable(path)} has {rate} samples a second, which is no music")
         first = round(start * rate)
         last = None if duration is None or np.isinf(duration) else first + max(1, round(duration * rate))
         blocks = _cut(_blocks(container, stream, path), first, last)
         samples = _gathered(blocks, path)
     if not len(samples):
-        raise ReadError(f"{shown(path)} has no sound after {start:g} s")
+        raise ReadError(f"{printable(path)} has no sound after {start:g} s")
     return Track(samples, rate)
 
 
@@ -146,19 +147,19 @@ def write_track(track: Track, path: Path) -> None:
                 block = np.clip(track.samples[first : first + _BLOCK], -1.0, 1.0) * np.float32(32767.0)
                 file.writeframes(np.round(block).astype("<i2").tobytes())
     except OSError as error:
-        raise WriteError(f"cannot write {shown(path)}: {(error.strerror or '').lower()}") from error
+        raise WriteError(f"cannot write {printable(path)}: {(error.strerror or '').lower()}") from error
 
 
 def _sound_stream(container: InputContainer, path: Path) -> AudioStream:
     """Return the container's best stream of sound."""
     if not container.streams.audio:
-        raise ReadError(f"{shown(path)} holds no sound")
+        raise ReadError(f"{printable(path)} holds no sound")
     best = container.streams.best("audio")
     for stream in container.streams.audio:
         known: Any = stream.codec_context  # None where the codec is not known
         if best is not None and stream.index == best.index and known is not None:
             return stream
-    raise ReadError(f"{shown(path)}: its sound is in a format that cannot be decoded here")
+    raise ReadError(f"{printable(path)}: its sound is in a format that cannot be decoded here")
 
 
 def _cut(
@@ -182,7 +183,9 @@ def _gathered(blocks: Iterator[NDArray[np.float32]], path: Path) -> NDArray[np.f
     for block in blocks:
         total += len(block)
         if total > _MOST_SAMPLES:
-            raise ReadError(f"{shown(path)} is too long for music; give a shorter duration, or cut it first")
+            raise ReadError(
+                f"{printable(path)} is too long for music; give a shorter duration, or cut it first"
+            )
         parts.append(block)
     if not parts:
         return np.zeros((0, 1), np.float32)
@@ -210,7 +213,7 @@ def _blocks(container: InputContainer, stream: AudioStream, path: Path) -> Itera
             yield from _arrays(resampler, frame)
         yield from _arrays(resampler, None)
     except (av.FFmpegError, ValueError) as error:
-        raise DamagedError(f"{shown(path)}: its sound has a form that cannot be converted") from error
+        raise DamagedError(f"{printable(path)}: its sound has a form that cannot be converted") from error
 
 
 def _arrays(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
@@ -254,7 +257,7 @@ def _frames(container: InputContainer, stream: AudioStream, path: Path) -> Itera
             yield frame
     if damaged and (not decoded or damaged > max(2, _DAMAGE_BORNE * packets)):
         raise DamagedError(
-            f"{shown(path)} is damaged: {damaged} of {packets} packets of its sound cannot be decoded"
+            f"{printable(path)} is damaged: {damaged} of {packets} packets of its sound cannot be decoded"
         )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
-    from dreamvid.media.output.atomic import Target
+    from dreamvid.atomic import AtomicOutput
     from dreamvid.media.output.codecs import CodecChoice
     from dreamvid.media.streams.passthrough import SourceStreams
     from dreamvid.types import VideoInfo
@@ -37,7 +37,7 @@ class Job:
     are texts of our own; ``companion`` belongs to the writer.
     """
 
-    target: Target
+    target: AtomicOutput
     choice: CodecChoice
     info: VideoInfo
     tick: Fraction

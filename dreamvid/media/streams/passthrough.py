@@ -17,10 +17,11 @@ import av
 from av.stream import Discard
 
 from dreamvid.errors import DreamvidError
-from dreamvid.media.input.container import check_file, shown
+from dreamvid.media.input.container import check_file
 from dreamvid.media.streams.audio import Track, plan_track
 from dreamvid.media.streams.companion_file import look, open_companion_file
 from dreamvid.media.streams.output_spec import Window
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,7 +131,7 @@ class SourceStreams:
                     yield packet
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            _log.warning(f"{shown(Path(self._path.name))}: damaged ({reason}); its sound ends there")
+            _log.warning(f"{printable(Path(self._path.name))}: damaged ({reason}); its sound ends there")
 
     def _run(self, output: OutputContainer, until: Fraction | None) -> None:
         while self._next is not None:
@@ -168,7 +169,7 @@ class SourceStreams:
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             name = self._tracks.pop(index).name if index in self._tracks else "a stream"
-            _log.warning(f"{shown(Path(self._path.name))}: {name} cannot be carried further ({reason})")
+            _log.warning(f"{printable(Path(self._path.name))}: {name} cannot be carried further ({reason})")
 
     def _chapters(self, source: InputContainer) -> Iterator[Any]:
         end = self._take.duration
@@ -193,7 +194,7 @@ def open_companion(path: Path, take: FrameSink) -> SourceStreams | None:
     try:
         return SourceStreams(path, take)
     except (DreamvidError, av.FFmpegError, OSError) as error:
-        _log.warning(f"{shown(Path(path.name))}: no sound can be read from it ({error})")
+        _log.warning(f"{printable(Path(path.name))}: no sound can be read from it ({error})")
         return None
 
 

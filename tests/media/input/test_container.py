@@ -8,9 +8,10 @@ import av
 import pytest
 
 from dreamvid.errors import ReadError
-from dreamvid.media.input.container import open_input, shown
+from dreamvid.media.input.container import open_input
 from dreamvid.media.input.probe import probe
 from dreamvid.media.input.source import open_source
+from dreamvid.text import printable
 
 MakeClip = Callable[..., Path]
 
@@ -112,8 +113,8 @@ def test_a_name_that_is_no_utf_8(make_clip: MakeClip) -> None:
     odd = path.with_name(os.fsdecode(b"caf\xe9\n.mp4"))
     path.rename(odd)
     assert probe(odd).video.frames == 3
-    assert "\n" not in shown(odd)
-    shown(odd).encode()
+    assert "\n" not in printable(odd)
+    printable(odd).encode()
 
 
 def test_the_file_is_closed_again(make_clip: MakeClip) -> None:

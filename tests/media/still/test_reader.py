@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from dreamvid.errors import ReadError, WriteError
-from dreamvid.media.still.reader import Still, read_embedded, read_still, write_still
+from dreamvid.media.still.reader import Still, read_embedded, read_still
+from dreamvid.media.still.writer import write_still
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
-from dreamvid.media.output.atomic import Target
-from dreamvid.media.output.part_file import PartFile
+from dreamvid.media.input.frame_list import holds_only_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +148,7 @@ def test_a_full_disk_ends_a_folder_too(write: Any, tmp_path: Path, monkeypatch: 
             raise OSError(errno.ENOSPC, "No space left on device")
         path.write_bytes(data)
 
-    monkeypatch.setattr("dreamvid.media.output.image_sequence.write_synced", full)
+    monkeypatch.setattr("dreamvid.media.output.image_sequence.write_new", full)
     with pytest.raises(WriteError, match="disk is full"):
         write("o")
     assert not list(tmp_path.iterdir())
@@ -200,8 +200,13 @@ def test_a_file_that_does_not_verify_is_not_kept(
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.gif", "o.webp", "o"])
 def test_two_runs_never_write_the_same_output(write: Any, tmp_path: Path, name: str) -> None:
-    target = Target(tmp_path / name, inputs=(), overwrite=False, folder=name == "o")
-    target.claim()
+    folder = name == "o"
+    check = holds_only_frames if folder else None
+    target = AtomicOutput(tmp_path / name, overwrite=False, is_replaceable_folder=check)
+    if folder:
+        target.make_folder()
+    else:
+        target.open_file()
     with pytest.raises(WriteError, match="another run is writing it"):
         write(name)
     assert target.part.exists()  # the second run left the first one's work alone
@@ -211,12 +216,12 @@ def test_two_runs_never_write_the_same_output(write: Any, tmp_path: Path, name: 
 
 
 def test_discarding_leaves_the_part_of_a_later_run_alone(tmp_path: Path) -> None:
-    first = Target(tmp_path / "o.mp4", inputs=(), overwrite=True)
-    part = PartFile(first)
+    first = AtomicOutput(tmp_path / "o.mp4", overwrite=True)
+    part = first.open_file()
     part.close()
     first.commit()
-    second = Target(tmp_path / "o.mp4", inputs=(), overwrite=True)
-    second.claim()
+    second = AtomicOutput(tmp_path / "o.mp4", overwrite=True)
+    second.open_file()
     first.discard()
     assert second.part.exists()
     second.discard()
@@ -236,9 +241,9 @@ def test_whatever_lies_where_the_part_goes_is_in_nobodys_way(write: Any, tmp_pat
 
 def test_a_part_may_lie_in_a_folder_beside_its_target(tmp_path: Path) -> None:
     place = tmp_path / "o.mp4.work" / "output.part"
-    target = Target(tmp_path / "o.mp4", inputs=(), overwrite=False, part=place)
+    target = AtomicOutput(tmp_path / "o.mp4", overwrite=False, part=place)
     place.parent.mkdir()  # only now
-    part = PartFile(target)
+    part = target.open_file()
     part.write(b"whole")
     part.close()
     assert [p.name for p in tmp_path.iterdir()] == ["o.mp4.work"]
@@ -251,7 +256,7 @@ def test_a_part_lies_beside_a_target_that_a_link_leads_elsewhere(tmp_path: Path)
     (tmp_path / "far").mkdir()
     (tmp_path / "o.mp4").symlink_to(tmp_path / "far" / "o.mp4")
     place = tmp_path / "o.mp4.work" / "output.part"
-    target = Target(tmp_path / "o.mp4", inputs=(), overwrite=False, part=place)
+    target = AtomicOutput(tmp_path / "o.mp4", overwrite=False, part=place)
     assert target.part == tmp_path / "far" / ".o.mp4.part"
 
 
