@@ -12,10 +12,10 @@ from dreamvid.cli.interrupt import defer_interrupts
 
 def test_the_first_interruption_asks_and_the_second_stops(capfd: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGINT)
-    with defer_interrupts(quiet=False) as asked:
-        assert not asked()
+    with defer_interrupts(quiet=False) as stop_requested:
+        assert not stop_requested()
         os.kill(os.getpid(), signal.SIGINT)
-        assert asked()
+        assert stop_requested()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) is before
@@ -23,17 +23,17 @@ def test_the_first_interruption_asks_and_the_second_stops(capfd: pytest.CaptureF
 
 
 def test_quiet_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    with defer_interrupts(quiet=True) as asked:
+    with defer_interrupts(quiet=True) as stop_requested:
         os.kill(os.getpid(), signal.SIGINT)
-        assert asked()
+        assert stop_requested()
     assert capfd.readouterr().err == ""
 
 
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with defer_interrupts(quiet=True) as asked:
+        with defer_interrupts(quiet=True) as stop_requested:
             os.kill(os.getpid(), signal.SIGHUP)
-            assert not asked()
+            assert not stop_requested()
     finally:
         signal.signal(signal.SIGHUP, before)
