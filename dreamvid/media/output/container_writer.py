@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
     from dreamvid.media.input.timestamps import TickCounter
-    from dreamvid.media.streams.output_spec import Job
+    from dreamvid.media.streams.output_spec import OutputSpec
     from dreamvid.types import Frame
 
 _log = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ class ContainerWriter:
     follow the video's decode times, so that neither is held in memory for long.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._easel = FrameConverter(job.info.size, job.choice)
-        self._indexed = job.choice.codec == "gif"
+    def __init__(self, spec: OutputSpec) -> None:
+        self._spec = spec
+        self._easel = FrameConverter(spec.info.size, spec.choice)
+        self._indexed = spec.choice.codec == "gif"
         self._run: _Run | None = None
 
     def __enter__(self) -> Self:
@@ -81,12 +81,12 @@ class ContainerWriter:
         WriteError
             Where the file cannot be made or the encoder refuses its settings.
         """
-        part = self._job.target.open_file()
+        part = self._spec.target.open_file()
         try:
             self._run = self._open(part)
         except BaseException:
             part.close()
-            self._job.target.discard()
+            self._spec.target.discard()
             raise
         return self
 
@@ -120,35 +120,35 @@ class ContainerWriter:
                 self._finish(run)
         finally:
             run.part.close()
-            if self._job.companion is not None:
-                self._job.companion.close()
-            self._job.target.discard()
+            if self._spec.source_streams is not None:
+                self._spec.source_streams.close()
+            self._spec.target.discard()
 
     def _open(self, part: DeferredErrorFile) -> _Run:
-        job = self._job
+        spec = self._spec
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings on stderr otherwise
         container = av.open(
             part,
             "w",
-            format=job.choice.muxer,
+            format=spec.choice.muxer,
             buffer_size=_BUFFER,
-            container_options=_muxer_options(job.choice.muxer),
-            io_open=lambda _url, _flags, _options: job.target.part.open("rb"),
+            container_options=_muxer_options(spec.choice.muxer),
+            io_open=lambda _url, _flags, _options: spec.target.part.open("rb"),
         )
         try:
-            stream = add_video(container, job, self._easel.size)
-            if job.companion is not None:
-                job.companion.attach(container, job.choice.muxer)
-            container.metadata.update(job.metadata)
+            stream = add_video(container, spec, self._easel.size)
+            if spec.source_streams is not None:
+                spec.source_streams.attach(container, spec.choice.muxer)
+            container.metadata.update(spec.metadata)
             container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from None
         part.check()
-        return _Run(part, container, stream, job.counter())
+        return _Run(part, container, stream, spec.counter())
 
     def _encode(self, run: _Run, waiting: _Waiting, end: int) -> None:
         picture = waiting.picture
-        picture.time_base = self._job.tick
+        picture.time_base = self._spec.tick
         picture.pts, picture.duration = waiting.tick, end - waiting.tick
         run.durations[waiting.tick] = end - waiting.tick
         try:
@@ -176,24 +176,24 @@ class ContainerWriter:
         packet = run.held
         if packet is None:
             return
-        if self._job.choice.tick is None and packet.dts is not None and run.first_dts is not None:
+        if self._spec.choice.tick is None and packet.dts is not None and run.first_dts is not None:
             packet.duration = max(1, end + run.first_dts - packet.dts)
         self._mux(run, packet)
 
     def _mux(self, run: _Run, packet: Packet[Any]) -> None:
-        time = (packet.dts or 0) * self._job.tick
+        time = (packet.dts or 0) * self._spec.tick
         run.container.mux(packet)
         run.part.check()
-        if self._job.companion is not None:
-            self._job.companion.advance(run.container, time)
+        if self._spec.source_streams is not None:
+            self._spec.source_streams.advance(run.container, time)
             run.part.check()
 
     def _finish(self, run: _Run) -> None:
-        job = self._job
+        spec = self._spec
         if run.waiting is None:
-            raise WriteError(f"{job.target.name}: there was no frame to write")
+            raise WriteError(f"{spec.target.name}: there was no frame to write")
         waiting = run.waiting
-        duration = waiting.duration or 1 / job.info.rate
+        duration = waiting.duration or 1 / spec.info.rate
         end = run.counter.end(duration)
         self._encode(run, waiting, end)
         try:
@@ -202,37 +202,37 @@ class ContainerWriter:
                 order_decoding(rest)
             self._take(run, rest)
             self._mux_last(run, end)
-            if job.companion is not None:
-                job.companion.finish(run.container)
+            if spec.source_streams is not None:
+                spec.source_streams.finish(run.container)
             run.container.close()
         except av.FFmpegError as error:
             run.part.check()
             raise self._refused(error) from None
         run.part.close()
         run.part.check()
-        part, muxer = job.target.part, job.choice.muxer
+        part, muxer = spec.target.part, spec.choice.muxer
         try:
-            finish_animation(part, muxer, end=(end - waiting.tick) * job.tick, metadata=job.metadata)
+            finish_animation(part, muxer, end=(end - waiting.tick) * spec.tick, metadata=spec.metadata)
             if muxer in {"matroska", "webm"}:
-                set_display_size(part, self._easel.size, job.info.sar)
+                set_display_size(part, self._easel.size, spec.info.sar)
         except OSError as error:
-            raise write_error(job.target.path, error) from None
-        expected = Expected(run.frames, waiting.tick * job.tick, job.tick)
-        verify(part, job.target.name, muxer, expected)
-        if job.expected_frames is not None and run.frames != job.expected_frames:
-            _log.warning(f"{job.target.name} has {run.frames} frames; {job.expected_frames} were expected")
-        job.target.commit()
+            raise write_error(spec.target.path, error) from None
+        expected = Expected(run.frames, waiting.tick * spec.tick, spec.tick)
+        verify(part, spec.target.name, muxer, expected)
+        if spec.expected_frames is not None and run.frames != spec.expected_frames:
+            _log.warning(f"{spec.target.name} has {run.frames} frames; {spec.expected_frames} were expected")
+        spec.target.commit()
 
     def _opened(self) -> _Run:
         if self._run is None:
-            raise WriteError(f"{self._job.target.name}: is not open for writing")
+            raise WriteError(f"{self._spec.target.name}: is not open for writing")
         return self._run
 
     def _refused(self, error: Exception) -> WriteError:
-        choice = self._job.choice
+        choice = self._spec.choice
         reason = getattr(error, "strerror", None) or str(error)
         return WriteError(
-            f"{self._job.target.name}: the encoder {choice.encoder} failed at "
+            f"{self._spec.target.name}: the encoder {choice.encoder} failed at "
             f"{self._easel.size} ({reason}); try another output.codec or size"
         )
 

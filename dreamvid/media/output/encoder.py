@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
-    from dreamvid.media.streams.output_spec import Job
+    from dreamvid.media.streams.output_spec import OutputSpec
     from dreamvid.types import Size
 
 # ITU-T H.273 code points of matrix, transfer and primaries, and FFmpeg's of the range.
@@ -32,18 +32,18 @@ without the tree, which saves more bits than AVX-512 saves time).
 """
 
 
-def add_video(container: OutputContainer, job: Job, size: Size) -> av.VideoStream:
+def add_video(container: OutputContainer, spec: OutputSpec, size: Size) -> av.VideoStream:
     """Add the video stream; the encoder opens with the container's header."""
-    choice = job.choice
+    choice = spec.choice
     options = {**choice.options, **(SITING if full_chroma(choice.pix_fmt) else {})}
     if choice.encoder == "libx264" and _has_avx512():
         options["x264-params"] = f"asm={_UP_TO_AVX2}"
-    stream: Any = container.add_stream(choice.encoder, rate=job.info.rate, options=options)
+    stream: Any = container.add_stream(choice.encoder, rate=spec.info.rate, options=options)
     context = stream.codec_context
     context.width, context.height = size.width, size.height
     context.pix_fmt = "pal8" if choice.codec == "gif" else choice.pix_fmt
-    context.time_base = stream.time_base = job.tick
-    context.sample_aspect_ratio = job.info.sar
+    context.time_base = stream.time_base = spec.tick
+    context.sample_aspect_ratio = spec.info.sar
     rgb = av.VideoFormat(choice.pix_fmt).is_rgb
     context.colorspace = _RGB if rgb else _BT709
     context.color_range = _FULL if rgb else _LIMITED
@@ -51,7 +51,7 @@ def add_video(container: OutputContainer, job: Job, size: Size) -> av.VideoStrea
     context.color_trc = _SRGB if rgb else _BT709
     if choice.tag is not None:
         context.codec_tag = choice.tag
-    if job.info.variable_rate and choice.encoder in {"libx264", "libx265"}:
+    if spec.info.variable_rate and choice.encoder in {"libx264", "libx265"}:
         # Without reordering, what the container says of each frame's duration is what was meant.
         context.max_b_frames = 0
     return stream  # type: ignore[no-any-return]  # PyAV types it by literal codec names only

@@ -13,7 +13,7 @@ from dreamvid.media.still.png import encode_png
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from dreamvid.media.streams.output_spec import Job
+    from dreamvid.media.streams.output_spec import OutputSpec
     from dreamvid.types import Frame
 
 _DIGITS = 6
@@ -22,10 +22,10 @@ _DIGITS = 6
 class FolderWriter:
     """A :class:`dreamvid.types.FrameWriter` of PNGs; ``sound`` is the base name of the file the sound is in."""
 
-    def __init__(self, job: Job, sound: str | None) -> None:
-        self._job = job
+    def __init__(self, spec: OutputSpec, sound: str | None) -> None:
+        self._spec = spec
         self._sound = sound
-        self._easel = FrameConverter(job.info.size, job.choice)
+        self._easel = FrameConverter(spec.info.size, spec.choice)
         self._entries: list[FrameEntry] = []
 
     def __enter__(self) -> Self:
@@ -36,7 +36,7 @@ class FolderWriter:
         WriteError
             Where it cannot be made.
         """
-        self._job.target.make_folder()
+        self._spec.target.make_folder()
         return self
 
     def write(self, frame: Frame) -> None:
@@ -55,9 +55,9 @@ class FolderWriter:
         name = f"{len(self._entries) + 1:0{_DIGITS}d}.png"
         data = encode_png(self._easel.frame(frame).to_ndarray(), {})
         try:
-            write_new(self._job.target.part / name, data)
+            write_new(self._spec.target.part / name, data)
         except OSError as error:
-            raise write_error(self._job.target.path, error) from None
+            raise write_error(self._spec.target.path, error) from None
         self._entries.append(FrameEntry(name, frame.pts, frame.duration))
 
     def __exit__(
@@ -68,28 +68,28 @@ class FolderWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._job.target.discard()
+            self._spec.target.discard()
 
     def _finish(self) -> None:
-        job = self._job
+        spec = self._spec
         if not self._entries:
-            raise WriteError(f"{job.target.name}: there was no frame to write")
+            raise WriteError(f"{spec.target.name}: there was no frame to write")
         last = self._entries[-1]
         if last.duration is None:
-            self._entries[-1] = FrameEntry(last.file, last.pts, 1 / job.info.rate)
+            self._entries[-1] = FrameEntry(last.file, last.pts, 1 / spec.info.rate)
         listed = FrameList(
-            rate=job.info.rate,
+            rate=spec.info.rate,
             frames=tuple(self._entries),
-            sar=job.info.sar,
-            variable_rate=job.info.variable_rate,
+            sar=spec.info.sar,
+            variable_rate=spec.info.variable_rate,
             sound=self._sound,
-            metadata=job.metadata,
+            metadata=spec.metadata,
         )
         try:
-            write_new(job.target.part / FILE_NAME, listed.to_json().encode("utf-8", "replace"))
-            found = {entry.name for entry in job.target.part.iterdir() if entry.stat().st_size}
+            write_new(spec.target.part / FILE_NAME, listed.to_json().encode("utf-8", "replace"))
+            found = {entry.name for entry in spec.target.part.iterdir() if entry.stat().st_size}
         except OSError as error:
-            raise write_error(job.target.path, error) from None
+            raise write_error(spec.target.path, error) from None
         if found != {entry.file for entry in self._entries} | {FILE_NAME}:
-            raise WriteError(f"{job.target.name}: the written folder did not verify; nothing was kept")
-        job.target.commit()
+            raise WriteError(f"{spec.target.name}: the written folder did not verify; nothing was kept")
+        spec.target.commit()

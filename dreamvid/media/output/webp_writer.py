@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from dreamvid.atomic import DeferredErrorFile
-    from dreamvid.media.streams.output_spec import Job
+    from dreamvid.media.streams.output_spec import OutputSpec
     from dreamvid.types import Frame, Size
 
 MAX_SIDE = 16383
@@ -51,14 +51,14 @@ class _Waiting:
 class WebpWriter:
     """A :class:`dreamvid.types.FrameWriter` of animated WebP; every frame is a whole picture."""
 
-    def __init__(self, job: Job) -> None:
-        if max(job.info.size) > MAX_SIDE:
+    def __init__(self, spec: OutputSpec) -> None:
+        if max(spec.info.size) > MAX_SIDE:
             raise WriteError(
-                f"{job.target.name}: WebP holds at most {MAX_SIDE} px a side; choose .mp4 or .mkv"
+                f"{spec.target.name}: WebP holds at most {MAX_SIDE} px a side; choose .mp4 or .mkv"
             )
-        self._job = job
-        self._easel = FrameConverter(job.info.size, job.choice)
-        self._counter = job.counter()
+        self._spec = spec
+        self._easel = FrameConverter(spec.info.size, spec.choice)
+        self._counter = spec.counter()
         self._part: DeferredErrorFile | None = None
         self._waiting: _Waiting | None = None
         self._frames = 0
@@ -71,7 +71,7 @@ class WebpWriter:
         WriteError
             Where it cannot be made.
         """
-        self._part = self._job.target.open_file()
+        self._part = self._spec.target.open_file()
         self._part.write(self._head(0))
         return self
 
@@ -101,20 +101,20 @@ class WebpWriter:
                 self._finish(part)
         finally:
             part.close()
-            self._job.target.discard()
+            self._spec.target.discard()
 
     def _encode(self, frame: Frame) -> bytes:
         picture = self._easel.frame(frame)
-        choice = self._job.choice
+        choice = self._spec.choice
         encoder: Any = av.CodecContext.create(choice.encoder, "w")
         encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, choice.pix_fmt
-        encoder.time_base = self._job.tick
+        encoder.time_base = self._spec.tick
         encoder.options = dict(choice.options)
         try:
             packets = [*encoder.encode(picture), *encoder.encode(None)]
         except av.FFmpegError as error:
             raise WriteError(
-                f"{self._job.target.name}: the encoder {choice.encoder} failed ({error})"
+                f"{self._spec.target.name}: the encoder {choice.encoder} failed ({error})"
             ) from None
         still = b"".join(bytes(packet) for packet in packets)
         return b"".join(_chunk(kind, body) for kind, body in _chunks(still) if kind in _PICTURE_CHUNKS)
@@ -129,19 +129,19 @@ class WebpWriter:
     def _append(self, data: bytes) -> None:
         assert self._part is not None
         if self._part.tell() + len(data) > _MOST_BYTES:
-            raise WriteError(f"{self._job.target.name}: WebP holds at most 4 GiB; choose .mp4 or .mkv")
+            raise WriteError(f"{self._spec.target.name}: WebP holds at most 4 GiB; choose .mp4 or .mkv")
         self._part.write(data)
         self._part.check()
 
     def _finish(self, part: DeferredErrorFile) -> None:
-        job = self._job
+        spec = self._spec
         if self._waiting is None:
-            raise WriteError(f"{job.target.name}: there was no frame to write")
+            raise WriteError(f"{spec.target.name}: there was no frame to write")
         last = self._waiting
-        end = self._counter.end(last.duration or 1 / job.info.rate)
+        end = self._counter.end(last.duration or 1 / spec.info.rate)
         self._put(last, end)
-        if job.metadata:
-            exif = user_comment(job.metadata).tobytes()
+        if spec.metadata:
+            exif = user_comment(spec.metadata).tobytes()
             self._append(_chunk(b"EXIF", exif.removeprefix(b"Exif\0\0")))
         size = part.tell()
         part.seek(0)
@@ -149,28 +149,30 @@ class WebpWriter:
         part.close()
         part.check()
         self._verify()
-        job.target.commit()
+        spec.target.commit()
 
     def _head(self, size: int) -> bytes:
         """Return RIFF header, VP8X and ANIM (transparent background, endless loop)."""
         height, width = self._easel.size
-        flags = _ANIMATION | (_ALPHA if self._job.choice.alpha else 0) | (_EXIF if self._job.metadata else 0)
+        flags = (
+            _ANIMATION | (_ALPHA if self._spec.choice.alpha else 0) | (_EXIF if self._spec.metadata else 0)
+        )
         extended = _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + _three(width - 1) + _three(height - 1))
         return b"RIFF" + struct.pack("<I", size) + b"WEBP" + extended + _chunk(b"ANIM", b"\0" * 6)
 
     def _verify(self) -> None:
         """Count the frames, and decode the first and the last."""
-        job = self._job
+        spec = self._spec
         try:
-            with job.target.part.open("rb") as file:
+            with spec.target.part.open("rb") as file:
                 places = list(_frame_places(file))
                 for at in {places[0], places[-1]} if places else ():
                     _decode(file, at, self._easel.size)
         except (OSError, SyntaxError, ValueError, struct.error) as error:
-            raise WriteError(f"{job.target.name}: the written file did not verify ({error})") from None
+            raise WriteError(f"{spec.target.name}: the written file did not verify ({error})") from None
         if len(places) != self._frames:
             raise WriteError(
-                f"{job.target.name}: the written file did not verify: {len(places)} of {self._frames} frames"
+                f"{spec.target.name}: the written file did not verify: {len(places)} of {self._frames} frames"
             )
 
 

@@ -19,8 +19,8 @@ from dreamvid.media.output.codecs import CONTAINERS, FOLDER, CodecChoice, resolv
 from dreamvid.media.output.container_writer import ContainerWriter
 from dreamvid.media.output.image_sequence import FolderWriter
 from dreamvid.media.output.webp_writer import WebpWriter
-from dreamvid.media.streams.output_spec import Job
-from dreamvid.media.streams.passthrough import FrameSink, SourceStreams, open_companion
+from dreamvid.media.streams.output_spec import OutputSpec
+from dreamvid.media.streams.passthrough import SourceStreams, StreamSelection, open_source_streams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,23 +98,23 @@ def open_writer(
     source = _sound_source(companion)
     sound = None
     if source is not None:
-        sound = open_companion(source, FrameSink(start, duration, sound=output.audio))
+        sound = open_source_streams(source, StreamSelection(start, duration, sound=output.audio))
     if sound is not None and not choice.sound:
         _tell_left_out(sound, suffix, output)
-    job = Job(
+    spec = OutputSpec(
         target=target,
         choice=choice,
         info=info,
         tick=_tick(choice, info, sound, start),
         metadata=dict(metadata or {}),
-        companion=sound if choice.sound else None,
+        source_streams=sound if choice.sound else None,
         expected_frames=expected_frames,
         source_tick=sound.video_time_base if sound is not None else None,
     )
     if suffix == FOLDER:
         has_sound = sound is not None and sound.has_sound and output.audio
-        return FolderWriter(job, source.name if has_sound and source is not None else None)
-    return WebpWriter(job) if suffix == ".webp" else ContainerWriter(job)
+        return FolderWriter(spec, source.name if has_sound and source is not None else None)
+    return WebpWriter(spec) if suffix == ".webp" else ContainerWriter(spec)
 
 
 def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool:

@@ -1,155 +1,117 @@
-"""One stream of the companion each: copied where the container holds it, converted where it does not."""
+"""Copy audio streams, or encode those whose codec the container cannot hold."""
 
 from __future__ import annotations
 
-import io
+import contextlib
 import logging
 import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import av
-from av.audio.stream import AudioStream
+from av.audio.layout import AudioLayout
+from av.filter import Graph
 
-from dreamvid.media.streams.sound import EncodedSound
-from dreamvid.media.streams.subtitles import CopiedSubtitles, convert_subtitles
+from dreamvid.media.streams.trim import can_copy, copy_tags, suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
-    from av.stream import Stream
 
-    from dreamvid.media.streams.output_spec import Window
+    from dreamvid.media.streams.trim import Track, Trim
 
 _log = logging.getLogger(__name__)
 
-_SOUND: Mapping[str, frozenset[str]] = {
+_PLAYABLE: Mapping[str, frozenset[str]] = {
     "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
     "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac"}),
     "webm": frozenset({"opus", "vorbis"}),
 }
-"""Sound that players expect in a container; Matroska holds whatever its muxer takes."""
+"""Audio codecs that players expect in a container; Matroska holds whatever its muxer takes."""
 
-_KEPT_TAGS = ("language", "title", "handler_name")
 _JITTER = 2
+"""Ticks of the source by which packets may miss one another and still be taken for seamless."""
+
+_ENCODERS = {"aac": "aac", "opus": "libopus"}
+_BITS_PER_CHANNEL = {"aac": 112_000, "opus": 80_000}
+_RATES = {
+    "aac": (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000),
+    "opus": (48000, 24000, 16000, 12000, 8000),
+}
+_USUAL_RATE = 48000
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_AAC_LAYOUTS = {**_LAYOUTS, 4: "4.0", 7: "7.1", 8: "7.1(wide)"}
+_MOST_CHANNELS = 8
+_GAP = 0.05
+"""Seconds; longer gaps become silence."""
+_NAMED_LAYOUTS = {
+    *_LAYOUTS.values(),
+    *_AAC_LAYOUTS.values(),
+    "2.1",
+    "5.0(side)",
+    "5.1(side)",
+    "6.1(back)",
+    "7.1(wide-side)",
+}
 
 
-class Track(Protocol):
-    """Makes output packets of one stream's packets; ``last_seen`` is the output time that reading has reached."""
+def plan_audio(stream: AudioStream, output: OutputContainer, muxer: str, trim: Trim) -> Track | None:
+    """Add an audio stream to the output: copied where the container holds its codec, else encoded as AAC or Opus.
 
-    name: str
-    last_seen: Fraction
-
-    def feed(self, packet: Packet[Any]) -> Iterable[Packet[Any]]:
-        """Return what a packet becomes."""
-        ...
-
-    def flush(self) -> Iterable[Packet[Any]]:
-        """Return what is left at the end."""
-        ...
-
-
-def plan_track(stream: Stream, output: OutputContainer, muxer: str, window: Window) -> Track | None:
-    """Add a stream to the output for this one, or return None where it is left out."""
-    if isinstance(stream, AudioStream):
-        return _plan_sound(stream, output, muxer, window)
-    if stream.type == "subtitle":
-        return _plan_subtitles(stream, output, muxer, window)
-    if stream.type == "attachment" and muxer == "matroska":
-        output.add_stream_from_template(stream)
-    return None
-
-
-def _plan_sound(stream: AudioStream, output: OutputContainer, muxer: str, window: Window) -> Track | None:
+    Return None, with a warning, for a codec that nothing here knows.
+    """
     context: Any = stream.codec_context
     name = f"sound track {stream.index}"
     if context is None:
         _log.warning(f"{name} has a codec that is not known here; it is left out")
         return None
     codec = context.codec.canonical_name
-    held = (
-        codec in _SOUND[muxer] or (muxer == "mov" and codec.startswith("pcm_")) if muxer in _SOUND else True
+    playable = (
+        muxer not in _PLAYABLE or codec in _PLAYABLE[muxer] or (muxer == "mov" and codec.startswith("pcm_"))
     )
-    if held and accepts(muxer, stream):
-        made: Any = output.add_stream_from_template(stream)
-        track: Track = CopiedSound(
-            name,
-            stream,
-            made,
-            window,
-            early=muxer in {"mp4", "mov"},
-        )
+    track: CopiedAudio | EncodedAudio
+    if playable and can_copy(stream, muxer):
+        template: Any = output.add_stream_from_template(stream)
+        track = CopiedAudio(name, stream, template, trim, has_edit_list=muxer in {"mp4", "mov"})
     else:
-        wanted = "opus" if muxer == "webm" else "aac"
-        _log.warning(f"{name}: {_place(muxer)} cannot hold {codec}; encoded anew as {wanted.upper()}")
-        sound = EncodedSound(name, stream, output, wanted, window=window)
-        made, track = sound.made, sound
-    _carry_facts(stream, made)
+        target = "opus" if muxer == "webm" else "aac"
+        _log.warning(f"{name}: {suffix_of(muxer)} cannot hold {codec}; encoded anew as {target.upper()}")
+        track = EncodedAudio(name, stream, output, target, trim=trim)
+    copy_tags(stream, track.stream)
     return track
 
 
-def _plan_subtitles(stream: Stream, output: OutputContainer, muxer: str, window: Window) -> Track | None:
-    context: Any = stream.codec_context
-    name = f"subtitle track {stream.index}"
-    codec = context.codec.canonical_name if context is not None else "unknown"
-    wanted = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}.get(muxer)
-    if context is None:
-        _log.warning(f"{name} has a codec that is not known here; it is left out")
-        return None
-    if (wanted is None and codec != "mov_text" and accepts(muxer, stream)) or codec == wanted:
-        made: Any = output.add_stream_from_template(stream)
-        track = CopiedSubtitles(name, made, window)
-    else:
-        text = wanted or "subrip"
-        converted = convert_subtitles(name, stream, output, text, window)
-        if converted is None:
-            _log.warning(f"{name}: {_place(muxer)} cannot hold {codec} pictures; it is left out")
-            return None
-        track, made = converted, converted.made
-        _log.warning(f"{name}: converted from {codec} to {text}")
-    _carry_facts(stream, made)
-    return track
-
-
-def accepts(muxer: str, stream: Stream) -> bool:
-    """Return whether a muxer writes a header for a copy of this stream."""
-    trial = av.open(io.BytesIO(), "w", format=muxer)
-    try:
-        trial.add_stream_from_template(stream)
-        trial.start_encoding()
-        trial.close()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
-class CopiedSound:
-    """Packets as they are, on the output's clock.
+class CopiedAudio:
+    """Copy packets of one stream to the output's clock.
 
     Times are kept in samples. Where the source counts in coarser ticks (Matroska), packets follow each other
-    seamlessly as long as the tick explains the difference. ``early`` keeps what the decoder needs before time
-    zero, for containers that say where to begin (edit lists); others begin with the first packet from zero
-    on, or from the delay of the encoder that the container announces.
+    seamlessly as long as the tick explains the difference. Containers with edit
+    lists keep what the decoder needs before time zero; others begin with the first packet from zero on, or from the
+    encoder delay that the container announces.
     """
 
-    def __init__(self, name: str, stream: AudioStream, made: Any, window: Window, *, early: bool) -> None:
+    def __init__(
+        self, name: str, stream: AudioStream, output: Any, trim: Trim, *, has_edit_list: bool
+    ) -> None:
         self.name = name
         self.last_seen = Fraction(-1)
-        self._made = made
-        self._window = window
+        self.stream = output
+        self._trim = trim
         context: Any = stream.codec_context
         self._rate = context.sample_rate or 48000
         self._samples = context.frame_size or 0
         self._tick = stream.time_base or Fraction(1, self._rate)
-        made.time_base = Fraction(1, self._rate)
+        output.time_base = Fraction(1, self._rate)
         self._expected: int | None = None
         self._last: int | None = None
         self._first: Fraction | None = None
-        if not early:
-            self._first = -window.delays.get(stream.index, Fraction(0))
-        elif window.origin > 0:
+        if not has_edit_list:
+            self._first = -trim.delays.get(stream.index, Fraction(0))
+        elif trim.origin > 0:
             self._first = -Fraction(2 * self._samples or self._rate // 20, self._rate)
 
     def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
@@ -157,17 +119,17 @@ class CopiedSound:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             return []
-        time = stamp * self._tick - self._window.origin
+        time = stamp * self._tick - self._trim.origin
         self.last_seen = time
-        if self._window.duration is not None and time >= self._window.duration:
+        if self._trim.duration is not None and time >= self._trim.duration:
             return []
-        at = self._seamless(time)
+        at = self._seamless_start(time)
         length = self._length(packet)
         self._expected = at + length
         if self._first is not None and Fraction(at, self._rate) < self._first:
             return []
         self._last = at
-        packet.stream = self._made
+        packet.stream = self.stream
         packet.time_base = Fraction(1, self._rate)
         packet.pts = packet.dts = at
         packet.duration = length
@@ -178,16 +140,124 @@ class CopiedSound:
         return []
 
     def _length(self, packet: Packet[Any]) -> int:
-        told = round((packet.duration or 0) * self._tick * self._rate)
+        stated = round((packet.duration or 0) * self._tick * self._rate)
         # A shorter last packet is meant; a difference that the tick explains is not.
-        rounded = abs(told - self._samples) <= _JITTER * self._tick * self._rate
-        return self._samples if self._samples and (rounded or not told) else told
+        rounded = abs(stated - self._samples) <= _JITTER * self._tick * self._rate
+        return self._samples if self._samples and (rounded or not stated) else stated
 
-    def _seamless(self, time: Fraction) -> int:
+    def _seamless_start(self, time: Fraction) -> int:
         at = round(time * self._rate)
         if self._expected is not None and abs(at - self._expected) <= _JITTER * self._tick * self._rate:
             at = self._expected
         return at if self._last is None else max(at, self._last + 1)
+
+
+class EncodedAudio:
+    """Decode one stream, trim it to the sample, and encode it.
+
+    Channels and sample rate stay where the codec has them. Gaps in the source longer than 50 ms become
+    silence, so that what follows stays in sync.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: AudioStream,
+        output: OutputContainer,
+        codec: str,
+        *,
+        trim: Trim,
+    ) -> None:
+        self.name = name
+        self.last_seen = Fraction(-1)
+        self._trim = trim
+        self._tick = stream.time_base or Fraction(1, _USUAL_RATE)
+        source: Any = stream.codec_context
+        rate = source.sample_rate if source.sample_rate in _RATES[codec] else _USUAL_RATE
+        channels = source.layout.nb_channels or 2
+        layouts = _AAC_LAYOUTS if codec == "aac" else _LAYOUTS
+        layout = layouts.get(channels, layouts[_MOST_CHANNELS])
+        self.stream: Any = output.add_stream(_ENCODERS[codec], rate=rate, layout=layout)
+        self.stream.codec_context.bit_rate = _BITS_PER_CHANNEL[codec] * AudioLayout(layout).nb_channels
+        self.stream.codec_context.time_base = Fraction(1, rate)
+        self._rate, self._layout = rate, layout
+        self._graph: Graph | None = None
+        self._damaged = False
+
+    def feed(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+        """Decode a packet and yield what the encoder has ready."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None:
+            self.last_seen = stamp * self._tick - self._trim.origin
+        yield from self._encode(self._decode(packet))
+
+    def flush(self) -> Iterator[Packet[Any]]:
+        """Yield the rest."""
+        if self._graph is None:
+            return
+        self._push(None)
+        yield from self._encode(self._pull(self._graph))
+        yield from self.stream.encode(None)
+
+    def _decode(self, packet: Packet[Any]) -> Iterator[AudioFrame]:
+        try:
+            frames: Any = packet.decode()
+        except av.FFmpegError:
+            if not self._damaged:
+                self._damaged = True
+                _log.warning(f"{self.name}: damaged at {float(self.last_seen):.2f} s; silence in its place")
+            return
+        for frame in frames:
+            if frame.pts is None:
+                continue
+            if self._graph is None:
+                self._graph = self._make_graph(frame)
+            self._push(frame)
+            yield from self._pull(self._graph)
+
+    def _push(self, frame: AudioFrame | None) -> None:
+        assert self._graph is not None
+        with contextlib.suppress(av.EOFError):  # the cut is over
+            self._graph.push(frame)
+
+    def _encode(self, frames: Iterable[AudioFrame]) -> Iterator[Packet[Any]]:
+        for frame in frames:
+            yield from self.stream.encode(frame)
+
+    def _make_graph(self, frame: AudioFrame) -> Graph:
+        """Resample, fill gaps, cut, and count from the output's zero; all in whole samples."""
+        graph = Graph()
+        base = frame.time_base or self._tick
+        layout = frame.layout.name if frame.layout.name in _NAMED_LAYOUTS else f"{frame.layout.nb_channels}c"
+        source = graph.add(
+            "abuffer",
+            f"time_base={base.numerator}/{base.denominator}:sample_rate={frame.sample_rate}"
+            f":sample_fmt={frame.format.name}:channel_layout={layout}",
+        )
+        first = round(self._trim.origin * self._rate)
+        last = (
+            ""
+            if self._trim.duration is None
+            else f":end_pts={first + round(self._trim.duration * self._rate)}"
+        )
+        nodes = [
+            graph.add("aresample", f"{self._rate}:async=1:min_hard_comp={_GAP}"),
+            graph.add("atrim", f"start_pts={first}{last}"),
+            graph.add("asetpts", f"PTS-{first}" if first >= 0 else f"PTS+{-first}"),
+            graph.add("aformat", f"sample_fmts={self.stream.format.name}:channel_layouts={self._layout}"),
+            graph.add("abuffersink"),
+        ]
+        graph.link_nodes(source, *nodes).configure()
+        return graph
+
+    def _pull(self, graph: Graph) -> Iterator[AudioFrame]:
+        while True:
+            try:
+                frame: Any = graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            frame.time_base = Fraction(1, self._rate)
+            yield frame
 
 
 def announced_delay(stream: AudioStream) -> Fraction:
@@ -209,12 +279,3 @@ def announced_delay(stream: AudioStream) -> Fraction:
         if side.data_type == "skip_samples":
             (skipped,) = struct.unpack_from("<I", bytes(side))
     return Fraction(skipped, context.sample_rate or 48000)
-
-
-def _carry_facts(stream: Stream, made: Any) -> None:
-    made.metadata.update({k: v for k, v in stream.metadata.items() if k in _KEPT_TAGS})
-    made.disposition = stream.disposition
-
-
-def _place(muxer: str) -> str:
-    return {"matroska": "mkv"}.get(muxer, muxer)

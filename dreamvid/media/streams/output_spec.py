@@ -1,8 +1,8 @@
-"""All that one output is made of, whichever writer makes it."""
+"""Describe one output: where it goes, how it is encoded, and what is passed through."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dreamvid.media.input.timestamps import TickCounter, rounding
@@ -18,23 +18,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The part of the companion that is taken: from ``origin`` (its own clock, seconds) for ``duration``.
+class OutputSpec:
+    """One output.
 
-    ``delays`` are those (seconds, by stream) that a copy of a sound stream announces in Matroska and WebM.
-    """
-
-    origin: Fraction
-    duration: Fraction | None
-    delays: Mapping[int, Fraction] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Where to, how encoded, what pictures, and what goes along.
-
-    ``tick`` is the clock of the written file, ``source_tick`` that of the companion's video (seconds). ``metadata``
-    are texts of our own; ``companion`` belongs to the writer.
+    ``tick`` is the clock of the written file, ``source_tick`` that of the source's video (seconds).
+    ``metadata`` are texts of our own by key; ``source_streams`` are closed by the writer.
     """
 
     target: AtomicOutput
@@ -42,12 +30,12 @@ class Job:
     info: VideoInfo
     tick: Fraction
     metadata: Mapping[str, str]
-    companion: SourceStreams | None = None
+    source_streams: SourceStreams | None = None
     expected_frames: int | None = None
     source_tick: Fraction | None = None
 
     def counter(self) -> TickCounter:
-        """Return what turns the frames' times into ticks."""
+        """Return the counter that turns frame times into ticks."""
         rate = self.info.rate
         if self.choice.tick is not None or self.info.variable_rate or self.source_tick is None:
             return TickCounter(self.tick)

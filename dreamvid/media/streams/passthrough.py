@@ -1,7 +1,7 @@
-"""The source file once more: its sound, subtitles, chapters and metadata on their way into the output.
+"""Pass the source's audio, subtitles, chapters and metadata through to the output.
 
-It is read a second time beside the frames, and its packets are muxed up to the time that the video has
-reached. Its clock starts where the video starts (plus the cut), so that offsets stay what they were.
+The source is read a second time beside the frames, and its packets are muxed up to the time that the video has
+reached. Its clock starts where the video starts (plus the trim), so that offsets stay what they were.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import av
+from av.audio.stream import AudioStream
 from av.stream import Discard
 
-from dreamvid.errors import DreamvidError
-from dreamvid.media.input.container import check_file
-from dreamvid.media.streams.audio import Track, plan_track
-from dreamvid.media.streams.companion_file import look, open_companion_file
-from dreamvid.media.streams.output_spec import Window
+from dreamvid.errors import DreamvidError, ReadError
+from dreamvid.media.input.container import FORMATS, SOUND_FORMATS, check_file
+from dreamvid.media.input.probe import video_stream
+from dreamvid.media.streams.audio import announced_delay, plan_audio
+from dreamvid.media.streams.subtitles import plan_subtitles
+from dreamvid.media.streams.trim import Trim
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
+
+    from dreamvid.media.streams.trim import Track
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +53,11 @@ _CONTAINER_OWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class FrameSink:
-    """What is taken of a companion.
+class StreamSelection:
+    """What is passed through.
 
-    ``start`` is counted from the companion's first picture, or from its zero where it has none; ``duration`` ends
-    the cut (None: all the rest). All in seconds.
+    ``start`` counts from the source's first picture, or from its zero where it has none; ``duration`` (both seconds)
+    is None for all the rest.
     """
 
     start: Fraction = Fraction(0)
@@ -62,32 +66,32 @@ class FrameSink:
 
 
 class SourceStreams:
-    """The open source file; packets come out as the video moves on."""
+    """The open source; its packets are muxed as the video moves on."""
 
-    def __init__(self, path: Path, take: FrameSink) -> None:
+    def __init__(self, path: Path, selection: StreamSelection) -> None:
         self._path = path
-        self._take = take
+        self._selection = selection
         self._tracks: dict[int, Track] = {}
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
         self._open_files = contextlib.ExitStack()
-        with open_companion_file(check_file(path)) as container:
-            facts = look(container, path)
+        with _open_source(check_file(path)) as container:
+            facts = _read_facts(container, path)
         self.video_time_base, self.has_sound = facts.time_base, facts.has_sound
         self._delays = facts.delays
-        self._origin = facts.first_picture + take.start
+        self._origin = facts.first_picture + selection.start
 
     def attach(self, output: OutputContainer, muxer: str) -> None:
         """Add the streams, chapters and metadata to a container that has its video stream already."""
-        window = Window(self._origin, self._take.duration, self._delays)
-        source = self._open_files.enter_context(open_companion_file(self._path))
+        trim = Trim(self._origin, self._selection.duration, self._delays)
+        source = self._open_files.enter_context(_open_source(self._path))
         for stream in source.streams:
-            if stream.type == "audio" and not self._take.sound:
+            if stream.type == "audio" and not self._selection.sound:
                 continue
-            track = plan_track(stream, output, muxer, window)
+            track = _plan_track(stream, output, muxer, trim)
             if track is not None:
                 self._tracks[stream.index] = track
-        output.metadata.update(clean(source.metadata))
+        output.metadata.update(_work_metadata(source.metadata))
         chapters = list(self._chapters(source))
         if chapters:
             output.set_chapters(chapters)
@@ -101,7 +105,7 @@ class SourceStreams:
         """Mux all the rest: sound longer than the video is kept whole."""
         self._run(output, None)
         for index, track in list(self._tracks.items()):
-            with self._track_trouble(index):
+            with self._drop_track_on_error(index):
                 for packet in track.flush():
                     output.mux(packet)
 
@@ -139,11 +143,11 @@ class SourceStreams:
             time = self._time(packet)
             if until is not None and time > until:
                 return
-            if self._take.duration is None or time < self._take.duration + _LEAD:
+            if self._selection.duration is None or time < self._selection.duration + _LEAD:
                 index = packet.stream.index
-                with self._track_trouble(index):
-                    for made in self._tracks[index].feed(packet) if index in self._tracks else ():
-                        output.mux(made)
+                with self._drop_track_on_error(index):
+                    for output_packet in self._tracks[index].feed(packet) if index in self._tracks else ():
+                        output.mux(output_packet)
             elif self._all_past(packet, time):
                 self._next = None
                 return
@@ -154,7 +158,7 @@ class SourceStreams:
         track = self._tracks.get(packet.stream.index)
         if track is not None:
             track.last_seen = time
-        end = self._take.duration
+        end = self._selection.duration
         return end is not None and all(track.last_seen >= end for track in self._tracks.values())
 
     def _time(self, packet: Packet[Any]) -> Fraction:
@@ -162,8 +166,8 @@ class SourceStreams:
         return Fraction(stamp or 0) * (packet.time_base or Fraction(1)) - self._origin
 
     @contextlib.contextmanager
-    def _track_trouble(self, index: int) -> Iterator[None]:
-        """Give up on one track, and say so, rather than on the video."""
+    def _drop_track_on_error(self, index: int) -> Iterator[None]:
+        """Leave out one track, with a warning, rather than fail the video."""
         try:
             yield
         except (av.FFmpegError, ValueError) as error:
@@ -172,7 +176,7 @@ class SourceStreams:
             _log.warning(f"{printable(Path(self._path.name))}: {name} cannot be carried further ({reason})")
 
     def _chapters(self, source: InputContainer) -> Iterator[Any]:
-        end = self._take.duration
+        end = self._selection.duration
         for chapter in source.chapters():
             base = chapter["time_base"] or Fraction(1, 1000)
             first = chapter["start"] * base - self._origin
@@ -189,17 +193,82 @@ class SourceStreams:
             }
 
 
-def open_companion(path: Path, take: FrameSink) -> SourceStreams | None:
-    """Return the companion, or None, with a notice, where it is no file that sound can be read from."""
+def open_source_streams(path: Path, selection: StreamSelection) -> SourceStreams | None:
+    """Return the streams of a source, or None, with a warning, for a file that no sound can be read from."""
     try:
-        return SourceStreams(path, take)
+        return SourceStreams(path, selection)
     except (DreamvidError, av.FFmpegError, OSError) as error:
         _log.warning(f"{printable(Path(path.name))}: no sound can be read from it ({error})")
         return None
 
 
-def clean(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return what is said about the work, without what a container says about itself."""
+@contextlib.contextmanager
+def _open_source(path: Path) -> Iterator[InputContainer]:
+    """Open a file of video or sound; no playlist or script can open another. Raises FFmpegError or OSError."""
+    with (
+        path.open("rb") as file,
+        av.open(
+            file,
+            "r",
+            container_options={"format_whitelist": f"{FORMATS},{SOUND_FORMATS}"},
+            metadata_errors="replace",
+            io_open=_refuse,
+        ) as container,
+    ):
+        yield container
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise PermissionError("a source may not open other files")
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """What must be known before anything is copied; ``first_picture`` (seconds) is 0 without a picture."""
+
+    first_picture: Fraction
+    time_base: Fraction | None
+    delays: Mapping[int, Fraction]
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is any sound."""
+        return bool(self.delays)
+
+
+def _read_facts(container: InputContainer, path: Path) -> AudioFacts:
+    """Find the first picture and the delays of the sound; the container is left anywhere."""
+    delays = {}
+    for stream in container.streams.audio:
+        delays[stream.index] = announced_delay(stream)
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(0)
+    try:
+        video = video_stream(container, path)
+    except ReadError:
+        return AudioFacts(Fraction(0), None, delays)
+    tick = video.time_base or Fraction(1)
+    first = Fraction(video.start_time or 0) * tick
+    with contextlib.suppress(av.FFmpegError):  # damaged pictures; the sound may be whole
+        for frame in container.decode(video):
+            first = (frame.pts or 0) * (frame.time_base or tick)
+            break
+    return AudioFacts(first, video.time_base, delays)
+
+
+def _plan_track(stream: Stream, output: OutputContainer, muxer: str, trim: Trim) -> Track | None:
+    """Add a stream to the output for this one, or return None where it is left out."""
+    if isinstance(stream, AudioStream):
+        return plan_audio(stream, output, muxer, trim)
+    if stream.type == "subtitle":
+        return plan_subtitles(stream, output, muxer, trim)
+    if stream.type == "attachment" and muxer == "matroska":
+        output.add_stream_from_template(stream)
+    return None
+
+
+def _work_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return metadata of the work, without what a container says about itself."""
     return {
         key: value
         for key, value in metadata.items()

@@ -1,34 +1,41 @@
-"""Subtitles: copied onto the output's clock, or converted from one text format to another."""
+"""Copy subtitle streams, or convert text from one format to another."""
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 from av.codec import Codec
 
+from dreamvid.media.streams.trim import can_copy, copy_tags, suffix_of
+
 if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
     from av.stream import Stream
 
-    from dreamvid.media.streams.output_spec import Window
+    from dreamvid.media.streams.trim import Trim
 
 _TEXT = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}
 _TICK = Fraction(1, 1000)
+_CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}
+"""Subtitle codecs of containers that hold only one."""
+
+_log = logging.getLogger(__name__)
 
 
 class CopiedSubtitles:
-    """Packets as they are; those that the cut's edges cross are shortened."""
+    """Copy packets; those that cross an edge of the trim are shortened."""
 
-    def __init__(self, name: str, made: Any, window: Window) -> None:
+    def __init__(self, name: str, output: Any, trim: Trim) -> None:
         self.name = name
         self.last_seen = Fraction(-1)
-        self.made = made
-        self._window = window
+        self.stream = output
+        self._trim = trim
         self._last = -1
-        made.time_base = _TICK
+        output.time_base = _TICK
 
     def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """Return the packet on the output's clock, or nothing outside of the cut."""
@@ -47,18 +54,18 @@ class CopiedSubtitles:
         base = packet.time_base
         if stamp is None or base is None or not packet.size:
             return None
-        begin = stamp * base - self._window.origin
+        begin = stamp * base - self._trim.origin
         end = begin + (packet.duration or 0) * base
         self.last_seen = begin
-        if end <= 0 or (self._window.duration is not None and begin >= self._window.duration):
+        if end <= 0 or (self._trim.duration is not None and begin >= self._trim.duration):
             return None
-        if self._window.duration is not None:
-            end = min(end, self._window.duration)
+        if self._trim.duration is not None:
+            end = min(end, self._trim.duration)
         first = max(round(max(begin, Fraction(0)) / _TICK), self._last + 1)
         return first, max(1, round(end / _TICK) - first)
 
     def _stamp(self, packet: Packet[Any], begin: int, duration: int) -> Packet[Any]:
-        packet.stream = self.made
+        packet.stream = self.stream
         packet.time_base = _TICK
         packet.pts = packet.dts = begin
         packet.duration = duration
@@ -67,10 +74,10 @@ class CopiedSubtitles:
 
 
 class ConvertedSubtitles(CopiedSubtitles):
-    """Text decoded to ASS lines and encoded for the container."""
+    """Decode text to ASS lines and encode it for the container."""
 
-    def __init__(self, name: str, made: Any, decoder: Any, window: Window) -> None:
-        super().__init__(name, made, window)
+    def __init__(self, name: str, output: Any, decoder: Any, trim: Trim) -> None:
+        super().__init__(name, output, trim)
         self._decoder = decoder
         self._sequence = 0
 
@@ -82,12 +89,35 @@ class ConvertedSubtitles(CopiedSubtitles):
             return []
         shown.pts = 0
         shown.start_display_time, shown.end_display_time = 0, times[1]
-        made: Packet[Any] = self.made.codec_context.encode_subtitle(shown)
+        made: Packet[Any] = self.stream.codec_context.encode_subtitle(shown)
         return [self._stamp(made, *times)] if made.size else []
 
 
-def convert_subtitles(
-    name: str, stream: Stream, output: OutputContainer, codec: str, window: Window
+def plan_subtitles(stream: Stream, output: OutputContainer, muxer: str, trim: Trim) -> CopiedSubtitles | None:
+    """Add a subtitle stream, copied or converted; return None, with a warning, where neither is possible."""
+    context: Any = stream.codec_context
+    name = f"subtitle track {stream.index}"
+    if context is None:
+        _log.warning(f"{name} has a codec that is not known here; it is left out")
+        return None
+    codec = context.codec.canonical_name
+    wanted = _CODECS.get(muxer)
+    if (wanted is None and codec != "mov_text" and can_copy(stream, muxer)) or codec == wanted:
+        track = CopiedSubtitles(name, output.add_stream_from_template(stream), trim)
+    else:
+        target = wanted or "subrip"
+        converted = _convert(name, stream, output, target, trim)
+        if converted is None:
+            _log.warning(f"{name}: {suffix_of(muxer)} cannot hold {codec} pictures; it is left out")
+            return None
+        track = converted
+        _log.warning(f"{name}: converted from {codec} to {target}")
+    copy_tags(stream, track.stream)
+    return track
+
+
+def _convert(
+    name: str, stream: Stream, output: OutputContainer, codec: str, trim: Trim
 ) -> ConvertedSubtitles | None:
     """Add a converted stream to the output; None for subtitles that are pictures."""
     context: Any = stream.codec_context
@@ -96,7 +126,7 @@ def convert_subtitles(
     decoder: Any = av.CodecContext.create(context.codec.name, "r")
     decoder.extradata = context.extradata
     decoder.open()
-    made: Any = output.add_stream(Codec(codec, "w").name)
-    made.codec_context.subtitle_header = decoder.subtitle_header
-    made.codec_context.time_base = _TICK
-    return ConvertedSubtitles(name, made, decoder, window)
+    encoded: Any = output.add_stream(Codec(codec, "w").name)
+    encoded.codec_context.subtitle_header = decoder.subtitle_header
+    encoded.codec_context.time_base = _TICK
+    return ConvertedSubtitles(name, encoded, decoder, trim)
