@@ -16,6 +16,7 @@ from dreamvid._version import __version__
 from dreamvid.checkpoint.layout import COMPLETE, LOCK, work_folder
 from dreamvid.checkpoint.store import is_delivered_by
 from dreamvid.errors import DreamvidError, WriteError
+from dreamvid.media.containers import is_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
 
 KEY = "dreamvid"
-_PICTURES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _BLOCK = 1 << 20
 _GUIDE = re.compile(r"(guide:)([^@,]+)(@)")
 
@@ -102,7 +102,7 @@ def read_settings(path: Path) -> str | None:
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.still.reader import read_embedded  # noqa: PLC0415  imageio the same
 
-    if not path.is_dir() and path.suffix.lower() in _PICTURES:
+    if not path.is_dir() and is_picture(path.suffix.lower()):
         return read_embedded(path)
     metadata = {key.lower(): value for key, value in probe(path).metadata.items()}
     return metadata.get(KEY)

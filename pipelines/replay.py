@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid._version import __version__
 from dreamvid.config.preset import Preset
 from dreamvid.errors import ReadError, SettingsError
+from dreamvid.media.containers import CONTAINERS
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import fingerprint, make_portable, read_settings
 from dreamvid.pipelines.registry import PIPELINES
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LONGEST = 1 << 20
-_STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _MOST_SEARCHED = 500
 _TIME = re.compile(r"[0-9:.]+s?")
 
@@ -90,7 +90,7 @@ def replay(
     preset = _settings(recipe, files, changes)
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
-    is_still = dreamed.suffix.lower() in _STILLS and not dreamed.is_dir()
+    is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
     pipeline = PIPELINES["zoom" if found is None else "image" if is_still else "video"]
     return pipeline.run(found, output, preset, options)
 

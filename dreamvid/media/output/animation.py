@@ -1,8 +1,9 @@
-"""What FFmpeg's GIF and APNG muxers leave out: the last frame's duration, and text about the file.
+"""Add what FFmpeg's muxers of animations leave out: texts, and how the last or each frame is shown.
 
-Both muxers repeat the delay before it for the last frame, whatever it was given. Sources: GIF89a
-specification, sections 23 (graphic control) and 24 (comment); PNG specification, third edition, sections 11.3.3.4
-(iTXt) and 11.3.6.2 (fcTL).
+The GIF and APNG muxers repeat the delay before it for the last frame, whatever it was given; the WebP muxer lays each
+frame over the one before, so that clear pixels never become clear again. Sources: GIF89a specification, sections 23
+(graphic control) and 24 (comment); PNG specification, third edition, sections 11.3.3.4 (iTXt) and 11.3.6.2 (fcTL);
+WebP container specification (RFC 9649), section 2.7.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 from dreamvid.errors import WriteError
-from dreamvid.media.still.metadata import as_lines
+from dreamvid.media.still.metadata import as_lines, user_comment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from dreamvid.types import Size
 
 _WORD = 0xFFFF
 _EXTENSION, _IMAGE = 0x21, 0x2C
@@ -28,17 +31,23 @@ _BLOCK = 255
 _GIF_HEAD = 13
 _PNG_START = 8
 _COPY = 1 << 20
+_RIFF_HEAD, _RIFF_LARGEST = 12, (1 << 32) - 10
+_WEBP_IS_ANIMATED, _WEBP_HAS_EXIF, _WEBP_HAS_ALPHA, _WEBP_NO_BLENDING = 0x02, 0x08, 0x10, 0x02
 
 
-def finish_animation(path: Path, muxer: str, *, end: Fraction, metadata: Mapping[str, str]) -> None:
+def finish_animation(
+    path: Path, muxer: str, *, size: Size, end: Fraction, metadata: Mapping[str, str]
+) -> None:
     """Set the last frame's duration (``end`` seconds) and add texts; other muxers need nothing."""
-    if muxer not in {"gif", "apng"}:
+    if muxer not in {"gif", "apng", "webp"}:
         return
     with path.open("r+b") as file:
         if muxer == "gif":
             _finish_gif(file, end, metadata)
-        else:
+        elif muxer == "apng":
             _finish_apng(file, end, metadata)
+        else:
+            _finish_webp(file, size, end, metadata)
 
 
 def _finish_gif(file: BinaryIO, end: Fraction, metadata: Mapping[str, str]) -> None:
@@ -112,6 +121,61 @@ def _finish_apng(file: BinaryIO, end: Fraction, metadata: Mapping[str, str]) -> 
         control = struct.pack(">I", 0) + size + bytes(8) + delay_field + bytes(2)
         front += _png_chunk(b"acTL", struct.pack(">II", 1, 0)) + _png_chunk(b"fcTL", control)
     _insert(file, min([first_data, *controls]), front)
+
+
+def _finish_webp(file: BinaryIO, size: Size, end: Fraction, metadata: Mapping[str, str]) -> None:
+    """Let each frame replace the one before, on a transparent background, and append texts as EXIF."""
+    _wrap_still_webp(file, size, end)
+    length = file.seek(0, os.SEEK_END)
+    at = _RIFF_HEAD
+    while at < length:
+        file.seek(at)
+        kind, body = struct.unpack("<4sI", file.read(8))
+        if kind == b"ANMF":
+            file.seek(at + 8 + 15)
+            file.write(bytes([_WEBP_NO_BLENDING]))
+        elif kind == b"ANIM":
+            file.write(bytes(4))
+        elif kind == b"VP8X" and metadata:
+            flags = file.read(1)[0]
+            file.seek(at + 8)
+            file.write(bytes([flags | _WEBP_HAS_EXIF]))
+        at += 8 + body + body % 2
+    exif = user_comment(metadata).tobytes().removeprefix(b"Exif\0\0") if metadata else b""
+    if exif:
+        file.seek(length)
+        file.write(_riff_chunk(b"EXIF", exif))
+    length = file.seek(0, os.SEEK_END)
+    if length > _RIFF_LARGEST:
+        raise WriteError("WebP holds at most 4 GiB; choose .mp4 or .mkv")
+    file.seek(4)
+    file.write(struct.pack("<I", length - 8))
+
+
+def _wrap_still_webp(file: BinaryIO, size: Size, end: Fraction) -> None:
+    """Make an animation of the still that FFmpeg writes for a single frame."""
+    file.seek(0)
+    head = file.read(_RIFF_HEAD + 10)
+    if head[12:16] == b"VP8X" and head[20] & _WEBP_IS_ANIMATED:
+        return
+    data = head + file.read()
+    pictures, at = b"", _RIFF_HEAD
+    while at < len(data):
+        kind, body = struct.unpack_from("<4sI", data, at)
+        if kind in {b"VP8 ", b"VP8L", b"ALPH"}:
+            pictures += data[at : at + 8 + body + body % 2]
+        at += 8 + body + body % 2
+    sides = b"".join((side - 1).to_bytes(3, "little") for side in (size.width, size.height))
+    flags = _WEBP_IS_ANIMATED | (0 if pictures.startswith(b"VP8 ") else _WEBP_HAS_ALPHA)
+    frame = bytes(6) + sides + max(1, round(end * 1000)).to_bytes(3, "little") + bytes(1) + pictures
+    file.seek(_RIFF_HEAD)
+    file.write(_riff_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + sides) + _riff_chunk(b"ANIM", bytes(6)))
+    file.write(_riff_chunk(b"ANMF", frame))
+    file.truncate()
+
+
+def _riff_chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 
 
 def _insert(file: BinaryIO, at: int, data: bytes) -> None:

@@ -1,18 +1,18 @@
-"""What each container holds, and how each encoder is asked for speed, quality, depth and alpha.
+"""Choose the encoder of an output and its options: speed, quality, depth and alpha.
 
-The tables are the one place for it; :func:`resolve` reads them and explains in one line what cannot be.
+To add a codec, add a row to :data:`ENCODERS` and its name to the containers that hold it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import av
 from av.codec import Codec as AvCodec
 
 from dreamvid.errors import SettingsError, WriteError
+from dreamvid.media.containers import CONTAINERS, Container
 from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -22,41 +22,11 @@ if TYPE_CHECKING:
     from dreamvid.types import VideoInfo
 
 Speed = Literal["fast", "medium", "slow"]
-FOLDER = ""
-"""The suffix of an output that is a folder of PNGs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """What a suffix stands for.
-
-    ``codecs`` are in order of preference; ``alpha_codec`` is chosen by ``auto`` for pictures with alpha.
-    ``tick`` is the container's clock; None is any.
-    """
-
-    muxer: str
-    codecs: tuple[str, ...]
-    alpha_codec: str | None = None
-    tick: Fraction | None = None
-    sound: bool = True
-
-
-_MS = Fraction(1, 1000)
-CONTAINERS: Mapping[str, Container] = {
-    ".mp4": Container("mp4", ("h264", "h265", "av1", "vp9")),
-    ".mov": Container("mov", ("h264", "h265", "prores"), "prores"),
-    ".mkv": Container("matroska", ("h264", "h265", "vp9", "av1", "prores", "ffv1"), "ffv1", _MS),
-    ".webm": Container("webm", ("vp9", "av1"), "vp9", _MS),
-    ".gif": Container("gif", ("gif",), "gif", Fraction(1, 100), sound=False),
-    ".apng": Container("apng", ("apng",), "apng", sound=False),
-    ".webp": Container("webp", ("webp",), "webp", _MS, sound=False),
-    FOLDER: Container("folder", ("png",), "png", sound=False),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """How a codec is asked for what the settings say.
+    """How the settings of a codec become options of FFmpeg's encoders; the first that is available is used.
 
     ``formats`` maps (bits, alpha) to a pixel format. ``crf`` is (default, highest), None where the codec
     has no such thing. ``even`` says whether width and height must be even.
@@ -129,26 +99,24 @@ _AOM_SPEED: Mapping[Speed, str] = {"fast": "8", "medium": "6", "slow": "3"}
 
 @dataclass(frozen=True, slots=True)
 class CodecChoice:
-    """All that an encoder and its container are told.
+    """The encoder of an output, its options and its container.
 
     ``alpha`` and ``depth`` are what the file will hold; ``notes`` say what differs from the settings.
     """
 
     codec: str
     encoder: str
-    muxer: str
+    container: Container
     pix_fmt: str
     options: Mapping[str, str]
     alpha: bool
     depth: int
     even: tuple[bool, bool]
-    tick: Fraction | None
-    sound: bool
     tag: str | None = None
     notes: tuple[str, ...] = ()
 
 
-def resolve(suffix: str, output: OutputSettings, info: VideoInfo) -> CodecChoice:
+def choose_codec(suffix: str, output: OutputSettings, info: VideoInfo) -> CodecChoice:
     """Return what encodes these pictures into a container.
 
     Parameters
@@ -184,15 +152,13 @@ def resolve(suffix: str, output: OutputSettings, info: VideoInfo) -> CodecChoice
     return CodecChoice(
         codec=codec,
         encoder=name,
-        muxer=container.muxer,
+        container=container,
         pix_fmt=pix_fmt,
         options=_options(codec, name, output, notes, alpha=alpha),
         alpha=alpha,
         depth=depth,
         even=encoder.even if codec != "prores" or not alpha else (False, False),
-        tick=container.tick,
-        sound=container.sound,
-        tag="hvc1" if codec == "h265" and container.muxer in {"mp4", "mov"} else None,
+        tag="hvc1" if codec == "h265" and container.has_edit_list else None,
         notes=tuple(notes),
     )
 

@@ -130,15 +130,15 @@ class ContainerWriter:
         container = av.open(
             part,
             "w",
-            format=spec.choice.muxer,
+            format=spec.choice.container.muxer,
             buffer_size=_BUFFER,
-            container_options=_muxer_options(spec.choice.muxer),
+            container_options=dict(spec.choice.container.options),
             io_open=lambda _url, _flags, _options: spec.target.part.open("rb"),
         )
         try:
             stream = add_video(container, spec, self._easel.size)
             if spec.source_streams is not None:
-                spec.source_streams.attach(container, spec.choice.muxer)
+                spec.source_streams.attach(container, spec.choice.container)
             container.metadata.update(spec.metadata)
             container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
@@ -176,7 +176,7 @@ class ContainerWriter:
         packet = run.held
         if packet is None:
             return
-        if self._spec.choice.tick is None and packet.dts is not None and run.first_dts is not None:
+        if self._spec.choice.container.tick is None and packet.dts is not None and run.first_dts is not None:
             packet.duration = max(1, end + run.first_dts - packet.dts)
         self._mux(run, packet)
 
@@ -210,15 +210,16 @@ class ContainerWriter:
             raise self._refused(error) from None
         run.part.close()
         run.part.check()
-        part, muxer = spec.target.part, spec.choice.muxer
+        part, kind = spec.target.part, spec.choice.container
         try:
-            finish_animation(part, muxer, end=(end - waiting.tick) * spec.tick, metadata=spec.metadata)
-            if muxer in {"matroska", "webm"}:
+            stay = (end - waiting.tick) * spec.tick
+            finish_animation(part, kind.muxer, size=self._easel.size, end=stay, metadata=spec.metadata)
+            if kind.stores_display_size:
                 set_display_size(part, self._easel.size, spec.info.sar)
         except OSError as error:
             raise write_error(spec.target.path, error) from None
         expected = Expected(run.frames, waiting.tick * spec.tick, spec.tick)
-        verify(part, spec.target.name, muxer, expected)
+        verify(part, spec.target.name, kind, expected)
         if spec.expected_frames is not None and run.frames != spec.expected_frames:
             _log.warning(f"{spec.target.name} has {run.frames} frames; {spec.expected_frames} were expected")
         spec.target.commit()
@@ -235,11 +236,3 @@ class ContainerWriter:
             f"{self._spec.target.name}: the encoder {choice.encoder} failed at "
             f"{self._easel.size} ({reason}); try another output.codec or size"
         )
-
-
-def _muxer_options(muxer: str) -> dict[str, str]:
-    if muxer in {"mp4", "mov"}:
-        return {"movflags": "faststart+use_metadata_tags"}
-    if muxer in {"matroska", "webm"}:
-        return {"write_crc32": "0"}
-    return {"gif": {"loop": "0"}, "apng": {"plays": "0"}}.get(muxer, {})

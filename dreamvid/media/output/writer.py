@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
+from dreamvid.media.containers import CONTAINERS, FOLDER, animation_suffix, preferred_suffix
 from dreamvid.media.input.animated_webp import is_webp
 from dreamvid.media.input.frame_list import holds_only_frames, read_frame_list
 from dreamvid.media.input.timestamps import exact_tick
-from dreamvid.media.output.codecs import CONTAINERS, FOLDER, CodecChoice, resolve
+from dreamvid.media.output.codecs import CodecChoice, choose_codec
 from dreamvid.media.output.container_writer import ContainerWriter
 from dreamvid.media.output.image_sequence import FolderWriter
-from dreamvid.media.output.webp_writer import WebpWriter
 from dreamvid.media.streams.output_spec import OutputSpec
 from dreamvid.media.streams.passthrough import SourceStreams, StreamSelection, open_source_streams
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ANIMATIONS = {".gif": ".gif", ".apng": ".apng", ".png": ".apng", ".webp": ".webp"}
-_HOME = {"prores": ".mov", "vp9": ".webm", "ffv1": ".mkv"}
 _FOLDER_SUFFIX = ".dream"
 _GIF_FASTEST = 50
 """Frames a second up to which browsers play a GIF at its own speed."""
@@ -80,15 +78,16 @@ def open_writer(
         For a codec, crf or depth that the container or codec cannot have.
     """
     suffix = _kind(path)
-    choice = resolve(suffix, output, info)
+    choice = choose_codec(suffix, output, info)
     inputs = [] if companion is None else [companion]
     replaceable = holds_only_frames if suffix == FOLDER else None
     target = AtomicOutput(
         path, inputs=inputs, overwrite=overwrite, is_replaceable_folder=replaceable, part=part
     )
-    if choice.tick is not None and info.rate * choice.tick > 1:
+    tick = choice.container.tick
+    if tick is not None and info.rate * tick > 1:
         raise WriteError(
-            f"{target.name}: {suffix} holds at most {1 / choice.tick} frames a second, not {float(info.rate):g}; "
+            f"{target.name}: {suffix} holds at most {1 / tick} frames a second, not {float(info.rate):g}; "
             "set output.fps or use another suffix"
         )
     for note in choice.notes:
@@ -99,7 +98,7 @@ def open_writer(
     sound = None
     if source is not None:
         sound = open_source_streams(source, StreamSelection(start, duration, sound=output.audio))
-    if sound is not None and not choice.sound:
+    if sound is not None and not choice.container.holds_audio:
         _tell_left_out(sound, suffix, output)
     spec = OutputSpec(
         target=target,
@@ -107,14 +106,14 @@ def open_writer(
         info=info,
         tick=_tick(choice, info, sound, start),
         metadata=dict(metadata or {}),
-        source_streams=sound if choice.sound else None,
+        source_streams=sound if choice.container.holds_audio else None,
         expected_frames=expected_frames,
         source_tick=sound.video_time_base if sound is not None else None,
     )
     if suffix == FOLDER:
         has_sound = sound is not None and sound.has_sound and output.audio
         return FolderWriter(spec, source.name if has_sound and source is not None else None)
-    return WebpWriter(spec) if suffix == ".webp" else ContainerWriter(spec)
+    return ContainerWriter(spec)
 
 
 def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool:
@@ -128,7 +127,7 @@ def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool
         For a codec, crf or depth that the container or codec cannot have.
     """
     suffix = _kind(path)
-    resolve(suffix, output, info)
+    choose_codec(suffix, output, info)
     return suffix == FOLDER
 
 
@@ -140,14 +139,14 @@ def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
     WriteError, SettingsError
         As :func:`check_output`.
     """
-    return 8 if resolve(_kind(path), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
+    return 8 if choose_codec(_kind(path), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
 
 
 def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> Path:
     """Return ``<stem>.dream<suffix>`` beside the source; the suffix follows its kind, its alpha and the codec."""
     if source.name in {"", ".", ".."}:
         source = source.resolve()
-    suffix = _ANIMATIONS.get(source.suffix.lower()) if output.codec == "auto" else None
+    suffix = animation_suffix(source.suffix.lower()) if output.codec == "auto" else None
     if source.is_dir():
         return source.with_name(
             f"{source.name}.dream{'' if output.codec == 'auto' else _video(info, output)}"
@@ -158,7 +157,7 @@ def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> 
 def _video(info: VideoInfo, output: OutputSettings) -> str:
     if output.codec == "auto":
         return ".webm" if info.has_alpha else ".mp4"
-    return _HOME.get(output.codec, ".mp4")
+    return preferred_suffix(output.codec)
 
 
 def _kind(path: Path) -> str:
@@ -183,8 +182,8 @@ def _sound_source(companion: Path | None) -> Path | None:
 
 
 def _tick(choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None, start: Fraction) -> Fraction:
-    if choice.tick is not None:
-        return choice.tick
+    if choice.container.tick is not None:
+        return choice.container.tick
     known = companion.video_time_base if companion is not None else None
     bases = [] if known is None else [known, Fraction(1, start.denominator)]
     return exact_tick(info.rate, bases, variable=info.variable_rate)

@@ -10,6 +10,7 @@ import numpy as np
 
 from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
+from dreamvid.media.containers import STILL_SUFFIXES
 from dreamvid.media.still.metadata import as_lines, user_comment
 from dreamvid.media.still.png import encode_png
 from dreamvid.text import printable
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.media.still.reader import Still
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 _QUALITY = 95
 _DEEP = {".png", ".tif", ".tiff"}
@@ -62,8 +61,8 @@ def check_suffix(path: Path) -> str:
         Where it is none of a picture that is written.
     """
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        known = " ".join(SUFFIXES)
+    if suffix not in STILL_SUFFIXES:
+        known = " ".join(STILL_SUFFIXES)
         raise WriteError(f"{printable(path)}: no known kind of picture; name it with one of {known}")
     return suffix
 

@@ -12,26 +12,21 @@ import av
 from av.audio.layout import AudioLayout
 from av.filter import Graph
 
-from dreamvid.media.streams.trim import can_copy, copy_tags, suffix_of
+from dreamvid.media.containers import suffix_of
+from dreamvid.media.streams.trim import can_copy, copy_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
+    from dreamvid.media.containers import Container
     from dreamvid.media.streams.trim import Track, Trim
 
 _log = logging.getLogger(__name__)
-
-_PLAYABLE: Mapping[str, frozenset[str]] = {
-    "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
-    "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac"}),
-    "webm": frozenset({"opus", "vorbis"}),
-}
-"""Audio codecs that players expect in a container; Matroska holds whatever its muxer takes."""
 
 _JITTER = 2
 """Ticks of the source by which packets may miss one another and still be taken for seamless."""
@@ -59,7 +54,9 @@ _NAMED_LAYOUTS = {
 }
 
 
-def plan_audio(stream: AudioStream, output: OutputContainer, muxer: str, trim: Trim) -> Track | None:
+def plan_audio(
+    stream: AudioStream, output: OutputContainer, container: Container, trim: Trim
+) -> Track | None:
     """Add an audio stream to the output: copied where the container holds its codec, else encoded as AAC or Opus.
 
     Return None, with a warning, for a codec that nothing here knows.
@@ -70,16 +67,15 @@ def plan_audio(stream: AudioStream, output: OutputContainer, muxer: str, trim: T
         _log.warning(f"{name} has a codec that is not known here; it is left out")
         return None
     codec = context.codec.canonical_name
-    playable = (
-        muxer not in _PLAYABLE or codec in _PLAYABLE[muxer] or (muxer == "mov" and codec.startswith("pcm_"))
-    )
     track: CopiedAudio | EncodedAudio
-    if playable and can_copy(stream, muxer):
+    if container.plays(codec) and can_copy(stream, container.muxer):
         template: Any = output.add_stream_from_template(stream)
-        track = CopiedAudio(name, stream, template, trim, has_edit_list=muxer in {"mp4", "mov"})
+        track = CopiedAudio(name, stream, template, trim, has_edit_list=container.has_edit_list)
     else:
-        target = "opus" if muxer == "webm" else "aac"
-        _log.warning(f"{name}: {suffix_of(muxer)} cannot hold {codec}; encoded anew as {target.upper()}")
+        target = container.encoded_audio
+        _log.warning(
+            f"{name}: {suffix_of(container.muxer)} cannot hold {codec}; encoded anew as {target.upper()}"
+        )
         track = EncodedAudio(name, stream, output, target, trim=trim)
     copy_tags(stream, track.stream)
     return track

@@ -37,6 +37,6 @@ class OutputSpec:
     def counter(self) -> TickCounter:
         """Return the counter that turns frame times into ticks."""
         rate = self.info.rate
-        if self.choice.tick is not None or self.info.variable_rate or self.source_tick is None:
+        if self.choice.container.tick is not None or self.info.variable_rate or self.source_tick is None:
             return TickCounter(self.tick)
         return TickCounter(self.tick, grid=1 / rate, slack=rounding(rate, self.source_tick))

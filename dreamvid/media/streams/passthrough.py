@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
+    from dreamvid.media.containers import Container
     from dreamvid.media.streams.trim import Track
 
 _log = logging.getLogger(__name__)
@@ -81,14 +82,14 @@ class SourceStreams:
         self._delays = facts.delays
         self._origin = facts.first_picture + selection.start
 
-    def attach(self, output: OutputContainer, muxer: str) -> None:
+    def attach(self, output: OutputContainer, container: Container) -> None:
         """Add the streams, chapters and metadata to a container that has its video stream already."""
         trim = Trim(self._origin, self._selection.duration, self._delays)
         source = self._open_files.enter_context(_open_source(self._path))
         for stream in source.streams:
             if stream.type == "audio" and not self._selection.sound:
                 continue
-            track = _plan_track(stream, output, muxer, trim)
+            track = _plan_track(stream, output, container, trim)
             if track is not None:
                 self._tracks[stream.index] = track
         output.metadata.update(_work_metadata(source.metadata))
@@ -256,13 +257,13 @@ def _read_facts(container: InputContainer, path: Path) -> AudioFacts:
     return AudioFacts(first, video.time_base, delays)
 
 
-def _plan_track(stream: Stream, output: OutputContainer, muxer: str, trim: Trim) -> Track | None:
+def _plan_track(stream: Stream, output: OutputContainer, container: Container, trim: Trim) -> Track | None:
     """Add a stream to the output for this one, or return None where it is left out."""
     if isinstance(stream, AudioStream):
-        return plan_audio(stream, output, muxer, trim)
+        return plan_audio(stream, output, container, trim)
     if stream.type == "subtitle":
-        return plan_subtitles(stream, output, muxer, trim)
-    if stream.type == "attachment" and muxer == "matroska":
+        return plan_subtitles(stream, output, container, trim)
+    if stream.type == "attachment" and container.holds_attachments:
         output.add_stream_from_template(stream)
     return None
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.codec import Codec
 
-from dreamvid.media.streams.trim import can_copy, copy_tags, suffix_of
+from dreamvid.media.containers import suffix_of
+from dreamvid.media.streams.trim import can_copy, copy_tags
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
     from av.stream import Stream
 
+    from dreamvid.media.containers import Container
     from dreamvid.media.streams.trim import Trim
 
 _TEXT = {"mov_text", "subrip", "ass", "ssa", "webvtt", "text"}
 _TICK = Fraction(1, 1000)
-_CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}
-"""Subtitle codecs of containers that hold only one."""
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +93,9 @@ class ConvertedSubtitles(CopiedSubtitles):
         return [self._stamp(made, *times)] if made.size else []
 
 
-def plan_subtitles(stream: Stream, output: OutputContainer, muxer: str, trim: Trim) -> CopiedSubtitles | None:
+def plan_subtitles(
+    stream: Stream, output: OutputContainer, container: Container, trim: Trim
+) -> CopiedSubtitles | None:
     """Add a subtitle stream, copied or converted; return None, with a warning, where neither is possible."""
     context: Any = stream.codec_context
     name = f"subtitle track {stream.index}"
@@ -101,14 +103,14 @@ def plan_subtitles(stream: Stream, output: OutputContainer, muxer: str, trim: Tr
         _log.warning(f"{name} has a codec that is not known here; it is left out")
         return None
     codec = context.codec.canonical_name
-    wanted = _CODECS.get(muxer)
-    if (wanted is None and codec != "mov_text" and can_copy(stream, muxer)) or codec == wanted:
+    wanted = container.subtitle_codec
+    if (wanted is None and codec != "mov_text" and can_copy(stream, container.muxer)) or codec == wanted:
         track = CopiedSubtitles(name, output.add_stream_from_template(stream), trim)
     else:
         target = wanted or "subrip"
         converted = _convert(name, stream, output, target, trim)
         if converted is None:
-            _log.warning(f"{name}: {suffix_of(muxer)} cannot hold {codec} pictures; it is left out")
+            _log.warning(f"{name}: {suffix_of(container.muxer)} cannot hold {codec} pictures; it is left out")
             return None
         track = converted
         _log.warning(f"{name}: converted from {codec} to {target}")

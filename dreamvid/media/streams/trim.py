@@ -66,8 +66,3 @@ def copy_tags(source: Stream, output: Any) -> None:
     """Copy language, title and disposition to the output's stream."""
     output.metadata.update({key: value for key, value in source.metadata.items() if key in _COPIED_TAGS})
     output.disposition = source.disposition
-
-
-def suffix_of(muxer: str) -> str:
-    """Return what users call a muxer's files, for messages."""
-    return {"matroska": "mkv"}.get(muxer, muxer)

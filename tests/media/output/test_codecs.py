@@ -10,8 +10,9 @@ import pytest
 
 from dreamvid.config.preset import OutputSettings
 from dreamvid.errors import SettingsError, WriteError
+from dreamvid.media.containers import CONTAINERS
 from dreamvid.media.output import codecs
-from dreamvid.media.output.codecs import CONTAINERS, ENCODERS, available_encoders, resolve
+from dreamvid.media.output.codecs import ENCODERS, available_encoders, choose_codec
 from dreamvid.types import Size, VideoInfo
 
 PLAIN = VideoInfo(Size(48, 64), Fraction(24))
@@ -36,7 +37,7 @@ CLEAR = VideoInfo(Size(48, 64), Fraction(24), has_alpha=True)
     ],
 )
 def test_auto_chooses_by_suffix_and_alpha(suffix: str, info: VideoInfo, codec: str, pix_fmt: str) -> None:
-    choice = resolve(suffix, OutputSettings(), info)
+    choice = choose_codec(suffix, OutputSettings(), info)
     assert (choice.codec, choice.pix_fmt) == (codec, pix_fmt)
 
 
@@ -45,31 +46,31 @@ def test_auto_chooses_by_suffix_and_alpha(suffix: str, info: VideoInfo, codec: s
 def test_a_codec_is_taken_or_another_place_for_it_is_named(suffix: str, codec: Any) -> None:
     settings = OutputSettings(codec=codec)
     if codec in CONTAINERS[suffix].codecs:
-        assert resolve(suffix, settings, PLAIN).codec == codec
+        assert choose_codec(suffix, settings, PLAIN).codec == codec
         return
     with pytest.raises(SettingsError, match=f"cannot hold {codec}; use ") as caught:
-        resolve(suffix, settings, PLAIN)
+        choose_codec(suffix, settings, PLAIN)
     named = str(caught.value).split("; use ")[1].split(" or ")
     for other in named:
-        assert resolve(other, settings, PLAIN).codec == codec
+        assert choose_codec(other, settings, PLAIN).codec == codec
 
 
 def test_a_crf_out_of_the_codecs_range_names_the_range() -> None:
     with pytest.raises(SettingsError, match=r"output\.crf: h264 takes 0 to 51, not 60"):
-        resolve(".mp4", OutputSettings(crf=60), PLAIN)
-    assert resolve(".webm", OutputSettings(crf=60), PLAIN).options["crf"] == "60"
+        choose_codec(".mp4", OutputSettings(crf=60), PLAIN)
+    assert choose_codec(".webm", OutputSettings(crf=60), PLAIN).options["crf"] == "60"
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".apng", ""])
 def test_a_crf_without_effect_is_told(suffix: str) -> None:
-    choice = resolve(suffix, OutputSettings(crf=20), PLAIN)
+    choice = choose_codec(suffix, OutputSettings(crf=20), PLAIN)
     assert any("crf 20 has no effect" in note for note in choice.notes)
 
 
 def test_a_missing_encoder_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(av, "codecs_available", set())
     with pytest.raises(WriteError, match="no encoder for h264"):
-        resolve(".mp4", OutputSettings(), PLAIN)
+        choose_codec(".mp4", OutputSettings(), PLAIN)
     assert set(available_encoders().values()) == {None}
 
 
@@ -80,7 +81,7 @@ def test_every_codec_of_the_settings_has_an_encoder_here() -> None:
 
 
 def test_depth_ten_without_such_a_format_is_told() -> None:
-    choice = resolve(".gif", OutputSettings(depth="10"), PLAIN)
+    choice = choose_codec(".gif", OutputSettings(depth="10"), PLAIN)
     assert choice.depth == 8
     assert any("depth 10 has no effect" in note for note in choice.notes)
 
@@ -94,4 +95,4 @@ def test_libvpx_without_high_depth_says_which_setting_helps(monkeypatch: pytest.
 
     monkeypatch.setattr(codecs, "AvCodec", Shallow)
     with pytest.raises(SettingsError, match="depth 8 or another codec"):
-        resolve(".webm", OutputSettings(depth="10"), PLAIN)
+        choose_codec(".webm", OutputSettings(depth="10"), PLAIN)
