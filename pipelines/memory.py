@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import SettingsError
+from dreamvid.text import byte_size
 
 if TYPE_CHECKING:
     from dreamvid.types import Size
@@ -19,7 +20,6 @@ STILL_BYTES, VIDEO_BYTES = 170, 640
 """Bytes that a run takes for each pixel of its frames: measured from 1 to 31 megapixels, for videos to 8."""
 
 _BASE_BYTES = 1_200_000_000
-_GIGABYTE = 10**9
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -36,8 +36,8 @@ def check_memory(name: str, size: Size, bytes_per_pixel: int) -> None:
     if available is None or needed <= available:
         return
     message = (
-        f"{name}: frames of {size} take about {needed / _GIGABYTE:.3g} GB of memory, but there are "
-        f"{available / _GIGABYTE:.3g} GB; make them smaller (--width)"
+        f"{name}: frames of {size} take about {byte_size(needed)} of memory, but there are "
+        f"{byte_size(available)}; make them smaller (--width)"
     )
     if needed > 2 * available:
         raise SettingsError(message)

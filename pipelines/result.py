@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.text import byte_size
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -57,7 +59,7 @@ class RunResult:
         speed = self.frames / max(self.seconds, 1e-9)
         return (
             f"dreamed {frames} in {clock} ({speed:.2f} fps), {self.size}, "
-            f"{_bytes(_file_size(self.output))}: {self.output}"
+            f"{byte_size(_file_size(self.output))}: {self.output}"
         )
 
     def summary(self) -> dict[str, Any]:
@@ -89,11 +91,3 @@ def _file_size(path: Path) -> int:
     if path.is_dir():
         return sum(p.stat().st_size for p in path.iterdir() if p.is_file())
     return path.stat().st_size
-
-
-def _bytes(count: float) -> str:
-    for name in ("B", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004  decimal units, as file managers show
-            return f"{count:.0f} B" if name == "B" else f"{count:.1f} {name}"
-        count /= 1000
-    return f"{count:.1f} GB"

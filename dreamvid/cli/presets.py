@@ -16,6 +16,7 @@ from dreamvid.cli.output import show_table
 from dreamvid.cli.progress import Lines
 from dreamvid.config.loader import load_preset
 from dreamvid.errors import SettingsError
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
@@ -35,7 +36,7 @@ def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON
         columns = ("?", "?", entry.problem)
         if entry.preset is not None:
             columns = (entry.preset.pipeline, speed_class(entry.preset), entry.preset.description)
-        rows.append((_printable(entry.name), *(_printable(column) for column in columns)))
+        rows.append((printable(entry.name), *(printable(column) for column in columns)))
     show_table(("name", "pipeline", "speed", "description"), rows, as_json=as_json)
 
 
@@ -89,7 +90,7 @@ def check(
             failed += 1
             sys.stderr.write(f"{error}\n")
         else:
-            typer.echo(f"{_printable(name)}: good")
+            typer.echo(f"{printable(name)}: good")
     if failed:
         raise typer.Exit(1)
 
@@ -108,7 +109,7 @@ def _check(name: str, *, text_only: bool) -> None:
         return
     from dreamvid.pipelines.preset_check import check_preset  # noqa: PLC0415  loads TensorFlow
 
-    with notices_to(Lines(f"{_printable(name)}: ")):
+    with notices_to(Lines(f"{printable(name)}: ")):
         check_preset(name)
 
 
@@ -117,11 +118,6 @@ def _values(preset: Preset) -> dict[str, Any]:
     values: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True)
     scenes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
     return {**values, **scenes}
-
-
-def _printable(text: str) -> str:
-    """Return a text without line ends and control characters, which file names may hold."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _to_yaml(values: dict[str, Any]) -> str:

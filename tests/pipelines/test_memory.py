@@ -26,7 +26,7 @@ def test_what_may_be_too_much_is_a_warning(
 
 def test_what_is_twice_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "machine_memory", lambda: 23 * 10**9)
-    with pytest.raises(SettingsError, match=r"a\.png: frames .* there are 23 GB"):
+    with pytest.raises(SettingsError, match=r"a\.png: frames .* there are 23\.0 GB"):
         memory.check_memory("a.png", Size(16384, 16384), memory.STILL_BYTES)
 
 
