@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from dreamvid.config.preset import OutputSettings
-from dreamvid.media.streams.moviepy_guard import undisturbed
+from dreamvid.pipelines.moviepy_guard import undisturbed
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:

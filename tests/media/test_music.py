@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import wave
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,10 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dreamvid.audio.music import Track, fit_track, write_track
 from dreamvid.config.preset import OutputSettings
 from dreamvid.errors import DamagedError, ReadError, SettingsError, WriteError
+from dreamvid.media.input.audio import read_audio
 from dreamvid.media.output.writer import open_writer
-from dreamvid.media.streams.music import Track, fit_track, read_track, write_track
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 
 RATE = 44_100
 Sound = NDArray[np.float32]
+
+
+def read_track(path: Path, **part: Any) -> Track:
+    return Track(*read_audio(path, **part))
 
 
 def tone(seconds: float, rate: int = RATE, channels: int = 2, hertz: float = 440.0) -> Sound:
@@ -207,7 +210,7 @@ def test_damage_anywhere_is_one_line_or_music(tmp_path: Path) -> None:
 
 
 def test_a_track_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dreamvid.media.streams.music._MOST_SAMPLES", RATE)
+    monkeypatch.setattr("dreamvid.media.input.audio._MAX_SAMPLES", RATE)
     path = encode(tmp_path / "a.wav", tone(3.0), "pcm_s16le", "wav")
     assert "too long" in refusal(path)
     assert read_track(path, start=1.5, duration=0.9).duration == pytest.approx(0.9)
@@ -292,12 +295,3 @@ def test_a_video_holds_the_music_in_its_own_way_in_sync(
     assert heard.duration == pytest.approx(4.0, abs=1100 / heard.rate)
     begin = np.argmax(np.abs(heard.samples[:, 0]) > 0.1) / heard.rate
     assert begin == pytest.approx(0.5, abs=0.012)
-
-
-def test_moviepy_is_loaded_only_when_a_track_is_fitted() -> None:
-    script = (
-        "import sys, dreamvid.media.streams.music;"
-        "print([m for m in ('moviepy', 'librosa') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
