@@ -105,6 +105,16 @@ def test_options_and_settings_in_the_documents_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "page", [ROOT / "CONTRIBUTING.md", ROOT / "docs/architecture.md"], ids=lambda page: page.stem
+)
+def test_modules_in_the_documents_exist(page: Path) -> None:
+    for path in re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?)`", page.read_text(encoding="utf-8")):
+        if "atlas" not in path:  # the example of a new pipeline
+            folders = (ROOT, ROOT / "dreamvid", ROOT / "dreamvid/media")
+            assert any((folder / path).exists() for folder in folders), path
+
+
+@pytest.mark.parametrize(
     "example", [text for page in TEXTS.values() for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
 )
 def test_presets_in_the_documents_are_valid(example: str, tmp_path: Path) -> None:
