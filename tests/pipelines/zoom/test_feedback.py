@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from dreamvid.config.preset import parse_value
 from dreamvid.errors import SettingsError
 from dreamvid.image.color_transfer import measure_palette
 from dreamvid.image.transform import Velocity, warp
+from dreamvid.pipelines.zoom.feedback import ZoomClock
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ def test_the_frame_rate_changes_nothing_but_smoothness(dream: Callable[..., list
     assert len(fast) == 2 * len(slow)
     for index, frame in enumerate(slow):
         assert np.abs(frame - fast[2 * index]).mean() < 0.01
+
+
+def test_a_preroll_has_the_times_of_the_loops_end() -> None:
+    clock = ZoomClock(Fraction(FPS), frames=36, preroll=12)
+    assert [clock.time(index) for index in (-12, -1, 0, 35)] == [2, Fraction(35, 12), 0, Fraction(35, 12)]
 
 
 @pytest.mark.parametrize(

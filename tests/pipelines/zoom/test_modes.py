@@ -65,6 +65,15 @@ def test_what_comes_into_view_continues_the_picture(dream: Callable[..., list[RG
     assert last.std() == pytest.approx(last[12:24, 22:42].std(), rel=0.5)
 
 
+def test_a_donor_is_replaced_before_it_becomes_too_small(
+    prepare: Callable[..., Any], states: Callable[..., Iterator[Any]]
+) -> None:
+    plan, mode = prepare(camera__zoom=0.4)
+    all_states = list(states(mode, mode.begin(plan.start, starts_from_picture=False)))
+    assert min(state.motion_since_donor.scale for state in all_states) >= 0.6
+    assert all_states[-1].donor is not all_states[0].donor
+
+
 def test_memory_does_not_grow_with_length(
     prepare: Callable[..., Any], states: Callable[..., Iterator[Any]]
 ) -> None:
@@ -111,6 +120,21 @@ def test_so_it_does_by_keyframes(dream: Callable[..., list[RGB]], photo: Path, n
     )
     changes = jumps(frames, CAMERAS[name])
     assert changes[0] < 1.1 * max(changes[-1], changes[1])
+
+
+def test_a_loop_of_keyframes_begins_with_a_dream_and_dreams_of_it_before_it_ends(
+    prepare: Callable[..., Any], states: Callable[..., Iterator[Any]], photo: Path
+) -> None:
+    changes = {"trip__start": str(photo), "trip__keyframe": "0.5", "camera__zoom": 1.5}
+    plan, mode = prepare(**changes, trip__loop=True)
+    first, *_, last = states(mode, mode.begin(plan.start, starts_from_picture=True))
+    assert np.abs(mode.frame(first).rgb - plan.start).mean() > 0.02
+    motion = last.motion_between.inverse()  # zoomed out: the first keyframe in the middle of the last one
+    pictures = [picture[18:-18, 30:-30].ravel() for picture in (last.previous, warp(last.first, motion))]
+    assert np.corrcoef(pictures)[0, 1] > 0.9
+    plan, mode = prepare(**changes)
+    state = mode.begin(plan.start, starts_from_picture=True)
+    assert np.abs(mode.frame(state).rgb - plan.start).mean() < 0.01
 
 
 @pytest.mark.parametrize("keyframe", [None, "0.1"])

@@ -201,6 +201,10 @@ def test_a_run_that_is_cut_off_resumes_to_the_same_file(
     with pytest.raises(KeyboardInterrupt):
         make("cut.mkv", cut_off, **mode)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.mkv.work", "whole.mkv"]
+    (tmp_path / "cut.mkv").write_text("precious", encoding="utf-8")
+    with pytest.raises(WriteError, match="--yes"):
+        make("cut.mkv", **mode)
+    (tmp_path / "cut.mkv").unlink()
     assert same(frames(make("cut.mkv", **mode)), frames(whole))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.mkv", "whole.mkv"]
 

@@ -199,6 +199,13 @@ def test_a_picture_has_one_moment_only(tmp_path: Path) -> None:
         read(f"{tmp_path / 'a.png'}@5s")
 
 
+def test_a_folder_of_pictures_is_no_start_image(tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "0.png", ramp())
+    iio.imwrite(tmp_path / "1.png", ramp())
+    with pytest.raises(ReadError):
+        read(str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["missing.png", "missing.mp4@3s", ".", "text.png", "text.txt", "empty.png"])
 def test_what_cannot_be_read_is_one_line(name: str, tmp_path: Path) -> None:
     for text in ("text.png", "text.txt"):
