@@ -18,13 +18,11 @@ from pictures import write_clip
 from dreamvid.config.preset import Preset
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
-from dreamvid.pipelines.film import VideoFrames
-from dreamvid.pipelines.frame_loop import dream_scenes
+from dreamvid.pipelines.frame_loop import FrameLoop
 from dreamvid.pipelines.identity import describe
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.provenance import settings_json
-from dreamvid.pipelines.resume import OutputJob, run_resumable
+from dreamvid.pipelines.resume import OutputJob, ResumePoint, run_resumable
 from dreamvid.pipelines.scenes import Clock, build_looks
 from dreamvid.types import Size
 
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dreamvid.pipelines.position import Position
-    from dreamvid.types import Frame, FrameWriter
+    from dreamvid.types import FrameWriter
 
 PART = "h keeping"
 SIZE = Size(270, 480)
@@ -59,18 +56,15 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
 
     def bare() -> None:
         out = writer()
-
-        def take(frame: Frame, position: Position) -> None:  # noqa: ARG001  nothing is kept
-            out.write(frame)
-
         with out:
-            dream_scenes(source, looks.looks, take, detect_cuts=True)
+            loop = FrameLoop(source, looks.looks, detect_cuts=True, stores_carries=False)
+            loop(ResumePoint(), lambda frame, _: out.write(frame), lambda: False)
 
     def kept() -> None:
         text = settings_json(preset, source=clip, resolved={}, files={})
         manifest = describe(text, output=output, inputs=[clip], info=source.info, bits=8)
-        film = VideoFrames(source, looks, None, cuts=True, measure=False, progress=NullProgress())
-        run_resumable(OutputJob(output, manifest), film, writer(), RunOptions(chunk=Fraction(1)))
+        loop = FrameLoop(source, looks.looks, detect_cuts=True)
+        run_resumable(OutputJob(output, manifest), loop, writer(), RunOptions(chunk=Fraction(1)))
 
     processor: dict[str, list[float]] = {"kept": [], "bare": []}
 

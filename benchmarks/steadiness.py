@@ -23,10 +23,11 @@ from figures import Figure
 
 from dreamvid.config.preset import Preset
 from dreamvid.flow.stability import Meter
+from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.flow.warp import warp
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
-from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
+from dreamvid.pipelines.frame_loop import dream_video
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Carry, Frame, InitialDetail, Motion, Size, Stabilizer, VideoInfo
 

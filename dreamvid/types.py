@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
 RGB = NDArray[np.float32]
@@ -97,6 +97,12 @@ class DetailStatistics(NamedTuple):
     bands: tuple[tuple[float, float], ...]
     color: float
     push: float = 1.0
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Return the statistics of plain values, as ``_asdict`` gives them."""
+        bands = tuple((gray, color) for gray, color in values["bands"])
+        return cls(tuple(values["mean"]), bands, values["color"], values["push"])
 
     def towards(self, other: DetailStatistics, share: float) -> DetailStatistics:
         """Return the level with its bands a share of the way to another's, as strong in all as before."""

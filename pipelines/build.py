@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from dreamvid import objective as objectives
 from dreamvid.errors import ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
-from dreamvid.pipelines.frame_loop import IndependentFrames
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.types import RGB, Size
 
@@ -100,7 +99,7 @@ def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
     ``turnover`` is the share of the detail that is exchanged, as the objective changes.
     """
     from dreamvid.flow.optical_flow import make_estimator  # noqa: PLC0415  the same
-    from dreamvid.flow.stabilizer import CarriedDetail  # noqa: PLC0415  OpenCV loads only when something is dreamed
+    from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
     settings = preset.stability
     if settings.steadiness == 0.0:

@@ -1,105 +1,259 @@
-"""The frame loop: decode | observe | seed -> dream -> settle | finish and encode, in four threads.
+"""Dream the frames of a video in four threads with bounded queues between them.
 
-Decoding, motion and encoding run beside the dreaming with bounded queues between them, so memory does not grow with
-the length of the video and the accelerator never waits for a file. The first failure of any stage stops the
-others and is the one that is raised.
+    decode -> estimate motion (and masks) -> dream and stabilize -> composite and write
+
+Decoding, motion and writing run beside the dreaming, so that memory does not grow with the length of the video and
+the accelerator never waits for a file. The first failure of any thread stops the others and is raised.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from dreamvid.checkpoint.state import State
+from dreamvid.errors import NonFiniteDreamError, NothingDreamedError
 from dreamvid.pipelines.compositing import Compositor
+from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.look import Look, OneLook
-from dreamvid.pipelines.position import Position
-from dreamvid.pipelines.rescue import Rescue
+from dreamvid.pipelines.resume import ResumePoint
 from dreamvid.pipelines.threads import Line, Stages
-from dreamvid.types import RGB, Carry, Frame, InitialDetail, Mask, Motion
-
-LEAD_IN = 16
-"""Frames before the first one dreamed that cuts, motion and masks are to be found from; they look back on up to 8."""
+from dreamvid.types import RGB, Carry, DetailStatistics, Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from dreamvid.pipelines.known import KnownDreams
+    from numpy.typing import NDArray
+
     from dreamvid.pipelines.look import Looks, Part
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.types import Dreamer, FrameSource, FrameWriter, Stabilizer
+    from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.resume import FrameSink
+    from dreamvid.types import (
+        Dreamer,
+        FrameSource,
+        FrameWriter,
+        InitialDetail,
+        Motion,
+        SeekableSource,
+        Stabilizer,
+    )
+
+_log = logging.getLogger(__name__)
+
+_LEAD_IN = 16
+"""Frames decoded before the first one that is dreamed: cuts, motion and masks look back on up to 8."""
+
+_HOPELESS = 24
+"""Frames after which a run that has not dreamed a single one is given up."""
+
+_LOGGED = 3
+"""Failed frames that are logged one by one."""
+
+_COUNTS = ("frames", "shots", "squares", "seconds", "dreamed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
-class DreamedFrame:
-    """What the loop tells after each dreamed frame; pictures are at the dreamed size."""
+class LoopState:
+    """What the loop knows between two frames: all that later frames depend on, and the sums of the report.
 
-    index: int
-    source: RGB
-    dreamed: RGB
-
-
-@dataclass(slots=True)
-class RunReport:
-    """What a run did: frames, shots, wall seconds, and seconds by stage (stages overlap).
-
-    ``squares`` is the sum over frames of the mean square of dreamed minus source.
+    ``frames`` are done, so that this is the index of the next one; of them ``dreamed`` came out as pictures and
+    ``failed`` did not. ``squares`` is the sum over frames of the mean square of dreamed minus source, ``seconds`` the
+    time of dreaming. ``carries`` is what each scene hands to its next frame.
     """
 
     frames: int = 0
     shots: int = 0
-    seconds: float = 0.0
-    stages: dict[str, float] = field(default_factory=dict)
     squares: float = 0.0
-
-    @classmethod
-    def at(cls, position: Position) -> RunReport:
-        """Return the report of a run so far; stages are this run's own."""
-        return cls(position.frames, position.shots, position.seconds, squares=position.squares)
+    seconds: float = 0.0
+    dreamed: int = 0
+    failed: int = 0
+    carries: Mapping[int, Carry] = field(default_factory=dict)
 
     @property
     def dream_rms(self) -> float:
         """RMS of dreamed minus source over all frames, in [0, 1]."""
         return math.sqrt(self.squares / self.frames) if self.frames else 0.0
 
-    def add(self, stage: str, seconds: float) -> None:
-        """Count time towards a stage."""
-        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
+    def to_checkpoint(self) -> State:
+        """Return the state as plain values and arrays; every number comes back bit for bit."""
+        arrays: dict[str, NDArray[Any]] = {}
+        scenes: dict[str, Any] = {}
+        for scene, carry in self.carries.items():
+            arrays[f"source.{scene}"], arrays[f"dreamed.{scene}"] = carry.source, carry.dreamed
+            scenes[str(scene)] = None if carry.level is None else carry.level._asdict()
+        return State({**{name: getattr(self, name) for name in _COUNTS}, "statistics": scenes}, arrays)
 
+    @classmethod
+    def from_checkpoint(cls, state: State | None) -> LoopState:
+        """Return the stored state; None is the start of a run."""
+        if state is None:
+            return cls()
+        carries = {
+            int(scene): Carry(
+                state.arrays[f"source.{scene}"],
+                state.arrays[f"dreamed.{scene}"],
+                None if values is None else DetailStatistics.from_values(values),
+            )
+            for scene, values in state.values["statistics"].items()
+        }
+        return replace(cls.from_values(state.values), carries=carries)
 
-class IndependentFrames:
-    """The stabilizer that carries nothing: each frame is dreamed alone."""
-
-    def estimate_motion(self, target: RGB, source: RGB) -> Motion | None:  # noqa: ARG002  part of the protocol
-        """See nothing."""
-        return None
-
-    def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:  # noqa: ARG002  the same
-        """Start from the bare frame."""
-        return InitialDetail()
-
-    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  the same
-        """Keep the dream as it is."""
-        return Carry(picture, dreamed)
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> LoopState:
+        """Return the counts alone; empty values are the start of a run."""
+        return cls(**{name: values[name] for name in _COUNTS}) if values else cls()
 
 
 @dataclass(frozen=True, slots=True)
-class FrameTask:
-    """A frame, what of it is dreamed, and how that moved on from the frame before.
+class DreamedFrame:
+    """What is reported of each dreamed frame; pictures are at the dreamed size."""
 
-    ``parts`` are the scenes that it lies in, and ``motions`` what each of them sees, in the same order. ``begins``
-    says that it is a shot's first; ``mask``, of the frame's full size, where its dream shows.
+    index: int
+    source: RGB
+    dreamed: RGB
+
+
+class _Dreams(NamedTuple):
+    """A frame with its dream in each scene that shows it, and the state of the loop after it."""
+
+    task: FrameTask
+    dreams: tuple[RGB, ...]
+    state: LoopState
+
+
+@dataclass(slots=True)
+class FrameLoop:
+    """A :class:`dreamvid.pipelines.resume.FrameProducer` of a video's dreamed frames.
+
+    Attributes
+    ----------
+    source
+        The video; a :class:`dreamvid.types.SeekableSource` where a run is resumed.
+    looks
+        The settings of each frame.
+    masks
+        Where dreams show; None is everywhere.
+    detect_cuts
+        Whether a new shot starts without the detail of the last one.
+    stores_carries
+        Whether checkpoints hold what frames hand to the next; False where every frame is dreamed alone.
+    on_frame
+        Called in the calling thread after each dreamed frame.
+    stages
+        Seconds by stage; stages overlap.
+    state
+        The state after the last frame.
     """
 
-    frame: Frame
-    picture: RGB
-    parts: tuple[Part, ...] = ()
-    motions: tuple[Motion | None, ...] = ()
-    begins: bool = False
-    mask: Mask | None = None
+    source: FrameSource
+    looks: Looks
+    masks: Masks | None = None
+    detect_cuts: bool = False
+    stores_carries: bool = True
+    on_frame: Callable[[DreamedFrame], None] = lambda _: None
+    stages: dict[str, float] = field(default_factory=dict)
+    state: LoopState = field(default_factory=LoopState)
+
+    def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
+        """Dream the frames from ``begin`` on.
+
+        Earlier frames are decoded, so that times and indices are exact, and the last few of them searched for cuts,
+        motion and masks; none is dreamed. Ends early, without an error, after the frame at which a stop is requested.
+        """
+        self.state = LoopState.from_checkpoint(begin.state)
+        threads = Stages()
+        decoded: Line[FrameTask] = Line(threads.stop)
+        prepared: Line[FrameTask] = Line(threads.stop)
+        dreamed: Line[_Dreams] = Line(threads.stop)
+        frames = self.source
+        if begin.frame:
+            frames = cast("SeekableSource", self.source).from_frame(max(0, begin.frame - _LEAD_IN))
+        moving = self._estimate_motion(decoded)
+        masked = moving if self.masks is None else self.masks.over(moving)
+        threads.start("decode", lambda: _feed(self._decode(frames), decoded))
+        threads.start("observe", lambda: _feed(masked, prepared))
+        threads.start("encode", lambda: self._write(dreamed, write))
+        try:
+            for result in self._dream(prepared):
+                dreamed.put(result)
+                self.on_frame(DreamedFrame(result.task.frame.index, result.task.picture, result.dreams[-1]))
+                if stop_requested():
+                    break
+            dreamed.put(None)
+            threads.wait("encode")
+            threads.stop.set()
+        except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
+            threads.fail(error)
+        threads.join()
+
+    def _decode(self, frames: Iterable[Frame]) -> Iterator[FrameTask]:
+        before = time.perf_counter()
+        for frame in frames:
+            parts = self.looks.at(frame)
+            task = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts)
+            self._count("decode", before)
+            yield task
+            before = time.perf_counter()
+
+    def _estimate_motion(self, tasks: Iterable[FrameTask]) -> Iterator[FrameTask]:
+        from dreamvid.flow.shot_detection import mark_cuts  # noqa: PLC0415  OpenCV loads only when something is dreamed
+
+        last: FrameTask | None = None
+        for task, is_cut in mark_cuts(tasks, lambda task: task.picture, detect=self.detect_cuts):
+            before = time.perf_counter()
+            motions = tuple(None if is_cut else _motion(part, task, last) for part in task.parts)
+            last = task
+            self._count("observe", before)
+            yield replace(task, motions=motions, starts_shot=is_cut)
+
+    def _dream(self, tasks: Iterable[FrameTask]) -> Iterator[_Dreams]:
+        """Dream the frames from the loop's state on, one after the other, each in every scene that shows it."""
+        state = self.state
+        started = time.perf_counter() - state.seconds
+        for task in tasks:
+            if task.frame.index < state.frames:
+                continue
+            before = time.perf_counter()
+            dreams, carries = [], {}
+            for part, motion in zip(task.parts, task.motions, strict=True):
+                carry = state.carries.get(part.scene)
+                dream = dream_or_fallback(part.look, task.frame, task.picture, motion=motion, carry=carry)
+                state = _counted(state, dream.error)
+                dreams.append(dream.picture)
+                if dream.carry is not None:
+                    carries[part.scene] = dream.carry
+            self._count("dream", before)
+            self.state = state = replace(
+                state,
+                frames=state.frames + 1,
+                shots=state.shots + task.starts_shot,
+                squares=state.squares + float(np.mean(np.square(dreams[-1] - task.picture))),
+                seconds=time.perf_counter() - started,
+                carries=carries,
+            )
+            yield _Dreams(replace(task, motions=()), tuple(dreams), state)
+        if state.failed and not state.dreamed:
+            raise NothingDreamedError(
+                "no frame came out as a picture; try --precision float32, or another model"
+            )
+        if state.failed > _LOGGED:
+            _log.warning("%d frames in all came out as no picture", state.failed)
+
+    def _write(self, frames: Iterable[_Dreams], write: FrameSink) -> None:
+        for task, dreams, state in frames:
+            before = time.perf_counter()
+            stored = state if self.stores_carries else replace(state, carries={})
+            write(replace(task.frame, rgb=composite(task, dreams)), stored.to_checkpoint)
+            self._count("encode", before)
+
+    def _count(self, stage: str, since: float) -> None:
+        self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - since
 
 
 def dream_video(
@@ -108,168 +262,104 @@ def dream_video(
     stabilizer: Stabilizer,
     writer: FrameWriter,
     *,
-    finish: Compositor | None = None,
     detect_cuts: bool = False,
     masks: Masks | None = None,
-    on_frame: Callable[[DreamedFrame], None] | None = None,
-) -> RunReport:
-    """Dream every frame of ``source`` into ``writer``, all in one look; see :func:`dream_scenes`."""
-    looks = OneLook(Look(dreamer, stabilizer, finish or Compositor()))
-
-    def take(frame: Frame, position: Position) -> None:  # noqa: ARG001  nothing is kept
-        writer.write(frame)
-
+    on_frame: Callable[[DreamedFrame], None] = lambda _: None,
+) -> LoopState:
+    """Dream every frame of ``source`` into ``writer`` with one dreamer, without checkpoints."""
+    looks = OneLook(Look(dreamer, stabilizer, Compositor()))
+    loop = FrameLoop(source, looks, masks, detect_cuts, stores_carries=False, on_frame=on_frame)
     with writer:
-        report = dream_scenes(source, looks, take, detect_cuts=detect_cuts, masks=masks, on_frame=on_frame)
-        closing = time.perf_counter()
-    report.add("close", time.perf_counter() - closing)
-    return report
+        loop(ResumePoint(), lambda frame, _: writer.write(frame), lambda: False)
+    return loop.state
 
 
-def dream_scenes(
-    source: FrameSource,
-    looks: Looks,
-    take: Callable[[Frame, Position], None],
-    *,
-    begin: Position | None = None,
-    asked: Callable[[], bool] = lambda: False,
-    detect_cuts: bool = False,
-    masks: Masks | None = None,
-    on_frame: Callable[[DreamedFrame], None] | None = None,
-    known: KnownDreams | None = None,
-) -> RunReport:
-    """Dream every frame of ``source`` as ``looks`` say, and hand each to ``take`` with the position after it.
+class Dream(NamedTuple):
+    """A frame's dream in one scene, what it hands to the next frame, and why it is a fallback where it is one."""
 
-    The only thing that one frame hands to the next is a :class:`~dreamvid.types.Carry` for each scene that it lies
-    in; with ``detect_cuts``, a new shot gets none. ``masks`` say where dreams show; None is everywhere. ``on_frame``
-    is called in the calling thread after each dreamed frame, with the newest scene's dream; ``take`` in one of its
-    own. Dreams that are ``known`` are not made again.
+    picture: RGB
+    carry: Carry | None
+    error: NonFiniteDreamError | None = None
 
-    A run may go on where another one stood: ``begin`` is a position that ``take`` was handed, and ``source`` then has
-    to begin :data:`LEAD_IN` frames before that, or at the start; those are looked at, but not dreamed. It ends
-    early, without an error, after the frame at which ``asked`` is true.
 
-    Raises
-    ------
-    DreamvidError
-        The first failure of any stage.
+def dream_or_fallback(
+    look: Look, frame: Frame, picture: RGB, *, motion: Motion | None, carry: Carry | None
+) -> Dream:
+    """Dream a frame in one scene and stabilize it against that scene's last frame.
+
+    A dream that holds numbers which are not finite is replaced by the carried detail, or by the source where none is
+    carried; then the next frame starts anew. So one bad frame does not end a night's run.
     """
-    begin = begin or Position()
-    report = RunReport.at(begin)
-    stages = Stages()
-    decoded: Line[FrameTask] = Line(stages.stop)
-    observed: Line[FrameTask] = Line(stages.stop)
-    dreamed: Line[_Done] = Line(stages.stop)
-    stages.start("decode", lambda: _decode(source, looks, decoded, report))
-    moving = _observe(decoded, report, cuts=detect_cuts)
-    stages.start("observe", lambda: _pass_on(moving if masks is None else masks.over(moving), observed))
-    stages.start("encode", lambda: _encode(take, dreamed, report))
+    initial = look.stabilizer.prepare(motion, carry)
+    if initial.detail is not None and not np.isfinite(initial.detail).all():
+        initial = look.stabilizer.prepare(None, None)
     try:
-        for done in _dreams(observed, begin, report, Rescue(begin.dreamed, begin.lost, known)):
-            dreamed.put(done)
-            if on_frame is not None:
-                on_frame(DreamedFrame(done.item.frame.index, done.item.picture, done.dreams[-1]))
-            if asked():
-                break
-        dreamed.put(None)
-        stages.wait("encode")
-        stages.stop.set()
-    except BaseException as error:  # noqa: BLE001  raised again by join, or overruled by an earlier one
-        stages.fail(error)
-    stages.join()
-    return report
+        return _dream(look, frame, picture, initial, carry)
+    except NonFiniteDreamError as error:
+        is_carried = carry is not None and initial.detail is not None
+        _log.warning(
+            "frame %d at %.2f s shows %s: %s",
+            frame.index,
+            frame.pts,
+            "what was carried to it" if is_carried else "its source",
+            error,
+            extra={"repeats": _LOGGED},
+        )
+        if carry is None or initial.detail is None:
+            return Dream(picture, None, error)
+        dreamed = np.clip(picture + initial.detail, 0.0, 1.0)
+        return Dream(dreamed, replace(carry, source=picture, dreamed=dreamed), error)
 
 
-def _decode(source: FrameSource, looks: Looks, out: Line[FrameTask], report: RunReport) -> None:
-    before = time.perf_counter()
-    for frame in source:
-        parts = looks.at(frame)
-        prepared = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts)
-        report.add("decode", time.perf_counter() - before)
-        out.put(prepared)
-        before = time.perf_counter()
-    out.put(None)
+def _dream(look: Look, frame: Frame, picture: RGB, initial: InitialDetail, carry: Carry | None) -> Dream:
+    dreamed = look.dreamer.dream(
+        picture,
+        detail=initial.detail,
+        steps=initial.steps,
+        effort=initial.effort,
+        frame_index=None if initial.detail is None else frame.index,
+    )
+    if not np.isfinite(dreamed).all():
+        raise NonFiniteDreamError("its dream holds what is no finite number; try --precision float32")
+    stabilized = look.stabilizer.stabilize(picture, dreamed, initial, carry)
+    if not np.isfinite(stabilized.dreamed).all():
+        raise NonFiniteDreamError("its dream holds what is no finite number once it is stabilized")
+    return Dream(stabilized.dreamed, stabilized)
 
 
-def _observe(frames: Line[FrameTask], report: RunReport, *, cuts: bool) -> Iterator[FrameTask]:
-    from dreamvid.flow.shot_detection import mark_cuts  # noqa: PLC0415  OpenCV loads only when something is dreamed
-
-    last: FrameTask | None = None
-    for item, cut in mark_cuts(frames, lambda item: item.picture, detect=cuts):
-        before = time.perf_counter()
-        motions = tuple(None if cut else _motion(part, item, last) for part in item.parts)
-        last = item
-        report.add("observe", time.perf_counter() - before)
-        yield replace(item, motions=motions, begins=cut)
+def _counted(state: LoopState, error: NonFiniteDreamError | None) -> LoopState:
+    """Count a dream; a run of nothing but failures is given up."""
+    if error is None:
+        return replace(state, dreamed=state.dreamed + 1)
+    state = replace(state, failed=state.failed + 1)
+    if not state.dreamed and state.failed >= _HOPELESS:
+        raise NothingDreamedError(str(error)) from error
+    return state
 
 
-def _motion(part: Part, item: FrameTask, last: FrameTask | None) -> Motion | None:
-    """Return how a frame moved on from the last one, for a scene that has dreamed that one too."""
-    if last is None or part.scene not in {before.scene for before in last.parts}:
+def _motion(part: Part, task: FrameTask, last: FrameTask | None) -> Motion | None:
+    """Return the motion since the last frame, for a scene that shows that one, too."""
+    if last is None or part.scene not in {earlier.scene for earlier in last.parts}:
         return None
-    return part.look.stabilizer.estimate_motion(item.picture, last.picture)
+    return part.look.stabilizer.estimate_motion(task.picture, last.picture)
 
 
-def _pass_on(items: Iterable[FrameTask], out: Line[FrameTask]) -> None:
-    for item in items:
-        out.put(item)
-    out.put(None)
-
-
-class _Done(NamedTuple):
-    """A dreamed frame, with its dream in each scene that it lies in, and where the run stands after it."""
-
-    item: FrameTask
-    dreams: tuple[RGB, ...]
-    position: Position
-
-
-def _dreams(
-    frames: Iterable[FrameTask], begin: Position, report: RunReport, rescue: Rescue
-) -> Iterator[_Done]:
-    """Dream the frames from a position on, one after the other."""
-    carries = dict(begin.carries)
-    started = time.perf_counter()
-    for item in frames:
-        if item.frame.index < begin.frames:
-            continue
-        before = time.perf_counter()
-        settled = {
-            part.scene: rescue.settle(
-                part.look, item.frame, item.picture, motion=motion, carry=carries.get(part.scene)
-            )
-            for part, motion in zip(item.parts, item.motions, strict=True)
-        }
-        carries = {scene: made.carry for scene, made in settled.items() if made.carry is not None}
-        report.add("dream", time.perf_counter() - before)
-        dreams = tuple(made.dreamed for made in settled.values())
-        report.frames += 1
-        report.shots += item.begins
-        report.squares += float(np.mean(np.square(dreams[-1] - item.picture)))
-        report.seconds = begin.seconds + time.perf_counter() - started
-        sums = (report.frames, report.shots, report.squares, report.seconds)
-        position = Position(*sums, rescue.dreamed, rescue.lost, carries)
-        yield _Done(replace(item, motions=()), dreams, position)
-    rescue.finish()
-
-
-def _encode(take: Callable[[Frame, Position], None], frames: Line[_Done], report: RunReport) -> None:
-    for item, dreams, position in frames:
-        before = time.perf_counter()
-        take(replace(item.frame, rgb=finished(item, dreams, item.mask)), position)
-        report.add("encode", time.perf_counter() - before)
-
-
-def finished(item: FrameTask, dreams: tuple[RGB, ...], mask: Mask | None) -> RGB:
-    """Return the frame to write: each scene's, by its share."""
-    source = item.frame.rgb
+def composite(task: FrameTask, dreams: tuple[RGB, ...]) -> RGB:
+    """Return the frame to write ``[H, W, 3]``: each scene's dream over the source, mixed by the scenes' shares."""
+    source = task.frame.rgb
     pictures = [
-        part.look.finish.apply(source, item.picture, dream, mask)
-        for part, dream in zip(item.parts, dreams, strict=True)
+        part.look.finish.apply(source, task.picture, dream, task.mask)
+        for part, dream in zip(task.parts, dreams, strict=True)
     ]
     if len(pictures) == 1:
         return pictures[0]
     result = np.zeros_like(source)
-    for part, picture in zip(item.parts, pictures, strict=True):
+    for part, picture in zip(task.parts, pictures, strict=True):
         result += np.float32(part.share) * picture
     return np.clip(result, 0.0, 1.0, out=result)
+
+
+def _feed(tasks: Iterable[FrameTask], line: Line[FrameTask]) -> None:
+    for task in tasks:
+        line.put(task)
+    line.put(None)

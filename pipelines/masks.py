@@ -1,7 +1,7 @@
-"""Where dreams show, frame by frame: by the picture's luma, by its motion, or by a file of the user's own.
+"""Open the masks of a run: by the picture's luma, by its motion, or from an image or video file.
 
-Masks are a pure function of the frames: those of motion of a few on either side, all others of a frame's time and
-picture alone. So a run can be cut anywhere.
+Masks are a pure function of the frames, so that a run can be resumed anywhere: those of motion depend on a few frames
+on either side, all others on a frame's time and picture alone.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dreamvid.errors import ReadError, SettingsError
-from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask
+from dreamvid.image.luma import luma
+from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask, stretch_levels
 from dreamvid.image.resize import cover
-from dreamvid.pipelines.frame_loop import FrameTask
+from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.text import did_you_mean
 from dreamvid.types import Frame, Size
 
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dreamvid.config.preset import MaskSettings, Preset
-    from dreamvid.types import RGB, Mask
+    from dreamvid.types import RGB, Alpha, FrameSource, Mask
+
+_ANIMATED = {"GIF", "PNG", "WEBP"}
+_SLACK = Fraction(1, 200)
+"""Seconds by which a mask's frame may come late and still count: containers round times, GIF to 1/100 s."""
 
 
-class Shape(Protocol):
-    """A mask's shape over the frames of one run."""
+class MaskShape(Protocol):
+    """A mask over the frames of one run, before it is inverted and feathered."""
 
-    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
+    def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         """Yield each frame with its shape, ``[H, W]`` of any size; a few frames may be held back."""
         ...
 
@@ -42,28 +47,28 @@ class Masks:
     out before. ``follows_motion`` says that masks depend on where shots begin.
     """
 
-    shape: Shape
+    shape: MaskShape
     feather: float
     invert: bool
     follows_motion: bool = False
 
-    def over(self, items: Iterable[FrameTask]) -> Iterator[FrameTask]:
+    def over(self, tasks: Iterable[FrameTask]) -> Iterator[FrameTask]:
         """Yield the frames with their masks, of their full size; each call begins a run."""
         last: Mask | None = None
         mask: Mask | None = None
-        for item, raw in self.shape.over(items):
-            size = Size(*item.frame.rgb.shape[:2])
+        for task, raw in self.shape.over(tasks):
+            size = Size(*task.frame.rgb.shape[:2])
             if mask is None or raw is not last or mask.shape != size:
-                mask, last = self._shaped(raw, size), raw
-            yield replace(item, mask=mask)
+                mask, last = self._finished(raw, size), raw
+            yield replace(task, mask=mask)
 
     def of_still(self, rgb: RGB) -> Mask:
         """Return a still's mask, of its size."""
-        item = FrameTask(Frame(0, Fraction(0), rgb), rgb, begins=True)
-        _, raw = next(self.shape.over([item]))
-        return self._shaped(raw, Size(*rgb.shape[:2]))
+        task = FrameTask(Frame(0, Fraction(0), rgb), rgb, starts_shot=True)
+        _, raw = next(self.shape.over([task]))
+        return self._finished(raw, Size(*rgb.shape[:2]))
 
-    def _shaped(self, raw: Mask, size: Size) -> Mask:
+    def _finished(self, raw: Mask, size: Size) -> Mask:
         fitted = cover(raw, size)
         return feather(1.0 - fitted if self.invert else fitted, self.feather)
 
@@ -102,29 +107,101 @@ def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = Fals
         case "off":
             return None
         case "luma":
-            return make(_Bright())
+            return make(_Luma())
         case "motion":
             if rate is None:
                 raise SettingsError(
                     "mask.source: motion needs a video; a still takes luma, or an image file as its mask"
                 )
-            from dreamvid.pipelines.mask_motion import Moving  # noqa: PLC0415  only where motion is asked for
+            from dreamvid.pipelines.mask_motion import MotionMask  # noqa: PLC0415  only where motion is asked for
 
-            return make(Moving(preset.stability.method), follows_motion=True)
+            return make(MotionMask(preset.stability.method), follows_motion=True)
         case source:
-            from dreamvid.pipelines.mask_files import open_shape  # noqa: PLC0415  which loads PyAV
-
             start = Fraction(0) if rate is None else preset.input.start
             try:
-                return make(open_shape(Path(source), start, rate, keep_going=keep_going))
+                return make(_open_file(Path(source), start, rate, keep_going=keep_going))
             except ReadError as error:
                 near = "" if Path(source).exists() else did_you_mean(source, BUILT_IN_MASKS)
                 raise ReadError(f"mask.source: {error}{near}") from error
 
 
-class _Bright:
-    """Where the picture is bright."""
+class _Luma:
+    """White where the picture is bright."""
 
-    def over(self, items: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
-        for item in items:
-            yield item, luma_mask(item.frame.rgb)
+    def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
+        for task in tasks:
+            yield task, luma_mask(task.frame.rgb)
+
+
+def _open_file(path: Path, start: Fraction, rate: Fraction | None, *, keep_going: bool) -> MaskShape:
+    """Open a mask's file and decode its first frame.
+
+    ``start`` (seconds) is where runs begin within the file; ``rate`` is that of a folder without ``frames.json`` (24
+    where it is None).
+    """
+    from dreamvid.media.input.frame_list import read_frame_list  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  the same
+
+    if _is_still(path):
+        still = read_still(path)
+        return _Constant(_mask_of(still.rgb, still.alpha if _is_transparent(still.alpha) else None))
+    fps = rate if path.is_dir() and read_frame_list(path) is None else None
+    whole = open_source(path, fps=fps, keep_going=keep_going)
+    by_alpha = _is_transparent(next(iter(whole)).alpha)
+    duration = whole.info.duration
+    begin = start if duration is not None and start < duration else Fraction(0)
+    source = open_source(path, start=begin, fps=fps, keep_going=keep_going)
+    return _Timed(source, start - begin, by_alpha=by_alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    """One mask for all frames."""
+
+    mask: Mask
+
+    def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
+        for task in tasks:
+            yield task, self.mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A video's frames by time, decoded as time goes on; ``start`` (seconds) is added to each frame's time."""
+
+    source: FrameSource
+    start: Fraction
+    by_alpha: bool
+
+    def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
+        frames = iter(self.source)
+        due: Frame | None = next(frames)
+        after = next(frames, None)
+        mask: Mask | None = None
+        for task in tasks:
+            while after is not None and after.pts <= task.frame.pts + self.start + _SLACK:
+                due, after = after, next(frames, None)
+            if due is not None:
+                mask, due = _mask_of(due.rgb, due.alpha if self.by_alpha else None), None
+            assert mask is not None
+            yield task, mask
+
+
+def _is_still(path: Path) -> bool:
+    """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
+    from dreamvid.media.still.opened import opened  # noqa: PLC0415  PyAV loads only when media is touched
+
+    try:
+        with opened(path) as picture:
+            return picture.frames == 1 or picture.format not in _ANIMATED
+    except ReadError:
+        return False
+
+
+def _is_transparent(alpha: Alpha | None) -> bool:
+    return alpha is not None and bool(alpha.min() < 1.0)
+
+
+def _mask_of(rgb: RGB, alpha: Alpha | None) -> Mask:
+    return stretch_levels(luma(rgb) if alpha is None else alpha)

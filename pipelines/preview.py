@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,9 @@ import numpy as np
 from dreamvid.checkpoint.disk_space import room_needed, size_text
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.image.resize import resize
-from dreamvid.pipelines.frame_loop import FrameTask, finished
+from dreamvid.pipelines.frame_loop import composite, dream_or_fallback
+from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.output_path import check_target
-from dreamvid.pipelines.rescue import Rescue
 from dreamvid.types import Size
 
 if sys.platform != "win32":
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.checkpoint.manifest import Pictures
-    from dreamvid.pipelines.known import KnownDreams
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import ConfirmOverwrite
     from dreamvid.pipelines.scenes import BuiltLooks
-    from dreamvid.types import RGB, Carry, Frame, Mask, Motion
+    from dreamvid.types import RGB, Carry, Frame, Mask
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +72,7 @@ class PreviewEstimate:
 
 @dataclass(frozen=True, slots=True)
 class PreviewRequest:
-    """What a preview is made of: frames from any time (seconds) on, how they are dreamed, and how long all last.
-
-    What is dreamed goes into ``known``, for the whole.
-    """
+    """Frames from a time (seconds) on, how they are dreamed, and the length of the video (seconds)."""
 
     frames_from: Callable[[Fraction], Iterator[Frame]]
     built: BuiltLooks
@@ -83,11 +80,10 @@ class PreviewRequest:
     pictures: Pictures
     seconds: Fraction | None
     state_bytes: int
-    known: KnownDreams
 
 
 def preview(
-    glance: PreviewRequest,
+    request: PreviewRequest,
     output: Path,
     count: int,
     *,
@@ -108,55 +104,51 @@ def preview(
     from dreamvid.media.still.reader import Still  # noqa: PLC0415  imageio loads only when it is used
     from dreamvid.media.still.writer import write_still  # noqa: PLC0415  imageio loads only when it is used
 
-    if glance.seconds is None or glance.pictures.frames is None:
+    if request.seconds is None or request.pictures.frames is None:
         raise SettingsError("--preview: how long the input lasts is not known; say a --duration")
     sheet = output.with_name(f"{output.name}.preview.png")
     if not _is_preview(sheet):
         check_target(sheet, [source], confirm_overwrite)
-    if glance.masks is not None and glance.masks.follows_motion:
+    if request.masks is not None and request.masks.follows_motion:
         _log.warning(
             "the mask follows motion, which single frames have not: the preview shows the dream everywhere"
         )
-    times = [glance.seconds * (2 * place + 1) / (2 * count) for place in range(count)]
-    alone: list[float] = []
-    carried: list[float] = []
-    pictures = [_dreamed(glance, at, alone, carried) for at in times]
+    times = [request.seconds * (2 * place + 1) / (2 * count) for place in range(count)]
+    pictures, alone, carried = zip(*(_dream_at(request, at) for at in times), strict=True)
     write_still(sheet, Still(_on_one_sheet(pictures)), metadata={_MARK: output.name}, overwrite=True)
-    frames = glance.pictures.frames
-    shots = min(frames, math.ceil(glance.seconds / _SHOT))
+    frames = request.pictures.frames
+    shots = min(frames, math.ceil(request.seconds / _SHOT))
     seconds = shots * _usual(alone) + (frames - shots) * _usual(carried)
-    disk = room_needed(glance.pictures, frames, state=glance.state_bytes)
+    disk = room_needed(request.pictures, frames, state=request.state_bytes)
     return PreviewEstimate(sheet, frames, seconds, disk, _memory())
 
 
-def _dreamed(glance: PreviewRequest, at: Fraction, alone: list[float], carried: list[float]) -> RGB:
-    """Return the frame at a time as it will be written; the next one is dreamed for its time alone."""
-    rescue = Rescue(known=glance.known, remembers=True)
-    result: RGB | None = None
-    last: FrameTask | None = None
+def _dream_at(request: PreviewRequest, at: Fraction) -> tuple[RGB, float, float]:
+    """Return the frame at a time (seconds) as it will be written, its seconds, and those of the frame after it."""
+    seconds: list[float] = []
+    tasks: list[FrameTask] = []
     carries: dict[int, Carry] = {}
-    for frame in glance.frames_from(at):
-        parts = glance.built.looks.at(frame)
-        item = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts, begins=last is None)
-        began = time.perf_counter()
-        settled = {}
+    result: RGB | None = None
+    for frame in itertools.islice(request.frames_from(at), 2):
+        parts = request.built.looks.at(frame)
+        task = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts, starts_shot=not tasks)
+        started = time.perf_counter()
+        dreams: list[RGB] = []
         for part in parts:
-            motion: Motion | None = None
-            if last is not None and part.scene in carries:
-                motion = part.look.stabilizer.estimate_motion(item.picture, last.picture)
-            carry = carries.get(part.scene)
-            settled[part.scene] = rescue.settle(part.look, frame, item.picture, motion=motion, carry=carry)
-        (alone if last is None else carried).append(time.perf_counter() - began)
-        if last is not None:
-            break
-        carries = {scene: made.carry for scene, made in settled.items() if made.carry is not None}
-        dreams = tuple(made.dreamed for made in settled.values())
-        last, result = item, finished(item, dreams, _mask(glance.masks, item))
+            motion, carry = None, carries.get(part.scene)
+            if carry is not None:
+                motion = part.look.stabilizer.estimate_motion(task.picture, tasks[0].picture)
+            dream = dream_or_fallback(part.look, frame, task.picture, motion=motion, carry=carry)
+            dreams.append(dream.picture)
+            if dream.carry is not None:
+                carries[part.scene] = dream.carry
+        seconds.append(time.perf_counter() - started)
+        tasks.append(task)
+        if result is None:
+            result = composite(replace(task, mask=_mask(request.masks, task)), tuple(dreams))
     if result is None:
         raise SettingsError(f"--preview: there is no frame at {float(at):.2f} s")
-    if len(carried) < len(alone):
-        carried.append(alone[-1])
-    return result
+    return result, seconds[0], seconds[-1]
 
 
 def _mask(masks: Masks | None, item: FrameTask) -> Mask | None:

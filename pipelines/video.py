@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,12 @@ from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.preset import output_size
 from dreamvid.pipelines.build import warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size
-from dreamvid.pipelines.film import VideoFrames
+from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState
 from dreamvid.pipelines.identity import describe, restore_begun_settings
-from dreamvid.pipelines.known import KnownDreams
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
-from dreamvid.pipelines.position import Position
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
 from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
 from dreamvid.pipelines.result import RunResult
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from dreamvid.checkpoint.manifest import Manifest
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.resume import Kept
     from dreamvid.pipelines.scenes import BuiltLooks
     from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
 
@@ -94,14 +91,13 @@ class ReadyDream:
     resolved: dict[str, object]
     task: OutputJob
     writer: FrameWriter
-    known: KnownDreams = field(default_factory=KnownDreams)
 
     def preview(self, count: int) -> PreviewEstimate:
         """Dream a few frames onto a sheet; see :func:`dreamvid.pipelines.preview.preview`."""
         job, pictures = self.job, self.task.manifest.pictures
         seconds = None if pictures.frames is None else pictures.frames / job.info.rate
         glance = PreviewRequest(
-            job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes, self.known
+            job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes
         )
         return preview(
             glance, job.output, count, source=job.source, confirm_overwrite=job.options.confirm_overwrite
@@ -109,18 +105,42 @@ class ReadyDream:
 
     def make(self) -> RunResult:
         """Dream the whole; see :func:`dream_file`."""
-        job, preset = self.job, self.job.preset
-        film = VideoFrames(
+        job, carries = self.job, self.built.carries
+        first: list[DreamedFrame] = []
+
+        def on_frame(frame: DreamedFrame) -> None:
+            if not first:
+                first.append(frame)
+            job.options.progress.frame(frame.index)
+
+        needs_cuts = carries or (job.masks is not None and job.masks.follows_motion)
+        loop = FrameLoop(
             job.frames,
-            self.built,
+            self.built.looks,
             job.masks,
-            cuts=preset.stability.cuts,
-            measure=job.options.measure,
-            progress=job.options.progress,
-            known=self.known,
+            detect_cuts=needs_cuts and job.preset.stability.cuts,
+            stores_carries=carries,
+            on_frame=on_frame,
         )
-        kept = run_resumable(self.task, film, self.writer, job.options)
-        return _outcome(job, kept, film, self.resolved)
+        encoded = run_resumable(self.task, loop, self.writer, job.options)
+        state = LoopState.from_values(encoded.values)
+        return RunResult(
+            source=job.source,
+            output=job.output,
+            frames=encoded.frames,
+            seconds=state.seconds + encoded.encoding,
+            size=job.info.size,
+            resolved=self.resolved,
+            stages={**loop.stages, "final": encoded.encoding},
+            dream_rms=state.dream_rms,
+            objective_gain=self._gain(first[0]) if first and job.options.measure else None,
+            resumed_at=encoded.resumed_at,
+        )
+
+    def _gain(self, frame: DreamedFrame) -> float | None:
+        """Return the ratio of the objective's score after and before dreaming."""
+        before, after = (self.built.first.dreamer.score(picture) for picture in (frame.source, frame.dreamed))
+        return after / before if before > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +224,3 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output)
     return _Job(source, output, folder, preset, options, frames, masks)
-
-
-def _outcome(job: _Job, kept: Kept, film: VideoFrames, resolved: dict[str, object]) -> RunResult:
-    last = Position.from_values(kept.values)
-    return RunResult(
-        source=job.source,
-        output=job.output,
-        frames=kept.frames,
-        seconds=last.seconds + kept.encoding,
-        size=job.info.size,
-        resolved=resolved,
-        stages={**film.stages, "final": kept.encoding},
-        dream_rms=last.dream_rms,
-        objective_gain=film.gain(),
-        resumed_at=kept.resumed_at,
-    )

@@ -36,6 +36,22 @@ what each further pixel adds, and the most. What stands still shows every change
 change, and softens what it carries."""
 
 
+class IndependentFrames:
+    """Carry nothing: each frame is dreamed alone. Implements :class:`dreamvid.types.Stabilizer`."""
+
+    def estimate_motion(self, target: RGB, source: RGB) -> Motion | None:  # noqa: ARG002  part of the protocol
+        """Return None."""
+        return None
+
+    def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:  # noqa: ARG002  the same
+        """Return no detail."""
+        return InitialDetail()
+
+    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  the same
+        """Return the dream as it is."""
+        return Carry(picture, dreamed)
+
+
 @dataclass(frozen=True)
 class CarriedDetail:
     """Implements :class:`dreamvid.types.Stabilizer`.

@@ -21,7 +21,6 @@ from dreamvid.errors import NonFiniteDreamError
 from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
 from dreamvid.image.resize import blur
 from dreamvid.image.transform import Velocity
-from dreamvid.pipelines.position import level_of
 from dreamvid.types import RGB, DetailStatistics, Frame, Size
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class HoldTargets(NamedTuple):
     def from_values(cls, values: Mapping[str, Any]) -> HoldTargets:
         """Return the targets of :meth:`to_values`."""
         mean, spread = (tuple(values["palette"][name]) for name in ("mean", "spread"))
-        return cls(level_of(values["detail"]), Palette(mean, spread))
+        return cls(DetailStatistics.from_values(values["detail"]), Palette(mean, spread))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import DamagedError, EngineError, NothingDreamedError, WriteError
+from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.pipelines.compositing import Compositor, dream_size
-from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
+from dreamvid.pipelines.frame_loop import dream_video
 from dreamvid.types import RGB, Carry, Frame, InitialDetail, Motion, Size, StepMap, VideoInfo
 
 if TYPE_CHECKING:

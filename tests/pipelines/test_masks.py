@@ -13,12 +13,14 @@ import pytest
 
 from dreamvid.config.preset import OutputSettings, Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
+from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.media.still.reader import Still, read_still
 from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.api import dream, dream_image
-from dreamvid.pipelines.frame_loop import FrameTask, IndependentFrames, dream_video
+from dreamvid.pipelines.frame_loop import dream_video
+from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.masks import Masks, open_masks
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.video import dream_file
@@ -72,7 +74,7 @@ def film(
 
 def frames(count: int, rate: Fraction = Fraction(10)) -> list[FrameTask]:
     rgb = np.full((*SIZE, 3), 0.5, np.float32)
-    return [FrameTask(Frame(i, i / rate, rgb), rgb, begins=i == 0) for i in range(count)]
+    return [FrameTask(Frame(i, i / rate, rgb), rgb, starts_shot=i == 0) for i in range(count)]
 
 
 def shades(found: Iterable[FrameTask]) -> list[float]:
@@ -218,7 +220,7 @@ def scene(shift: int = 0) -> RGB:
 
 def shown(pictures: Sequence[RGB], cuts: Sequence[int] = (0,)) -> list[FrameTask]:
     grown = [Frame(i, Fraction(i, 12), picture) for i, picture in enumerate(pictures)]
-    return [FrameTask(frame, frame.rgb, begins=frame.index in cuts) for frame in grown]
+    return [FrameTask(frame, frame.rgb, starts_shot=frame.index in cuts) for frame in grown]
 
 
 def moving(items: Iterable[FrameTask]) -> list[tuple[float, float]]:

@@ -11,9 +11,10 @@ import pytest
 
 from dreamvid.config.preset import Preset
 from dreamvid.flow.stability import Meter
+from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.flow.warp import warp
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
-from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
+from dreamvid.pipelines.frame_loop import dream_video
 from dreamvid.pipelines.landscape import Landscape
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Frame, Size, VideoInfo

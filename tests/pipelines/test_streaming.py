@@ -23,7 +23,8 @@ import sys
 from pathlib import Path
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
-from dreamvid.pipelines.frame_loop import IndependentFrames, dream_video
+from dreamvid.flow.stabilizer import IndependentFrames
+from dreamvid.pipelines.frame_loop import dream_video
 from dreamvid.config.preset import OutputSettings
 
 class Same:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 
 from dreamvid.errors import EngineError, NonFiniteDreamError
-from dreamvid.flow.stabilizer import CarriedDetail
+from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames
 from dreamvid.pipelines.compositing import Compositor
-from dreamvid.pipelines.frame_loop import IndependentFrames
-from dreamvid.pipelines.look import Look
-from dreamvid.pipelines.rescue import Rescue
-from dreamvid.types import RGB, Carry, Flow, Frame, InitialDetail, Motion, Size, StepMap
+from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop
+from dreamvid.pipelines.look import Look, OneLook
+from dreamvid.pipelines.resume import ResumePoint
+from dreamvid.types import RGB, Carry, Flow, Frame, InitialDetail, Motion, Size, StepMap, VideoInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from dreamvid.pipelines.rescue import Settled
     from dreamvid.types import Stabilizer
 
 SIZE = Size(32, 48)
@@ -69,21 +68,36 @@ def as_error() -> RGB:
     raise NonFiniteDreamError("90% of the gradient is no finite number in float32")
 
 
-def run(dreamer: Waves, stabilizer: Stabilizer, frames: int = 10) -> list[Settled]:
-    look, rescue = Look(dreamer, stabilizer, Compositor()), Rescue()
-    picture = np.full((*SIZE, 3), 0.5, np.float32)
-    motion = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
-    carry: Carry | None = None
-    made = []
-    for index in range(frames):
-        frame = Frame(index, Fraction(index, 24), picture)
-        made.append(rescue.settle(look, frame, picture, motion=motion if index else None, carry=carry))
-        carry = made[-1].carry
-    rescue.finish()
+@dataclass
+class Clip:
+    """Frames of one gray."""
+
+    frames: int
+    info: VideoInfo = field(default_factory=lambda: VideoInfo(SIZE, Fraction(24)))
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.frames):
+            yield Frame(index, Fraction(index, 24), np.full((*SIZE, 3), 0.5, np.float32))
+
+
+class Made(NamedTuple):
+    dreamed: RGB
+    carry: Carry | None
+
+
+def run(dreamer: Waves, stabilizer: Stabilizer, frames: int = 10) -> list[Made]:
+    made: list[Made] = []
+
+    def on_frame(frame: DreamedFrame) -> None:
+        made.append(Made(frame.dreamed, loop.state.carries.get(0)))
+
+    looks = OneLook(Look(dreamer, stabilizer, Compositor()))
+    loop = FrameLoop(Clip(frames), looks, on_frame=on_frame)
+    loop(ResumePoint(), lambda *_: None, lambda: False)
     return made
 
 
-def strengths(made: list[Settled]) -> list[float]:
+def strengths(made: list[Made]) -> list[float]:
     return [float(np.sqrt(np.mean(np.square(one.dreamed - 0.5)))) for one in made]
 
 
