@@ -190,10 +190,10 @@ class _Timed:
 
 def _is_still(path: Path) -> bool:
     """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
-    from dreamvid.media.still.opened import opened  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.still.open_image import open_image  # noqa: PLC0415  PyAV loads only when media is touched
 
     try:
-        with opened(path) as picture:
+        with open_image(path) as picture:
             return picture.frames == 1 or picture.format not in _ANIMATED
     except ReadError:
         return False

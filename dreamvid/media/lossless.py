@@ -1,4 +1,4 @@
-"""Chunks of lossless frames: FFV1 in Matroska, every frame on its own, every slice with a checksum.
+"""Write and read chunks of lossless frames: FFV1 in Matroska, every frame a key frame, every slice with a checksum.
 
 8 bits a channel where the output has 8: what was rounded to those is written as it is to every RGB output, and comes
 within one code of what unrounded pictures give in a YUV one. 16 bits where the output has more.

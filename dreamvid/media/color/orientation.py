@@ -1,4 +1,4 @@
-"""How a decoded picture must be turned and mirrored to stand upright."""
+"""Turn and mirror decoded pictures upright."""
 
 from __future__ import annotations
 

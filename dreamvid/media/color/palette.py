@@ -1,4 +1,4 @@
-"""The 256 colors of a GIF frame.
+"""Choose the 256 colors of a GIF frame.
 
 Each frame gets the colors that suit it best, with error diffusion: that streams, and dreamed frames share too few
 colors for a palette that lasts the whole clip. Pillow's maximum coverage on a sample of the pixels came nearer to

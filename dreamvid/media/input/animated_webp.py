@@ -1,4 +1,4 @@
-"""Animated WebP as video, read by imageio: frames whole, with alpha and exact delays."""
+"""Read animated WebP with imageio: whole frames, with alpha and exact delays."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from dreamvid.errors import DamagedError, ReadError
 from dreamvid.media.input.info import MediaInfo
-from dreamvid.media.input.timing import Timed
+from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import check_frames
-from dreamvid.media.still.opened import opened
+from dreamvid.media.still.open_image import open_image
 from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
@@ -52,13 +52,13 @@ def probe_webp(path: Path) -> MediaInfo:
     except DamagedError:
         if not times:
             raise
-    with opened(path, ["WEBP"]) as picture:
-        (height, width, channels), promised = picture.reader.properties(index=0).shape, picture.frames
+    with open_image(path, ["WEBP"]) as picture:
+        (height, width, channels), announced = picture.reader.properties(index=0).shape, picture.frames
     total = times[-1][0] + times[-1][1]
     video = VideoInfo(
         size=Size(height, width),
         rate=len(times) / total,
-        frames=promised,
+        frames=announced,
         duration=total,
         has_alpha=channels == 4,  # noqa: PLR2004  red, green, blue, alpha
         variable_rate=len({duration for _, duration in times[:-1]}) > 1,
@@ -66,7 +66,7 @@ def probe_webp(path: Path) -> MediaInfo:
     return MediaInfo(path=path, kind="animation", video=video, start=Fraction(0), format_name="webp")
 
 
-def read_webp(path: Path) -> Iterator[Timed]:
+def read_webp(path: Path) -> Iterator[TimedFrame]:
     """Yield an animation's pictures with their times, decoded in order.
 
     Raises
@@ -74,7 +74,7 @@ def read_webp(path: Path) -> Iterator[Timed]:
     DamagedError
         Where decoding stops before the promised number of frames.
     """
-    with opened(path, ["WEBP"]) as picture:
+    with open_image(path, ["WEBP"]) as picture:
         check_frames(printable(path), picture.frames)
         pts = Fraction(0)
         for index in range(picture.frames):
@@ -87,7 +87,7 @@ def read_webp(path: Path) -> Iterator[Timed]:
                     "--keep-going keeps what comes before"
                 ) from error
             duration = Fraction(int(delay), 1000) or _BROWSER_DELAY
-            yield Timed(pts, duration, lambda pixels=pixels: _to_float(pixels))  # type: ignore[misc]  # bound now
+            yield TimedFrame(pts, duration, lambda pixels=pixels: _to_float(pixels))  # type: ignore[misc]  # bound now
             pts += duration
 
 

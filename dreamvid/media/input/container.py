@@ -1,4 +1,4 @@
-"""Opening input files, and only those: no playlist, script or URL can make us open anything else.
+"""Open input files, and only those: no playlist, script or URL opens anything else.
 
 PyAV reads from a Python file object, so file names mean nothing to FFmpeg; only demuxers of real containers
 are allowed, and a demuxer that asks for a second file is refused.

@@ -1,4 +1,4 @@
-"""Decoding a container's video stream frame by frame, and noticing damage.
+"""Decode a container's video stream frame by frame, and detect damage.
 
 FFmpeg conceals damage where it can. Here it counts: a packet or frame marked as corrupt, a decoder's error
 (``err_detect=explode``), times that do not grow.
@@ -21,7 +21,7 @@ from dreamvid.media.color.filters import Deinterlacer
 from dreamvid.media.color.rgb import RgbConverter
 from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.media.input.container import open_input
-from dreamvid.media.input.timing import Timed
+from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import MAX_DECODED_PIXELS
 from dreamvid.text import printable
 from dreamvid.types import Size
@@ -43,24 +43,24 @@ _LEAD_IN = 4
 
 
 class ErrorConcealment(Enum):
-    """What damage means."""
+    """How damage is treated."""
 
     STRICT = auto()
-    """Frames are decoded several at once; damage is an error."""
+    """Damage is an error; frames are decoded by several threads."""
 
-    PIECEMEAL = auto()
-    """The same, but frames are decoded one after the other, so that damage costs no frame before it."""
+    FRAME_BY_FRAME = auto()
+    """Damage is an error after the last whole frame; frames are decoded one after the other."""
 
     CONCEAL = auto()
-    """The decoder makes of it what it can; only times that go backward are an error."""
+    """The decoder conceals damage; only times that go backward are an error."""
 
 
 def read_container(
     media: MediaInfo,
     *,
     after: Fraction = Fraction(0),
-    care: ErrorConcealment = ErrorConcealment.STRICT,
-) -> Iterator[Timed]:
+    concealment: ErrorConcealment = ErrorConcealment.STRICT,
+) -> Iterator[TimedFrame]:
     """Yield frames in presentation order, times in seconds from the video's first frame.
 
     ``after`` (seconds) says from when on frames are wanted: decoding begins at a keyframe before it where the
@@ -76,7 +76,7 @@ def read_container(
     if seek_to > 0 and media.format_name not in _UNSEEKABLE:
         reached = False
         try:
-            for timed in _Decoding(media, care).run(seek_to):
+            for timed in _Decoder(media, concealment).run(seek_to):
                 if not reached and timed.pts > seek_to:
                     break  # a keyframe that is too late: the index is wrong
                 reached = True
@@ -86,22 +86,22 @@ def read_container(
         except DamagedError:
             if reached:
                 raise
-    yield from _Decoding(media, care).run(None)
+    yield from _Decoder(media, concealment).run(None)
 
 
-class _Decoding:
-    """One pass over a stream."""
+class _Decoder:
+    """Decode a stream once."""
 
-    def __init__(self, media: MediaInfo, care: ErrorConcealment) -> None:
+    def __init__(self, media: MediaInfo, concealment: ErrorConcealment) -> None:
         self._media = media
-        self._care = care
+        self._care = concealment
         self._converter = RgbConverter()
         self._slices = SliceChecker()
         self._tick = Fraction(1, 1000)
         self._last: Fraction | None = None
         self._stamps: deque[tuple[Fraction, Fraction | None]] = deque()
 
-    def run(self, seek_to: Fraction | None) -> Iterator[Timed]:
+    def run(self, seek_to: Fraction | None) -> Iterator[TimedFrame]:
         """Decode from the keyframe before a time, or from the start."""
         with open_input(self._media.path) as container:
             stream = next(s for s in container.streams.video if s.index == self._media.stream_index)
@@ -112,9 +112,9 @@ class _Decoding:
                     container.seek(int((seek_to + self._media.start) / self._tick), stream=stream)
                 except FFmpegError as error:
                     raise self._damage(None, "cannot seek") from error
-            for frame in self._whole_pictures(self._decoded(container, stream, context)):
+            for frame in self._checked_frames(self._decoded(container, stream, context)):
                 time, duration = self._stamps.popleft()
-                yield Timed(time, duration, partial(self._load, frame))
+                yield TimedFrame(time, duration, partial(self._load, frame))
 
     def _open_decoder(self, stream: VideoStream) -> VideoCodecContext:
         context = stream.codec_context
@@ -129,7 +129,7 @@ class _Decoding:
             if self._care == ErrorConcealment.CONCEAL
             else options | {"err_detect": "crccheck+explode"}
         )
-        context.thread_type = "SLICE" if self._care == ErrorConcealment.PIECEMEAL else "AUTO"
+        context.thread_type = "SLICE" if self._care == ErrorConcealment.FRAME_BY_FRAME else "AUTO"
         return context
 
     def _decoded(
@@ -138,7 +138,7 @@ class _Decoding:
         for packet, error in self._packets(container, stream):
             flush = packet is None
             if error is None and packet is not None and self._care != ErrorConcealment.CONCEAL:
-                error = self._look_at(packet, context)  # noqa: PLW2901  found here instead of by the demuxer
+                error = self._packet_error(packet, context)  # noqa: PLW2901  found here instead of by the demuxer
             if error is None:
                 try:
                     yield from context.decode(packet)
@@ -147,11 +147,11 @@ class _Decoding:
                     error = self._damage(packet, failure.strerror or "unreadable")  # noqa: PLW2901  the same
             if self._care == ErrorConcealment.CONCEAL and not flush:
                 continue
-            if self._care == ErrorConcealment.PIECEMEAL:
+            if self._care == ErrorConcealment.FRAME_BY_FRAME:
                 yield from self._drain(context, packet)
             raise error
 
-    def _look_at(self, packet: Packet[VideoStream], context: VideoCodecContext) -> DamagedError | None:
+    def _packet_error(self, packet: Packet[VideoStream], context: VideoCodecContext) -> DamagedError | None:
         """Return what is wrong with a packet before it is decoded."""
         if packet.is_corrupt:
             return self._damage(packet, "data is missing")
@@ -181,7 +181,7 @@ class _Decoding:
         end = None if damaged is None else damaged.pts
         return [frame for frame in held if end is None or (frame.pts is not None and frame.pts < end)]
 
-    def _whole_pictures(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    def _checked_frames(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Deinterlace from the first interlaced frame on, and check times and marks of damage."""
         deinterlacer = Deinterlacer() if self._media.interlaced else None
         try:
@@ -194,7 +194,7 @@ class _Decoding:
                 else:
                     yield from deinterlacer.push(frame)
         except DamagedError:
-            if deinterlacer is not None and self._care == ErrorConcealment.PIECEMEAL:
+            if deinterlacer is not None and self._care == ErrorConcealment.FRAME_BY_FRAME:
                 yield from deinterlacer.flush()
             raise
         if deinterlacer is not None:

@@ -1,4 +1,4 @@
-"""Folders of PNGs as video: natural order, exact times from ``frames.json`` where there is one."""
+"""Read folders of PNGs as video, in natural order, with exact times from ``frames.json`` where there is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dreamvid.errors import ReadError
 from dreamvid.media.input.frame_list import FrameEntry, FrameList, read_frame_list
 from dreamvid.media.input.info import MediaInfo
-from dreamvid.media.input.timing import Timed
+from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import check_frames
 from dreamvid.media.still.reader import read_still
 from dreamvid.text import printable
@@ -110,12 +110,12 @@ def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
     )
 
 
-def read_folder(folder: Path, *, fps: Fraction | None = None) -> Iterator[Timed]:
+def read_folder(folder: Path, *, fps: Fraction | None = None) -> Iterator[TimedFrame]:
     """Yield the pictures with their times, counted from the first one's; a file is read when it is asked for."""
     listed = list_frames(folder, fps)
     origin = listed.frames[0].pts
     for entry in listed.frames:
-        yield Timed(entry.pts - origin, entry.duration, partial(_load, folder / entry.file))
+        yield TimedFrame(entry.pts - origin, entry.duration, partial(_load, folder / entry.file))
 
 
 def _load(path: Path) -> tuple[RGB, Alpha | None]:

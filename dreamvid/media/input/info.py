@@ -1,4 +1,4 @@
-"""What is known of an input before it is decoded."""
+"""The facts about an input that are known before it is decoded."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class MediaInfo:
         How decoded pictures are brought upright; ``video.size`` already is.
     interlaced
         Frames are deinterlaced while they are read.
-    promised
+    announced
         Seconds of video that the container's header announces, None where it announces none; ``video.duration``
         is what is really there, where that is known.
     gap
@@ -93,7 +93,7 @@ class MediaInfo:
     color: ColorTags = field(default_factory=ColorTags)
     orientation: Orientation = field(default_factory=Orientation)
     interlaced: bool = False
-    promised: Fraction | None = None
+    announced: Fraction | None = None
     gap: Fraction | None = None
     packets: int | None = None
     decoder: str | None = None

@@ -1,4 +1,4 @@
-"""Looking at an input: what kind it is, its video stream, size, rate, colors, and what else it holds."""
+"""Probe an input: its kind, video stream, size, rate, colors, and its other streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dreamvid.media.input.animated_webp import is_webp, probe_webp
 from dreamvid.media.input.container import can_decode, check_file, input_path, open_input
 from dreamvid.media.input.image_sequence import probe_folder
 from dreamvid.media.input.info import Chapter, ColorTags, MediaInfo, StreamInfo
-from dreamvid.media.input.survey import Survey, survey
+from dreamvid.media.input.stream_timing import StreamTiming, read_stream_timing
 from dreamvid.media.limits import MAX_FRAMES, check_frames, check_picture, check_rate
 from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-_HIDING = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
+_CODECS_WITH_HIDDEN_FRAMES = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
 """Codecs with pictures that are never seen."""
-_ALWAYS_BGRA = {"gif", "apng"}
+_ALPHA_IN_ALL_FRAMES = {"gif", "apng"}
 _FRAMES_SEARCHED = 300
 _OPAQUE = 255
 _FALLBACK_RATE = Fraction(25)
 
 
 def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
-    """Look at a video, an animation or a folder of PNGs.
+    """Probe a video, an animation or a folder of PNGs.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _probe(path: str | Path, fps: Fraction | None) -> MediaInfo:
             printable(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0)
         )
         check_frames(printable(found), stream.frames or len(stream.index_entries))
-        counted = survey(container, stream, most=MAX_FRAMES)
+        counted = read_stream_timing(container, stream, most=MAX_FRAMES)
     check_frames(printable(found), counted.frames or 0)
     with open_input(found) as container:
         return _probe_container(container, found, counted)
@@ -107,7 +107,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise ReadError(f"{printable(path)} holds no video")
 
 
-def _probe_container(container: InputContainer, path: Path, found: Survey) -> MediaInfo:
+def _probe_container(container: InputContainer, path: Path, found: StreamTiming) -> MediaInfo:
     stream = video_stream(container, path)
     first = _first_frame(container, stream, path)
     tick = first.time_base or stream.time_base or Fraction(1, 1000)
@@ -115,15 +115,15 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
     decoder = _alpha_decoder(stream)
     orientation = frame_orientation(first)
     transparent = decoder is not None or has_alpha(first.format.name)
-    if transparent and stream.codec_context.name in _ALWAYS_BGRA:
+    if transparent and stream.codec_context.name in _ALPHA_IN_ALL_FRAMES:
         transparent = _any_transparency(path, stream.index)
     sar = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-    promised = _promised_duration(container, stream, start)
+    announced = _announced_duration(container, stream, start)
     video = VideoInfo(
         size=orientation.size(Size(first.height, first.width)),
         rate=_rate(stream, found),
         frames=found.frames,
-        duration=found.duration or promised,
+        duration=found.duration or announced,
         sar=orientation.sar(sar),
         depth=depth(first.format.name),
         has_alpha=transparent,
@@ -147,9 +147,9 @@ def _probe_container(container: InputContainer, path: Path, found: Survey) -> Me
         ),
         orientation=orientation,
         interlaced=first.interlaced_frame,
-        promised=promised,
-        gap=None if stream.codec_context.name in _ALWAYS_BGRA else found.gap,
-        packets=None if stream.codec_context.name in _HIDING else found.frames,
+        announced=announced,
+        gap=None if stream.codec_context.name in _ALPHA_IN_ALL_FRAMES else found.gap,
+        packets=None if stream.codec_context.name in _CODECS_WITH_HIDDEN_FRAMES else found.frames,
         decoder=decoder,
         format_name=container.format.name,
     )
@@ -184,7 +184,7 @@ def _alpha_decoder(stream: VideoStream) -> str | None:
     return _ALPHA_DECODERS.get(stream.codec_context.name) if marked else None
 
 
-def _rate(stream: VideoStream, found: Survey) -> Fraction:
+def _rate(stream: VideoStream, found: StreamTiming) -> Fraction:
     if found.variable_rate and found.frames and found.duration:
         return found.frames / found.duration
     named = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
@@ -194,7 +194,7 @@ def _rate(stream: VideoStream, found: Survey) -> Fraction:
     return next(iter(exact), found.rate)
 
 
-def _promised_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
+def _announced_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
     """Return how long the video lasts by the container's header: the stream's own word, else the whole file's."""
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base

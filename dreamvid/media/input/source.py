@@ -1,4 +1,4 @@
-"""Opening a video, an animation or a folder of PNGs as a source of frames: cut, resampled and resized."""
+"""Open a video, an animation or a folder of PNGs as a source of frames, trimmed, resampled and resized."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.media.input.info import MediaInfo
-    from dreamvid.media.input.timing import Load, Timed
+    from dreamvid.media.input.timing import Load, TimedFrame
     from dreamvid.types import RGB, Alpha, SeekableSource
 
 _log = logging.getLogger(__name__)
@@ -71,20 +71,20 @@ def open_source(
         While iterating, naming the time; not with ``keep_going``, unless nothing at all can be decoded.
     """
     media = probe(path, fps=fps)
-    promised = media.video.duration
-    if promised is not None and start > 0 and start >= promised:
+    announced = media.video.duration
+    if announced is not None and start > 0 and start >= announced:
         raise SettingsError(
-            f"input.start is {float(start):g} s, but {printable(media.path)} lasts only {float(promised):g} s"
+            f"input.start is {float(start):g} s, but {printable(media.path)} lasts only {float(announced):g} s"
         )
-    _remark(media)
-    window = _Window(start, duration, None if media.kind == "folder" else fps)
+    _warn_of_changes(media)
+    window = _Selection(start, duration, None if media.kind == "folder" else fps)
     info = _info(media.video, window, size)
     check_frames(printable(media.path), info.frames or 0)
     return _Source(media, info, window, fps, size, keep_going)
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _Selection:
     """The stretch that is used, and the rate it is resampled to; None is the source's own."""
 
     start: Fraction
@@ -98,14 +98,14 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A :class:`dreamvid.types.LateSource`; each iteration opens the input anew.
+    """A :class:`dreamvid.types.SeekableSource`; each iteration opens the input anew.
 
     ``first`` is the index of the first frame that is handed on; those before it are decoded, but not converted.
     """
 
     media: MediaInfo
     info: VideoInfo
-    window: _Window
+    window: _Selection
     folder_fps: Fraction | None
     size: Size | None
     keep_going: bool
@@ -117,7 +117,7 @@ class _Source:
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode from the start."""
-        careful = ErrorConcealment.PIECEMEAL if self.keep_going else ErrorConcealment.STRICT
+        careful = ErrorConcealment.FRAME_BY_FRAME if self.keep_going else ErrorConcealment.STRICT
         frame: Frame | None = None
         try:
             for frame in self._frames(careful):
@@ -137,10 +137,10 @@ class _Source:
                 f"input.start is {float(self.window.start):g} s, but {printable(self.media.path)} ends before that"
             )
 
-    def _frames(self, care: ErrorConcealment) -> Iterator[Frame]:
+    def _frames(self, concealment: ErrorConcealment) -> Iterator[Frame]:
         loaded: Load | None = None
         picture: tuple[RGB, Alpha | None] | None = None
-        for index, timed in enumerate(self._timed(care)):
+        for index, timed in enumerate(self._timed(concealment)):
             if index >= MAX_FRAMES:
                 check_frames(printable(self.media.path), index + 1)
             if index < self.first:
@@ -149,8 +149,8 @@ class _Source:
                 loaded, picture = timed.load, self._fit(*timed.load())
             yield Frame(index, timed.pts, *picture, timed.duration)
 
-    def _timed(self, care: ErrorConcealment) -> Iterator[Timed]:
-        frames = self._all(care)
+    def _timed(self, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
+        frames = self._all(concealment)
         start, duration, fps = self.window.start, self.window.duration, self.window.fps
         if self.window.whole:
             frames = self._checked_to_end(frames)
@@ -158,24 +158,24 @@ class _Source:
             frames = cut(frames, start, duration, to_the_tick=fps is not None)
         return frames if fps is None else resample(frames, fps, duration)
 
-    def _all(self, care: ErrorConcealment) -> Iterator[Timed]:
+    def _all(self, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
         if self.media.kind == "folder":
             return read_folder(self.media.path, fps=self.folder_fps)
         if self.media.kind == "animation":
             return read_webp(self.media.path)
-        return read_container(self.media, after=self.window.start, care=care)
+        return read_container(self.media, after=self.window.start, concealment=concealment)
 
-    def _checked_to_end(self, frames: Iterator[Timed]) -> Iterator[Timed]:
+    def _checked_to_end(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
         """Remark on a video that ends before its container says."""
         end, count = Fraction(0), 0
         for timed in frames:
             end, count = timed.pts + (timed.duration or 1 / self.media.video.rate), count + 1
             yield timed
-        promised = self.media.promised
-        if promised is not None and promised - end > _TOLERATED / self.media.video.rate:
+        announced = self.media.announced
+        if announced is not None and announced - end > _TOLERATED / self.media.video.rate:
             _log.warning(
                 f"{printable(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
-                f"although {float(promised):.2f} s were announced"
+                f"although {float(announced):.2f} s were announced"
             )
         elif self.media.packets is not None and count < self.media.packets:
             _log.warning(
@@ -191,7 +191,7 @@ class _Source:
         return cover(rgb, target), None if alpha is None else cover(alpha, target)
 
 
-def _info(video: VideoInfo, window: _Window, size: Size | None) -> VideoInfo:
+def _info(video: VideoInfo, window: _Selection, size: Size | None) -> VideoInfo:
     """Return what is known of the frames after all changes."""
     duration = video.duration
     if duration is not None:
@@ -211,7 +211,7 @@ def _info(video: VideoInfo, window: _Window, size: Size | None) -> VideoInfo:
     )
 
 
-def _remark(media: MediaInfo) -> None:
+def _warn_of_changes(media: MediaInfo) -> None:
     name = printable(media.path)
     if media.video.hdr:
         _log.warning(f"{name} is HDR; it is tone-mapped to SDR (BT.709)")

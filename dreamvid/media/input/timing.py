@@ -1,4 +1,4 @@
-"""Which frames are used and when they appear: cutting out a stretch, and resampling to an even rate.
+"""Trim and resample frames by their times.
 
 All of it works on times alone; a picture that is not used is never converted.
 """
@@ -23,8 +23,8 @@ _BRIEF = Fraction(1, 20)
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """A picture that can be had, when it appears and how long it stays (seconds from the first frame)."""
+class TimedFrame:
+    """A frame's time and duration (seconds from the first frame), and what loads its picture."""
 
     pts: Fraction
     duration: Fraction | None
@@ -32,8 +32,8 @@ class Timed:
 
 
 def cut(
-    frames: Iterable[Timed], start: Fraction, duration: Fraction | None, *, to_the_tick: bool = False
-) -> Iterator[Timed]:
+    frames: Iterable[TimedFrame], start: Fraction, duration: Fraction | None, *, to_the_tick: bool = False
+) -> Iterator[TimedFrame]:
     """Yield the frames shown from ``start`` on for ``duration`` seconds, their times shifted to begin at 0.
 
     The first is the one whose interval covers ``start``. Where it is brief (up to 1/20 s), the stretch begins
@@ -59,7 +59,7 @@ def cut(
         yield replace(frame, pts=pts, duration=stay)
 
 
-def resample(frames: Iterable[Timed], rate: Fraction, duration: Fraction | None) -> Iterator[Timed]:
+def resample(frames: Iterable[TimedFrame], rate: Fraction, duration: Fraction | None) -> Iterator[TimedFrame]:
     """Yield frames at an even rate: for each the one that is shown in the middle of its interval.
 
     There are ``round(seconds * rate)`` of them, at least one; ``seconds`` is ``duration``, or what ``frames``
@@ -67,19 +67,19 @@ def resample(frames: Iterable[Timed], rate: Fraction, duration: Fraction | None)
     """
     index = 0
     step = 1 / rate
-    frame: Timed | None = None
+    frame: TimedFrame | None = None
     for frame, end in _with_ends(frames):
         until = end if duration is None else min(end, duration)
         while (index + Fraction(1, 2)) * step < until:
-            yield Timed(index * step, step, frame.load)
+            yield TimedFrame(index * step, step, frame.load)
             index += 1
     if frame is not None and not index:
-        yield Timed(Fraction(0), step, frame.load)
+        yield TimedFrame(Fraction(0), step, frame.load)
 
 
-def _from_covering(frames: Iterable[Timed], start: Fraction) -> Iterator[Timed]:
+def _from_covering(frames: Iterable[TimedFrame], start: Fraction) -> Iterator[TimedFrame]:
     """Leave out the frames that are over when ``start`` is reached."""
-    covering: Timed | None = None
+    covering: TimedFrame | None = None
     begun = False
     for frame in frames:
         if not begun and frame.pts > start + _ROUNDING:
@@ -94,9 +94,9 @@ def _from_covering(frames: Iterable[Timed], start: Fraction) -> Iterator[Timed]:
         yield covering
 
 
-def _with_ends(frames: Iterable[Timed]) -> Iterator[tuple[Timed, Fraction]]:
+def _with_ends(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, Fraction]]:
     """Pair each frame with the time at which it is over: the next one's, for the last its own duration."""
-    held: Timed | None = None
+    held: TimedFrame | None = None
     interval = _BRIEF
     for frame in frames:
         if held is not None:

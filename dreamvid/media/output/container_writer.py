@@ -1,4 +1,4 @@
-"""Frames and the companion's streams, encoded and muxed into one file in one pass."""
+"""Encode frames, and mux them with the source's streams into one file, in one pass."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ContainerWriter:
 
     def __init__(self, spec: OutputSpec) -> None:
         self._spec = spec
-        self._easel = FrameConverter(spec.info.size, spec.choice)
+        self._converter = FrameConverter(spec.info.size, spec.choice)
         self._indexed = spec.choice.codec == "gif"
         self._run: _Run | None = None
 
@@ -100,7 +100,7 @@ class ContainerWriter:
         """
         run = self._opened()
         tick = run.counter.at(frame.pts)
-        picture = self._easel.frame(frame)
+        picture = self._converter.frame(frame)
         if self._indexed:
             picture = with_palette(picture)
         if run.waiting is not None:
@@ -136,7 +136,7 @@ class ContainerWriter:
             io_open=lambda _url, _flags, _options: spec.target.part.open("rb"),
         )
         try:
-            stream = add_video(container, spec, self._easel.size)
+            stream = add_video(container, spec, self._converter.size)
             if spec.source_streams is not None:
                 spec.source_streams.attach(container, spec.choice.container)
             container.metadata.update(spec.metadata)
@@ -213,9 +213,9 @@ class ContainerWriter:
         part, kind = spec.target.part, spec.choice.container
         try:
             stay = (end - waiting.tick) * spec.tick
-            finish_animation(part, kind.muxer, size=self._easel.size, end=stay, metadata=spec.metadata)
+            finish_animation(part, kind.muxer, size=self._converter.size, end=stay, metadata=spec.metadata)
             if kind.stores_display_size:
-                set_display_size(part, self._easel.size, spec.info.sar)
+                set_display_size(part, self._converter.size, spec.info.sar)
         except OSError as error:
             raise write_error(spec.target.path, error) from None
         expected = Expected(run.frames, waiting.tick * spec.tick, spec.tick)
@@ -234,5 +234,5 @@ class ContainerWriter:
         reason = getattr(error, "strerror", None) or str(error)
         return WriteError(
             f"{self._spec.target.name}: the encoder {choice.encoder} failed at "
-            f"{self._easel.size} ({reason}); try another output.codec or size"
+            f"{self._converter.size} ({reason}); try another output.codec or size"
         )

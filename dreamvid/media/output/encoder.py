@@ -1,4 +1,4 @@
-"""The video stream of an output: its encoder, told everything that the file is to say of the pictures."""
+"""Add an output's video stream: the encoder, its options and the color tags."""
 
 from __future__ import annotations
 

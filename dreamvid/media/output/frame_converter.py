@@ -1,4 +1,4 @@
-"""One dreamed frame on its way into an encoder: flattened, padded, converted."""
+"""Convert dreamed frames for an encoder: flatten alpha, pad odd sizes, change the pixel format."""
 
 from __future__ import annotations
 

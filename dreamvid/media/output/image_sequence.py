@@ -1,4 +1,4 @@
-"""A folder of PNGs with ``frames.json``: exact times, where the sound is, and the settings."""
+"""Write a folder of PNGs with ``frames.json``: exact times, the source of the sound, and the settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FolderWriter:
     def __init__(self, spec: OutputSpec, sound: str | None) -> None:
         self._spec = spec
         self._sound = sound
-        self._easel = FrameConverter(spec.info.size, spec.choice)
+        self._converter = FrameConverter(spec.info.size, spec.choice)
         self._entries: list[FrameEntry] = []
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class FolderWriter:
                 f"frame times must grow, but {float(frame.pts):.6f} s comes after {before:.6f} s"
             )
         name = f"{len(self._entries) + 1:0{_DIGITS}d}.png"
-        data = encode_png(self._easel.frame(frame).to_ndarray(), {})
+        data = encode_png(self._converter.frame(frame).to_ndarray(), {})
         try:
             write_new(self._spec.target.part / name, data)
         except OSError as error:

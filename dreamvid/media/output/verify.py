@@ -1,4 +1,4 @@
-"""Look at a finished file as a player would, before it gets its name."""
+"""Verify a finished file by demuxing it and decoding its first and last frame."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def verify(part: Path, target: str, container: Container, expected: Expected) ->
             if container.muxer == "webp":  # FFmpeg decodes no animated WebP
                 _check_webp(file, target, expected)
                 return
-            with av.open(file, "r", format=container.demuxer or container.muxer) as opened:
-                _check(opened, target, expected, seekable=container.is_seekable)
+            with av.open(file, "r", format=container.demuxer or container.muxer) as container_file:
+                _check(container_file, target, expected, seekable=container.is_seekable)
     except (av.FFmpegError, OSError, ValueError, SyntaxError) as error:
         raise _failed(target, f"cannot be read back ({error})") from None
 

@@ -1,4 +1,4 @@
-"""Writing: one function that opens the right writer for a name, and one that names an output.
+"""Open the writer of an output, and name outputs.
 
 Every writer is a :class:`dreamvid.types.FrameWriter`: the output appears under its name only when it is whole
 and verified.
@@ -94,12 +94,12 @@ def open_writer(
         _log.warning(note)
     if suffix == ".gif" and info.rate > _GIF_FASTEST:
         _log.warning(f"browsers play GIFs at {_GIF_FASTEST} fps at most; this one has {float(info.rate):g}")
-    source = _sound_source(companion)
+    source = _find_source_file(companion)
     sound = None
     if source is not None:
         sound = open_source_streams(source, StreamSelection(start, duration, sound=output.audio))
     if sound is not None and not choice.container.holds_audio:
-        _tell_left_out(sound, suffix, output)
+        _warn_left_out(sound, suffix, output)
     spec = OutputSpec(
         target=target,
         choice=choice,
@@ -170,7 +170,7 @@ def _kind(path: Path) -> str:
     return suffix
 
 
-def _sound_source(companion: Path | None) -> Path | None:
+def _find_source_file(companion: Path | None) -> Path | None:
     """Return the file that sound and texts are taken from; a folder of PNGs names it in its ``frames.json``."""
     if companion is None or not companion.is_dir():
         return None if companion is None or is_webp(companion) else companion
@@ -189,7 +189,7 @@ def _tick(choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None,
     return exact_tick(info.rate, bases, variable=info.variable_rate)
 
 
-def _tell_left_out(companion: SourceStreams, suffix: str, output: OutputSettings) -> None:
+def _warn_left_out(companion: SourceStreams, suffix: str, output: OutputSettings) -> None:
     if companion.has_sound and output.audio:
         kept = "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
         _log.warning(f"{suffix or 'a folder of PNGs'} holds no sound: {kept}")

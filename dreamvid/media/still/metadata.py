@@ -1,6 +1,7 @@
-"""Texts inside of still pictures: PNG's iTXt, JPEG's comment, EXIF's UserComment, TIFF's ImageDescription.
+"""Write and read texts inside of still pictures, where each format keeps them.
 
-PNG names its texts; the others hold one text, written here as one ``key=value`` a line.
+PNG (iTXt) names its texts; JPEG (comment), EXIF (UserComment) and TIFF (ImageDescription) hold one text, written as
+one ``key=value`` a line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Still pictures: read upright, in sRGB and at their full depth; written whole or not at all."""
+"""Read still pictures upright, in sRGB and at their full depth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from dreamvid.media.color.orientation import Orientation, exif_orientation
 from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
 from dreamvid.media.still.metadata import embedded_text
-from dreamvid.media.still.opened import opened
+from dreamvid.media.still.open_image import open_image
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_still(path: str | Path) -> Still:
         In one line, for what is missing, broken, too large or no picture.
     """
     found = Path(path)
-    with warnings.catch_warnings(), opened(found) as picture:
+    with warnings.catch_warnings(), open_image(found) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         if picture.frames > 1 and picture.format != "MPO":
             _log.warning(f"{printable(found)} holds {picture.frames} pictures; the first is taken")
@@ -103,7 +103,7 @@ def read_embedded(path: str | Path) -> str | None:
     ReadError
         For what is no picture.
     """
-    with warnings.catch_warnings(), opened(Path(path)) as picture:
+    with warnings.catch_warnings(), open_image(Path(path)) as picture:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         return embedded_text(picture.reader.metadata(index=0))
 

@@ -1,4 +1,4 @@
-"""Writing still pictures: PNG, JPEG, WebP, TIFF and BMP, whole or not at all, with texts inside."""
+"""Write still pictures atomically: PNG, JPEG, WebP, TIFF and BMP, with texts inside."""
 
 from __future__ import annotations
 

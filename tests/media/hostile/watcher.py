@@ -27,7 +27,7 @@ EVIL = (
 
 def main() -> None:
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  all of it is loaded before anyone listens
-    from dreamvid.media.output.writer import _sound_source  # noqa: PLC0415  the same
+    from dreamvid.media.output.writer import _find_source_file  # noqa: PLC0415  the same
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  the same
 
     folder, inputs = sys.argv[1], sys.argv[2:]
@@ -51,7 +51,7 @@ def main() -> None:
         def video(path: str = path) -> None:
             frames = list(open_source(path))
             if Path(path).is_dir() and frames:
-                _sound_source(Path(path))
+                _find_source_file(Path(path))
 
         verdicts.append(f"{name}: {_read(video)}")
         verdicts.append(f"{name}: {_read(lambda path=path: read_still(path))}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.media.input.timing import Timed, cut, resample
+from dreamvid.media.input.timing import TimedFrame, cut, resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,17 +22,17 @@ def load() -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], None]:
     raise AssertionError("a picture was converted although nobody asked for it")
 
 
-def frames(times: Sequence[Fraction | int], last: Fraction | int | None = 1) -> list[Timed]:
+def frames(times: Sequence[Fraction | int], last: Fraction | int | None = 1) -> list[TimedFrame]:
     ends = [*times[1:], None]
     return [
-        Timed(
+        TimedFrame(
             Fraction(t), Fraction(e - t) if e is not None else last if last is None else Fraction(last), load
         )
         for t, e in zip(times, ends, strict=True)
     ]
 
 
-def pts(timed: list[Timed]) -> list[Fraction]:
+def pts(timed: list[TimedFrame]) -> list[Fraction]:
     return [t.pts for t in timed]
 
 

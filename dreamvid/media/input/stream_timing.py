@@ -1,4 +1,4 @@
-"""Counting a stream's frames and looking at their times without decoding them."""
+"""Count a stream's frames and read their times without decoding them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _SAME_RATE = Fraction(1, 10_000)  # 24 and 23.976 differ by ten times that
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a stream's packets say; None is unknown.
+class StreamTiming:
+    """Frame count and times of a stream, by its index or packets; None is unknown.
 
     ``frames`` and ``duration`` (seconds, to the end of the last frame) are those shown. ``rate`` is frames per
     second by the times of the frames, within a relative ``rate_error`` that their rounding to ticks causes. ``gap``
@@ -42,7 +42,9 @@ class Survey:
     gap: Fraction | None = None
 
 
-def survey(container: InputContainer, stream: VideoStream, *, most: int = 5_000_000) -> Survey:
+def read_stream_timing(
+    container: InputContainer, stream: VideoStream, *, most: int = 5_000_000
+) -> StreamTiming:
     """Count frames by the container's index, or by its packets where the file is small.
 
     The container may be read to its end by this, or until there are more frames than ``most``.
@@ -53,14 +55,14 @@ def survey(container: InputContainer, stream: VideoStream, *, most: int = 5_000_
         times = [entry.timestamp for entry in entries]
         duration = None if not stream.duration else stream.duration * tick
         shown = sum(not entry.is_discard for entry in entries)
-        return _survey_of(shown, duration, times, tick)
+        return _timing_of(shown, duration, times, tick)
     if 0 < container.size <= SMALL_FILE:
         return _count_packets(container, stream, tick, most)
     duration = None if not stream.duration else stream.duration * tick
-    return Survey(stream.frames or None, duration)
+    return StreamTiming(stream.frames or None, duration)
 
 
-def _count_packets(container: InputContainer, stream: VideoStream, tick: Fraction, most: int) -> Survey:
+def _count_packets(container: InputContainer, stream: VideoStream, tick: Fraction, most: int) -> StreamTiming:
     times: list[int] = []
     lasts: dict[int, int] = {}
     frames = 0
@@ -70,26 +72,26 @@ def _count_packets(container: InputContainer, stream: VideoStream, tick: Fractio
                 continue
             frames += 1
             if frames > most:
-                return Survey(frames)
+                return StreamTiming(frames)
             if packet.pts is not None:
                 times.append(packet.pts)
                 lasts[packet.pts] = packet.duration or 0
     if not times or len(times) != frames:
-        return Survey(frames or None)
+        return StreamTiming(frames or None)
     times.sort()
     last = lasts[times[-1]] or (times[-1] - times[-2] if frames > 1 else 0)
-    return _survey_of(frames, (times[-1] - times[0] + last) * tick or None, times, tick)
+    return _timing_of(frames, (times[-1] - times[0] + last) * tick or None, times, tick)
 
 
-def _survey_of(frames: int, duration: Fraction | None, times: Sequence[int], tick: Fraction) -> Survey:
+def _timing_of(frames: int, duration: Fraction | None, times: Sequence[int], tick: Fraction) -> StreamTiming:
     span = times[-1] - times[0]
     if span <= 0:
-        return Survey(frames, duration)
+        return StreamTiming(frames, duration)
     rate = (len(times) - 1) / (span * tick)
     error = max(Fraction(_TICKS_OF_ROUNDING, span), _SAME_RATE)
     even = _evenly_spaced(times)
     gap = None if even else _first_gap(times)
-    return Survey(frames, duration, not even, rate, error, None if gap is None else gap * tick)
+    return StreamTiming(frames, duration, not even, rate, error, None if gap is None else gap * tick)
 
 
 def _evenly_spaced(times: Sequence[int]) -> bool:

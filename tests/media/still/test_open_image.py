@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from dreamvid.errors import ReadError
-from dreamvid.media.still.opened import opened
+from dreamvid.media.still.open_image import open_image
 from dreamvid.media.still.reader import read_embedded, read_still
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def test_other_formats_are_not_tried(tmp_path: Path, form: str) -> None:
 def test_facts_of_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "a"
     COLORS.save(path, "GIF", save_all=True, append_images=[GRADIENT.convert("RGB")])
-    with opened(path) as picture:
+    with open_image(path) as picture:
         assert (picture.format, picture.frames, picture.deep) == ("GIF", 2, False)
         picture.reader.read(index=0)
         assert picture.data() == path.read_bytes()
         picture.reader.read(index=1)
     Image.fromarray(np.zeros((2, 2), np.uint16)).save(path, "PNG")
-    with opened(path) as picture:
+    with open_image(path) as picture:
         assert (picture.format, picture.frames, picture.deep) == ("PNG", 1, True)
 
 

@@ -1,4 +1,4 @@
-"""Opening pictures with imageio: only formats that are safe, and one line for whatever is wrong.
+"""Open pictures with imageio: only safe formats, and a one-line error for whatever is wrong.
 
 imageio's Pillow plugin tries all formats that Pillow knows, with EPS among them, which runs Ghostscript; and it wraps
 every error. So Pillow looks at the header first, with a list of formats. imageio is only ever handed an open file
@@ -51,7 +51,7 @@ logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)  # it logs w
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenImage:
     """A picture that is open.
 
     Attributes
@@ -83,7 +83,7 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
+def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenImage]:
     """Open a picture and, at the end, close it; errors of reading it inside of the block are one line too.
 
     Raises
@@ -103,7 +103,7 @@ def opened(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Opened]:
                 file.seek(0)
                 reader = iio.imopen(file, "r", plugin="pillow")
             with reader:
-                yield Opened(reader, kind, frames, deep, file)
+                yield OpenImage(reader, kind, frames, deep, file)
     except UnidentifiedImageError as error:
         problem = "is not a picture that dreamvid can read (PNG, JPEG, WebP, TIFF, BMP)"
         with path.open("rb") as file:
