@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -62,6 +63,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     # Logged file names may hold surrogates, which pytest-xdist cannot send.
     report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
     return report
+
+
+settings.register_profile("dreamvid", deadline=None)  # machines are shared, and slow at times
+settings.load_profile("dreamvid")
 
 
 @pytest.fixture(autouse=True)
