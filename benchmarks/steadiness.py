@@ -22,7 +22,7 @@ import numpy as np
 from figures import Figure
 
 from dreamvid.config.preset import Preset
-from dreamvid.flow.stability import Meter
+from dreamvid.flow.stability import StabilityMeter
 from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.flow.warp import warp
 from dreamvid.media.input.source import open_source
@@ -83,7 +83,7 @@ class Kept:
 class LinearBlend(IndependentFrames):
     """Each frame alone, mixed with the last output."""
 
-    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  protocol
+    def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  protocol
         """Mix."""
         last = dreamed if carry is None else carry.dreamed
         return Carry(picture, dreamed + _LAST_BLEND * (last - dreamed))
@@ -136,7 +136,7 @@ def _read(path: Path, frames: int) -> Clip:
 
 
 def _render(clip: Clip, dreamer: DreamEngine, method: Stabilizer) -> tuple[Report, list[RGB], float]:
-    kept, meter = Kept(), Meter()
+    kept, meter = Kept(), StabilityMeter()
     started = time.perf_counter()
     dream_video(clip, dreamer, method, kept)
     seconds = (time.perf_counter() - started) / len(clip.pictures)

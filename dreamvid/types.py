@@ -1,4 +1,4 @@
-"""Values and protocols that every floor shares.
+"""Array types, values and protocols that all packages share.
 
 Conventions: pictures are float32, ``[H, W, 3]``, sRGB-encoded, in [0, 1]; times are exact
 (:class:`fractions.Fraction`, seconds); sizes are height first.
@@ -6,7 +6,6 @@ Conventions: pictures are float32, ``[H, W, 3]``, sRGB-encoded, in [0, 1]; times
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
@@ -28,7 +27,7 @@ Mask = NDArray[np.float32]
 """``[H, W]``, [0, 1]."""
 
 StepMap = NDArray[np.float32]
-"""``[H, W]``, in gradient steps, 0 and up: how far each pixel's dream is taken."""
+"""``[H, W]``, in gradient steps, 0 and up: how many steps' worth each pixel moves."""
 
 Alpha = NDArray[np.float32]
 """``[H, W]``, straight (not premultiplied), [0, 1]."""
@@ -54,8 +53,8 @@ class Size(NamedTuple):
 class Frame:
     """One picture of a video.
 
-    ``pts`` is the time at which it appears, in seconds from the first frame; ``duration`` is how long it
-    stays, where the container knows (GIF, VFR, the last frame).
+    ``pts`` is its presentation time, in seconds from the first frame; ``duration`` is how long it stays, where the
+    container knows (GIF, VFR, the last frame).
     """
 
     index: int
@@ -67,12 +66,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What is known of a video before its first frame is decoded.
+    """Properties of a video that are known before its first frame is decoded.
 
-    ``size`` is upright (rotation baked in). ``rate`` is frames per second, the average where it varies.
-    ``frames`` and ``duration`` (seconds) are the container's promises, None where it makes none.
-    ``sar`` is the sample aspect ratio. ``depth`` is bits per channel. ``full_range`` and ``hdr`` describe
-    the source; frames are always full-range SDR sRGB-encoded.
+    ``size`` is upright (rotation applied). ``rate`` is frames per second, the average where it varies. ``frames`` and
+    ``duration`` (seconds) are the container's claims, None where it makes none. ``sar`` is the sample aspect ratio.
+    ``depth`` is bits per channel. ``hdr`` describes the source; frames are always full-range SDR, sRGB-encoded.
     """
 
     size: Size
@@ -87,67 +85,41 @@ class VideoInfo:
 
 
 class DetailStatistics(NamedTuple):
-    """How strong added detail is: its mean color, each band of frequencies, finest first, and all its color.
+    """Mean color and strength of dreamed detail, by bands of frequencies, finest first.
 
-    A band has two strengths: the RMS of what is common to its channels, and the mean spread of what is not.
-    ``push`` is how far the dream was taken that it was measured on: steps times step size.
+    Each band has two strengths: the RMS of the channels' mean (gray), and the mean spread of what remains (color).
+    ``color`` is the color strength of all bands together. ``ascent_length`` is steps times step size of the dream.
     """
 
     mean: tuple[float, ...]
     bands: tuple[tuple[float, float], ...]
     color: float
-    push: float = 1.0
+    ascent_length: float = 1.0
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """Return the statistics of plain values, as ``_asdict`` gives them."""
         bands = tuple((gray, color) for gray, color in values["bands"])
-        return cls(tuple(values["mean"]), bands, values["color"], values["push"])
-
-    def towards(self, other: DetailStatistics, share: float) -> DetailStatistics:
-        """Return the level with its bands a share of the way to another's, as strong in all as before."""
-        own, theirs = (math.hypot(*(gray for gray, _ in level.bands)) for level in (self, other))
-        scale = own / theirs if theirs > 0 else 1.0
-
-        def between(a: float, b: float) -> float:
-            return a + share * (b * scale - a)
-
-        bands = zip(self.bands, other.bands, strict=True)
-        return self._replace(
-            bands=tuple((between(a[0], b[0]), between(a[1], b[1])) for a, b in bands),
-            color=between(self.color, other.color),
-        )
-
-    def pushed(self, push: float) -> DetailStatistics:
-        """Return what it would be of a dream that is taken further, or less far: strength grows with distance."""
-        if push == self.push or not push > 0 or not self.push > 0:
-            return self
-        factor = push / self.push
-        return DetailStatistics(
-            tuple(factor * value for value in self.mean),
-            tuple((factor * gray, factor * color) for gray, color in self.bands),
-            factor * self.color,
-            push,
-        )
+        return cls(tuple(values["mean"]), bands, values["color"], values["ascent_length"])
 
 
 @dataclass(frozen=True, slots=True)
 class Carry:
     """All that one frame hands to the next: its source and its raw, full-strength dream.
 
-    ``level`` is how strong detail was when the shot's first frame had been dreamed in full.
+    ``statistics`` are those of the detail of the shot's first frame, which was dreamed in full.
     """
 
     source: RGB
     dreamed: RGB
-    level: DetailStatistics | None = None
+    statistics: DetailStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Where a frame's pixels were in the frame before: a pure function of the two sources.
+    """Motion between two source frames.
 
-    ``visible_mask`` is 1 where a pixel was seen there and 0 where it was hidden, with soft edges.
+    ``visible_mask`` is 1 where a pixel was visible in the previous frame, 0 where it was occluded, with soft edges.
     """
 
     flow: Flow
@@ -156,45 +128,45 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class InitialDetail:
-    """What a frame's dream starts from.
+    """The detail that a frame's dream starts from, and how far it is dreamed.
 
-    ``detail`` is added to the source before the ascent (same size, signed); ``steps`` is how many gradients are
-    computed per octave, and ``effort`` how many steps' worth each pixel goes by them in all. None means: nothing,
-    the preset's own number, and as many as there are. ``kept`` is the share of ``detail`` in what is settled.
+    ``detail`` (same size, signed) is added to the source before the ascent; None is nothing. ``steps`` is the number
+    of gradients per octave; None is the preset's. ``step_map`` is how many steps' worth each pixel moves by those
+    gradients; None is ``steps``. ``blend_mask`` is the share of ``detail`` in the stabilized result; None is nothing.
     """
 
     detail: RGB | None = None
     steps: int | None = None
-    effort: StepMap | None = None
-    kept: Mask | None = None
+    step_map: StepMap | None = None
+    blend_mask: Mask | None = None
 
 
 class FrameSource(Protocol):
-    """Frames in presentation order, decoded one by one as they are asked for."""
+    """Frames in presentation order, decoded one by one on demand."""
 
     @property
     def info(self) -> VideoInfo:
-        """What is known before decoding."""
+        """Properties known before decoding."""
         ...
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode from the start; each call starts anew."""
+        """Decode from the start; each call starts again."""
         ...
 
 
 class SeekableSource(FrameSource, Protocol):
-    """A source that can begin later."""
+    """A source that can start at a later frame."""
 
     def from_frame(self, index: int) -> FrameSource:
-        """Return a source of the same frames, from the one of this index on; indices and times are the same."""
+        """Return a source of the same frames from this index on; indices and times are the same."""
         ...
 
 
 class FrameWriter(Protocol):
-    """Takes frames in order; the file appears under its name only when all went well."""
+    """Writes frames in order; the file appears under its name only if all went well."""
 
     def __enter__(self) -> Self:
-        """Start writing beside the target."""
+        """Start writing to a temporary file beside the target."""
         ...
 
     def write(self, frame: Frame) -> None:
@@ -222,15 +194,15 @@ class Dreamer(Protocol):
     ) -> RGB:
         """Return the dreamed picture, same size and range.
 
-        ``effort`` says how many steps' worth each pixel goes by the ``steps`` gradients; None is ``steps`` of them.
-        ``frame_index`` varies the random shifts from frame to frame; None keeps them the same for every
-        picture, so that a still shot dreamed frame by frame does not shimmer.
+        ``effort`` is how many steps' worth each pixel moves by the ``steps`` gradients; None is ``steps``.
+        ``frame_index`` varies the jitter from frame to frame; None keeps it the same for every picture, so that a
+        still shot dreamed frame by frame does not flicker.
         """
         ...
 
 
 class FlowEstimator(Protocol):
-    """Finds where each pixel came from."""
+    """Estimates optical flow."""
 
     def estimate(self, target: RGB, source: RGB) -> Flow:
         """Return the backward flow: ``warp(source, flow)`` looks like ``target``; both of one size."""
@@ -241,16 +213,16 @@ class Stabilizer(Protocol):
     """Carries dreams from frame to frame; holds no state of its own."""
 
     def estimate_motion(self, target: RGB, source: RGB) -> Motion | None:
-        """Return how ``target`` moved on from ``source``, the frame before; None where nothing is carried.
+        """Return the motion from ``source``, the previous frame, to ``target``; None where nothing is carried.
 
-        A pure function of the two, so that it can be computed while an earlier frame still dreams.
+        A pure function of the two, so that it can be computed while an earlier frame is still being dreamed.
         """
         ...
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
-        """Say what a frame's dream starts from; without motion or carry, it starts a shot."""
+        """Return what a frame's dream starts from; without motion or carry, it starts a shot."""
         ...
 
-    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:
-        """Return what the frame hands on, its final, full-strength dream among it."""
+    def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
+        """Return what the frame hands to the next, with its final, full-strength dream."""
         ...

@@ -113,7 +113,7 @@ def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
         steps=min(steps, preset.ascent.steps),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
         blend=0.625 * settings.steadiness if settings.blend is None else settings.blend,
-        push=preset.ascent.steps * preset.ascent.step_size,
+        ascent_length=preset.ascent.steps * preset.ascent.step_size,
         turnover=turnover,
     )
 

@@ -86,7 +86,7 @@ class LoopState:
         scenes: dict[str, Any] = {}
         for scene, carry in self.carries.items():
             arrays[f"source.{scene}"], arrays[f"dreamed.{scene}"] = carry.source, carry.dreamed
-            scenes[str(scene)] = None if carry.level is None else carry.level._asdict()
+            scenes[str(scene)] = None if carry.statistics is None else carry.statistics._asdict()
         return State({**{name: getattr(self, name) for name in _COUNTS}, "statistics": scenes}, arrays)
 
     @classmethod
@@ -316,7 +316,7 @@ def _dream(look: Look, frame: Frame, picture: RGB, initial: InitialDetail, carry
         picture,
         detail=initial.detail,
         steps=initial.steps,
-        effort=initial.effort,
+        effort=initial.step_map,
         frame_index=None if initial.detail is None else frame.index,
     )
     if not np.isfinite(dreamed).all():

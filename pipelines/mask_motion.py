@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dreamvid.flow.camera_motion import own_motion
+from dreamvid.flow.camera_motion import subject_motion
 from dreamvid.flow.optical_flow import make_estimator
 from dreamvid.image.masks import motion_mask
 from dreamvid.image.resize import resize
@@ -78,7 +78,7 @@ class MotionMask:
         if previous is None:
             return _Step(None, 0.0)
         flow = self._estimator.estimate(small, previous[0])
-        distance = own_motion(flow, small, previous[0]) / np.float32(max(small.shape))
+        distance = subject_motion(flow, small, previous[0]) / np.float32(max(small.shape))
         return _Step(distance, float(pts - previous[1]))
 
 

@@ -52,7 +52,7 @@ def measure_files(
         In one line: for what is no video, frames that are not the same in number and time, and outputs that cannot
         be written. Nothing half-written is left.
     """
-    from dreamvid.flow.stability import Meter  # noqa: PLC0415  OpenCV loads only when asked
+    from dreamvid.flow.stability import StabilityMeter  # noqa: PLC0415  OpenCV loads only when asked
     from dreamvid.pipelines.measure_chart import check_suffix, write_chart  # noqa: PLC0415  so does PyAV
 
     couple = open_couple(source, dreamed, cut or Cut(), keep_going=options.keep_going)
@@ -64,7 +64,7 @@ def measure_files(
     replace_plot, replace_compare = (
         path is not None and _may_replace(path, inputs, options.confirm_overwrite) for path in (plot, compare)
     )
-    meter, times = Meter(), list[float]()
+    meter, times = StabilityMeter(), list[float]()
     with ExitStack() as open_files:
         comparison = None
         if compare is not None:

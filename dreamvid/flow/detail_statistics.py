@@ -1,12 +1,15 @@
-"""Holding added detail at its level.
+"""Measure the strength of dreamed detail by frequency bands, and hold detail to it.
 
 Detail that is carried from frame to frame and dreamed a little further each time grows where gradients agree and
-softens where it is resampled: peers' dreams get brighter or blurrier every frame. Here the strength that a full
-dream had in each band of frequencies, gray and colorful apart, is kept, and what is carried on is held to it.
+softens where it is resampled: without this, dreams become brighter or blurrier every frame. The strength that a full
+dream had in each band, gray and color separately, is kept.
+
+Bands are an octave wide, of a Laplacian pyramid (Burt and Adelson 1983); the last holds all coarser frequencies.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import cv2
@@ -19,110 +22,134 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BANDS = 5
-_SMALLEST = 8
-_FASTEST = 1.25
-"""Largest change of a band's strength in one frame, as a ratio: what is nearly silent is not blown up at once."""
-_FASTEST_IN_ALL = 1.02
-"""The same of all color together, once its bands are where they may be."""
-_SILENT = 1e-4
-_AROUND = 0.12
-"""How far around a place its strength is measured, as a share of the frame's height."""
-_LEAST = 0.05
-_MOST_EVENED = 1.5
+# Shortest side, in px, of a band.
+_MIN_BAND_SIZE = 8
+# Largest change of a band's strength in one frame, as a ratio: a nearly silent band is not made loud at once.
+_MAX_BAND_GAIN = 1.25
+# The same of all color together, after each band has changed by its own gain.
+_MAX_COLOR_GAIN = 1.02
+_SILENCE = 1e-4
+# Radius in which local strength is measured, as a share of the frame's height.
+_LOCAL_RADIUS = 0.12
+# Least local power, as a share of the mean, and the largest local gain.
+_MIN_LOCAL_POWER = 0.05
+_MAX_LOCAL_GAIN = 1.5
 
 
-def measure(detail: RGB) -> DetailStatistics:
-    """Return the level of signed detail ``[H, W, 3]``: its mean color, and the RMS of each band, finest first.
-
-    Bands are an octave wide, of a Laplacian pyramid (Burt and Adelson 1983); the last holds all that is coarser.
-    Each has two numbers: the RMS of what is common to the three channels, and of what is not, its color, the mean
-    spread (largest less smallest channel). That of all bands together is held as well: where they fall on the same
-    places they add up to more.
-    """
-    mean = mean_color(detail)
-    bands = [[_strength(part) for part in _parts(band)] for band in _split(detail - mean)]
-    return DetailStatistics(
-        _numbers(mean), tuple((gray, color) for gray, color in bands), _strength(detail - mean)
-    )
+def measure_statistics(detail: RGB) -> DetailStatistics:
+    """Return mean color and strength of each band, finest first, of signed detail ``[H, W, 3]``."""
+    mean = channel_means(detail)
+    centered = detail - mean
+    bands = []
+    for band in _split_bands(centered):
+        gray, color = _split_gray(band)
+        bands.append((_rms(gray), _color_strength(color)))
+    # Color of all bands together is measured too: where bands coincide, it is more than their sum of squares.
+    return DetailStatistics(tuple(mean.tolist()), tuple(bands), _color_strength(centered))
 
 
-def mean_color(detail: RGB) -> NDArray[np.float32]:
-    """Return the mean of each channel of ``[H, W, 3]``; by planes, which is much quicker than along pixels."""
+def channel_means(detail: RGB) -> NDArray[np.float32]:
+    """Return the mean of each channel of ``[H, W, 3]``."""
+    # By planes, which is much quicker than along pixels.
     return np.array([plane.mean() for plane in cv2.split(detail)], np.float32)
 
 
-def hold(detail: RGB, level: DetailStatistics, *, fastest: float = _FASTEST, evenness: float = 0.0) -> RGB:
-    """Return detail ``[H, W, 3]`` with its mean color and the strength of each band as ``level`` says.
+def hold_statistics(
+    detail: RGB, target: DetailStatistics, *, max_gain: float = _MAX_BAND_GAIN, evenness: float = 0.0
+) -> RGB:
+    """Return detail ``[H, W, 3]`` with the mean color and the band strengths of ``target``.
 
-    A band grows by ``fastest`` at most (and shrinks by a quarter), so that a new subject is not made as loud as the
-    last one at once. ``evenness``, 0 to 1, is the share of the way that each place goes to the band's strength, so
-    that what dreams best does not swallow the rest of the picture over time; the coarsest band is left alone.
+    A band grows by ``max_gain`` at most and shrinks by a fifth. ``evenness``, 0 to 1, is the share of the way that
+    local strength goes to the band's mean, so that what dreams best does not swallow the rest of the picture over
+    time; the coarsest band is left alone.
     """
-    mean = mean_color(detail)
+    bands = _split_bands(detail - channel_means(detail))
+    radius = _LOCAL_RADIUS * detail.shape[0]
     result: RGB | None = None
-    bands = _split(detail - mean)
-    reach = _AROUND * detail.shape[0]
     for k in reversed(range(len(bands))):
-        gray, color = (
-            _held(part, rms, fastest, 1.0 / _FASTEST)
-            for part, rms in zip(_parts(bands[k]), level.bands[k], strict=True)
-        )
-        scaled = gray + color
+        gray, color = _split_gray(bands[k])
+        wanted_gray, wanted_color = target.bands[k]
+        gray = gray * _gain(_rms(gray), wanted_gray, max_gain, 1.0 / _MAX_BAND_GAIN)
+        color = color * _gain(_color_strength(color), wanted_color, max_gain, 1.0 / _MAX_BAND_GAIN)
+        band = gray + color
         if evenness and k < len(bands) - 1:
-            scaled = _evened(scaled, evenness, reach / 2**k)
-        result = scaled if result is None else scaled + _grow(result, scaled)
+            band = _even_out(band, evenness, radius / 2**k)
+        result = band if result is None else band + _enlarge(result, band)
     assert result is not None
-    gray, color = _parts(result)
-    held = gray + _held(color, level.color, _FASTEST_IN_ALL, 1.0 / _FASTEST_IN_ALL)
-    return np.asarray(held + np.array(level.mean, np.float32), np.float32)
+    gray, color = _split_gray(result)
+    color = color * _gain(_color_strength(color), target.color, _MAX_COLOR_GAIN, 1.0 / _MAX_COLOR_GAIN)
+    return np.asarray(gray + color + np.array(target.mean, np.float32), np.float32)
 
 
-def _parts(band: RGB) -> tuple[RGB, RGB]:
-    """Return what is common to the channels, ``[H, W, 1]``, and the rest, ``[H, W, 3]``."""
+def mix_bands(statistics: DetailStatistics, other: DetailStatistics, share: float) -> DetailStatistics:
+    """Return statistics with the bands a share of the way to another's, and the total strength unchanged."""
+    total, other_total = (math.hypot(*(gray for gray, _ in each.bands)) for each in (statistics, other))
+    scale = total / other_total if other_total > 0 else 1.0
+
+    def mix(a: float, b: float) -> float:
+        return a + share * (b * scale - a)
+
+    bands = zip(statistics.bands, other.bands, strict=True)
+    return statistics._replace(
+        bands=tuple((mix(a[0], b[0]), mix(a[1], b[1])) for a, b in bands),
+        color=mix(statistics.color, other.color),
+    )
+
+
+def scale_to_ascent_length(statistics: DetailStatistics, ascent_length: float) -> DetailStatistics:
+    """Return the statistics of a dream of another ascent length: strength grows in proportion."""
+    old_length = statistics.ascent_length
+    if ascent_length == old_length or not ascent_length > 0 or not old_length > 0:
+        return statistics
+    factor = ascent_length / old_length
+    return DetailStatistics(
+        tuple(factor * value for value in statistics.mean),
+        tuple((factor * gray, factor * color) for gray, color in statistics.bands),
+        factor * statistics.color,
+        ascent_length,
+    )
+
+
+def _split_gray(band: RGB) -> tuple[RGB, RGB]:
+    """Return the mean of the channels, ``[H, W, 1]``, and the rest, ``[H, W, 3]``."""
     red, green, blue = cv2.split(band)
     gray = (red + green + blue)[..., None] / np.float32(3.0)
     return gray, band - gray
 
 
-def _held(part: RGB, wanted: float, most: float, least: float) -> RGB:
-    now = _strength(part)
-    gain = 1.0 if now < _SILENT else float(np.clip(wanted / now, least, most))
-    return part * np.float32(gain)
+def _gain(strength: float, wanted: float, most: float, least: float) -> np.float32:
+    return np.float32(1.0 if strength < _SILENCE else np.clip(wanted / strength, least, most))
 
 
-def _evened(band: RGB, evenness: float, reach: float) -> RGB:
-    """Return a band whose strength around each place, within ``reach`` px, is nearer to that of the whole."""
+def _even_out(band: RGB, evenness: float, radius: float) -> RGB:
+    """Return a band whose local strength, within ``radius`` px, is nearer to its mean."""
     power = np.add.reduce([np.square(plane) for plane in cv2.split(band)])
     mean = float(power.mean())
-    around = blur(power, reach) + np.float32(_LEAST * mean + _SILENT**2)
-    gain = np.clip((mean / around) ** (evenness / 2.0), 1.0 / _MOST_EVENED, _MOST_EVENED)
+    local = blur(power, radius) + np.float32(_MIN_LOCAL_POWER * mean + _SILENCE**2)
+    gain = np.clip((mean / local) ** (evenness / 2.0), 1.0 / _MAX_LOCAL_GAIN, _MAX_LOCAL_GAIN)
     return np.asarray(band * gain.astype(np.float32)[..., None], np.float32)
 
 
-def _split(detail: RGB) -> list[RGB]:
+def _split_bands(detail: RGB) -> list[RGB]:
+    """Return the Laplacian pyramid, finest first."""
     bands: list[RGB] = []
-    while len(bands) < _BANDS - 1 and min(detail.shape[:2]) >= 2 * _SMALLEST:
+    while len(bands) < _BANDS - 1 and min(detail.shape[:2]) >= 2 * _MIN_BAND_SIZE:
         lower = np.asarray(cv2.pyrDown(detail), np.float32)
-        bands.append(detail - _grow(lower, detail))
+        bands.append(detail - _enlarge(lower, detail))
         detail = lower
     return [*bands, detail]
 
 
-def _grow(lower: RGB, like: RGB) -> RGB:
+def _enlarge(lower: RGB, like: RGB) -> RGB:
     return resize(lower, Size(*like.shape[:2]))
 
 
-def _strength(part: RGB) -> float:
-    if part.shape[-1] == 1:
-        return _rms(part)
-    red, green, blue = cv2.split(part)
+def _color_strength(color: RGB) -> float:
+    """Return the mean spread (largest less smallest channel) of ``[H, W, 3]``."""
+    red, green, blue = cv2.split(color)
     largest, smallest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     return float(np.mean(largest - smallest))
 
 
 def _rms(values: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
-
-
-def _numbers(values: object) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.asarray(values))

@@ -1,4 +1,4 @@
-"""Optical flow between two frames."""
+"""Estimate the optical flow between two frames, by DIS or Farneback's method."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _PRESETS = {
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
-_SMALLEST = 32
-"""Pictures with a shorter side are enlarged first: OpenCV's DIS crashes on some long strips of 28 px and less."""
+# Pictures with a shorter side are enlarged first: OpenCV's DIS crashes on some long strips of 28 px and less.
+_MIN_SIDE = 32
 
 
 @dataclass(frozen=True)
 class DenseInverseSearch:
     """DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse search"), with variational refinement.
 
-    ``quality`` is its preset. ``longest`` is the longest side in px at which it is computed; larger frames
-    are shrunk, and the flow is enlarged.
+    ``quality`` is OpenCV's preset. ``longest`` is the longest side in px at which flow is computed; larger frames are
+    shrunk, and the flow is enlarged.
     """
 
     quality: Quality = "medium"
@@ -44,16 +44,16 @@ class DenseInverseSearch:
 
     def estimate(self, target: RGB, source: RGB) -> Flow:
         """Return the backward flow from ``target`` to ``source``, both ``[H, W, 3]`` in [0, 1]."""
-        return _at(_working_size(target, self.longest), target, source, self._find)
+        return _estimate_at(_working_size(target, self.longest), target, source, self._calculate)
 
-    def _find(self, target: NDArray[np.uint8], source: NDArray[np.uint8]) -> Flow:
+    def _calculate(self, target: NDArray[np.uint8], source: NDArray[np.uint8]) -> Flow:
         search = cv2.DISOpticalFlow.create(_PRESETS[self.quality])
         return np.asarray(search.calc(target, source, None), np.float32)
 
 
 @dataclass(frozen=True)
 class PolynomialExpansion:
-    """Farneback's method (2003, "Two-frame motion estimation based on polynomial expansion"): slower, smoother.
+    """Farneback 2003, "Two-frame motion estimation based on polynomial expansion": slower and smoother than DIS.
 
     ``longest`` as for :class:`DenseInverseSearch`.
     """
@@ -62,10 +62,10 @@ class PolynomialExpansion:
 
     def estimate(self, target: RGB, source: RGB) -> Flow:
         """Return the backward flow from ``target`` to ``source``, both ``[H, W, 3]`` in [0, 1]."""
-        return _at(_working_size(target, self.longest), target, source, self._find)
+        return _estimate_at(_working_size(target, self.longest), target, source, self._calculate)
 
-    def _find(self, target: NDArray[np.uint8], source: NDArray[np.uint8]) -> Flow:
-        levels = max(1, int(np.log2(min(target.shape) / _SMALLEST)))
+    def _calculate(self, target: NDArray[np.uint8], source: NDArray[np.uint8]) -> Flow:
+        levels = max(1, int(np.log2(min(target.shape) / _MIN_SIDE)))
         flow = cv2.calcOpticalFlowFarneback(
             target,
             source,
@@ -89,18 +89,19 @@ def make_estimator(method: Method, quality: Quality, longest: int) -> FlowEstima
 def _working_size(picture: RGB, longest: int) -> Size:
     height, width = picture.shape[:2]
     scale = min(1.0, longest / max(height, width))
-    return Size(max(_SMALLEST, round(height * scale)), max(_SMALLEST, round(width * scale)))
+    return Size(max(_MIN_SIDE, round(height * scale)), max(_MIN_SIDE, round(width * scale)))
 
 
 def _gray(picture: RGB, size: Size) -> NDArray[np.uint8]:
-    """Return luma ``[size]`` uint8: what both methods look at."""
+    """Return the picture in gray, ``[size]`` uint8, as both methods take it."""
     small = resize(picture, size)
-    luma = cv2.cvtColor(np.clip(small, 0.0, 1.0), cv2.COLOR_RGB2GRAY)
-    return np.asarray(np.round(luma * 255.0), np.uint8)
+    # OpenCV's gray has the weights of BT.601; those of BT.709 would change flows, and with them every carried dream.
+    gray = cv2.cvtColor(np.clip(small, 0.0, 1.0), cv2.COLOR_RGB2GRAY)
+    return np.asarray(np.round(gray * 255.0), np.uint8)
 
 
-def _at(
-    size: Size, target: RGB, source: RGB, find: Callable[[NDArray[np.uint8], NDArray[np.uint8]], Flow]
+def _estimate_at(
+    size: Size, target: RGB, source: RGB, calculate: Callable[[NDArray[np.uint8], NDArray[np.uint8]], Flow]
 ) -> Flow:
-    flow = find(_gray(target, size), _gray(source, size))
+    flow = calculate(_gray(target, size), _gray(source, size))
     return resize_flow(np.nan_to_num(flow, nan=0.0, posinf=0.0, neginf=0.0), Size(*target.shape[:2]))

@@ -1,7 +1,7 @@
-"""What a :class:`~dreamvid.flow.stability.Meter` has found: figures by frame, and their summary.
+"""Summarize the figures of a :class:`~dreamvid.flow.stability.StabilityMeter`: warping errors, flicker, drift.
 
-Every figure is None where there is nothing to take it from: one frame has no pairs, and a dream that equals its
-source has no flicker index.
+A figure is None where it is undefined: one frame has no pairs, and a dream that equals its source has no flicker
+index.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ NO_DREAM = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A frame against the one ``lag`` frames before; nothing across a cut is compared.
+class PairErrors:
+    """Warping errors of a frame against the one ``lag`` frames before; no pair spans a cut.
 
-    ``visible`` is the share of pixels seen in both, in [0, 1]. The errors E are mean squares over those pixels, of
-    the source, of the dream, and of the source with the first detail carried along.
+    ``visible`` is the share of pixels visible in both, in [0, 1]. The errors E are mean squares over those pixels, of
+    the source, of the dream, and of the source with the first detail of the shot advected.
     """
 
     lag: int
@@ -46,7 +46,7 @@ class FrameFigures:
     cut
         The source begins a new shot here.
     dreamed_square, advected_square
-        Mean square of dreamed minus source, and of the carried detail as it is shown.
+        Mean square of dreamed minus source, and of advected minus source.
     brightness, saturation
         Of source and dream. Brightness is mean luma (BT.709 weights, of encoded values); saturation is the mean
         of the largest minus the smallest channel, which unlike their ratio is steady in the dark.
@@ -63,14 +63,14 @@ class FrameFigures:
     brightness: tuple[float, float]
     saturation: tuple[float, float]
     detail: float
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PairErrors, ...]
 
     @property
     def dream_rms(self) -> float:
         """RMS of dreamed minus source."""
         return math.sqrt(self.dreamed_square)
 
-    def pair(self, lag: int) -> Pair | None:
+    def pair(self, lag: int) -> PairErrors | None:
         """Return the comparison with the frame ``lag`` before; None where there is none."""
         return next((pair for pair in self.pairs if pair.lag == lag), None)
 
@@ -80,8 +80,8 @@ class LagFigures:
     """All pairs of one lag.
 
     The errors are means over all visible pixels of all pairs. ``flicker`` is F = (E dreamed - E source) / D^2, with D
-    the dream RMS; ``flicker_advected`` is the same of detail that is merely carried along, which is what no
-    flicker at all scores on this clip with this meter. ``ratio`` is F / F_advected, None where that is not above 0.
+    the dream RMS; ``flicker_advected`` is the same of advected detail, which is what no flicker at all
+    scores on this clip with this meter. ``ratio`` is F / F_advected, None where that is not above 0.
     """
 
     lag: int
@@ -101,7 +101,7 @@ class Drift:
 
     ``source`` and ``dreamed`` are means by quarters of the frames; ``source`` is None for what only a dream has.
     ``change`` is the dream's last quarter against its second, as a share of the second (0.03 is 3 %), and
-    ``beyond_source`` what of that change the source does not make itself.
+    ``beyond_source`` is that change minus the source's own.
     """
 
     dreamed: tuple[float | None, ...]
@@ -112,7 +112,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How steady a dreamed clip is; see :class:`LagFigures` and :class:`Drift`.
+    """Stability of a dreamed clip; see :class:`LagFigures` and :class:`Drift`.
 
     ``cuts`` are the frames that begin a new shot; ``dream_rms`` is the RMS of dreamed minus source over all frames.
     ``series`` has the figures of every frame and is no part of :meth:`to_dict`.
@@ -130,7 +130,7 @@ class Report:
 
     @property
     def frames(self) -> int:
-        """How many frames were compared."""
+        """Number of frames compared."""
         return len(self.series)
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Report:
 
 
 def summarize(series: Sequence[FrameFigures], size: Size, lags: Iterable[int]) -> Report:
-    """Return the report of all frames; there is at least one."""
+    """Return the report of all frames, of which there is at least one."""
     square = _mean([frame.dreamed_square for frame in series]) or 0.0
     return Report(
         size=size,
@@ -176,7 +176,7 @@ def _lag_figures(lag: int, series: Sequence[FrameFigures], square: float) -> Lag
     )
     advected_square = _mean([frame.advected_square for frame in series]) or 0.0
     flicker = _flicker(dreamed, source, square)
-    least = _flicker(advected, source, advected_square)
+    flicker_advected = _flicker(advected, source, advected_square)
     return LagFigures(
         lag=lag,
         pairs=len(pairs),
@@ -185,8 +185,10 @@ def _lag_figures(lag: int, series: Sequence[FrameFigures], square: float) -> Lag
         error_dreamed=dreamed,
         error_advected=advected,
         flicker=flicker,
-        flicker_advected=least,
-        ratio=flicker / least if flicker is not None and least is not None and least > 0 else None,
+        flicker_advected=flicker_advected,
+        ratio=flicker / flicker_advected
+        if flicker is not None and flicker_advected and flicker_advected > 0
+        else None,
     )
 
 
@@ -199,13 +201,13 @@ def _drift(
     dreamed: Callable[[FrameFigures], float],
     source: Callable[[FrameFigures], float] | None = None,
 ) -> Drift:
-    ours = _quarters([dreamed(frame) for frame in series])
-    theirs = None if source is None else _quarters([source(frame) for frame in series])
-    change, second = _step(ours), ours[1]
-    own = 0.0 if theirs is None else _step(theirs)
-    if change is None or own is None or not second:
-        return Drift(ours, theirs, None, None)
-    return Drift(ours, theirs, change / second, (change - own) / second)
+    dreamed_quarters = _quarters([dreamed(frame) for frame in series])
+    source_quarters = None if source is None else _quarters([source(frame) for frame in series])
+    change, second = _change(dreamed_quarters), dreamed_quarters[1]
+    source_change = 0.0 if source_quarters is None else _change(source_quarters)
+    if change is None or source_change is None or not second:
+        return Drift(dreamed_quarters, source_quarters, None, None)
+    return Drift(dreamed_quarters, source_quarters, change / second, (change - source_change) / second)
 
 
 def _quarters(values: list[float]) -> tuple[float | None, ...]:
@@ -213,7 +215,7 @@ def _quarters(values: list[float]) -> tuple[float | None, ...]:
     return tuple(_mean(part.tolist()) for part in parts)
 
 
-def _step(quarters: tuple[float | None, ...]) -> float | None:
+def _change(quarters: tuple[float | None, ...]) -> float | None:
     second, last = quarters[1], quarters[-1]
     return None if second is None or last is None else last - second
 

@@ -1,12 +1,12 @@
-"""Carried detail: dreams that stick to the things in the picture.
+"""Carry dreamed detail along with the picture's motion, so that dreams do not flicker.
 
-The detail that the last frame's dream added to its source, ``dreamed - source``, is moved along with the picture,
-kept where it is still seen, and dreamed a little further. What comes into view is dreamed in full. So nothing
-boils, nothing trails behind moving things, and most of the gradient steps are saved.
+The detail that the previous frame's dream added, ``dreamed - source``, is warped along the optical flow, kept where
+it is still visible, and dreamed a little further; what comes into view is dreamed in full. This avoids flicker and
+trails, and saves most of the gradient steps.
 
-After Ruder et al. 2016, "Artistic style transfer for videos" (initialization by the warped last output, masks), with
-the detail in place of the picture, so that sources stay sharp and lights may change. Departures: detail is held to
-the strength that a full dream had (`dreamvid.flow.detail_statistics`), so that shots neither brighten nor fade.
+After Ruder et al. 2016, "Artistic style transfer for videos" (initialization with the warped previous output, masks).
+Departures: detail is carried in place of the picture, so that sources stay sharp and lights may change, and its
+strength is held to that of a full dream (`dreamvid.flow.detail_statistics`), so that shots neither brighten nor fade.
 """
 
 from __future__ import annotations
@@ -17,23 +17,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.flow.detail_statistics import hold, measure
-from dreamvid.flow.occlusion import trust
-from dreamvid.flow.static_regions import stilled
+from dreamvid.flow.detail_statistics import (
+    hold_statistics,
+    measure_statistics,
+    mix_bands,
+    scale_to_ascent_length,
+)
+from dreamvid.flow.occlusion import carry_mask
+from dreamvid.flow.static_regions import suppress_flow_noise
 from dreamvid.flow.warp import resize_flow, warp
 from dreamvid.image.resize import resize
 from dreamvid.types import RGB, Carry, InitialDetail, Motion, Size
 
 if TYPE_CHECKING:
-    from dreamvid.types import FlowEstimator
+    from dreamvid.types import DetailStatistics, FlowEstimator
 
-_EDGE = 0.012
-"""Width of the soft edge between carried and fresh, as a share of the picture's longer side."""
-_STILL, _MOVING, _MOST = 0.2, 0.25, 3.0
-_SLOW = 1.5
-"""Length of a step as a multiple of the preset's: up to this many px of motion a frame (on average over the picture),
-what each further pixel adds, and the most. What stands still shows every change and needs few; large motion hides
-change, and softens what it carries."""
+# Width of the soft edge between carried and new detail, as a share of the picture's longer side.
+_EDGE_WIDTH = 0.012
+# Length of a step where detail is carried, as a multiple of the preset's: the least, what each further pixel of mean
+# motion adds, and the most. In still pictures every change is visible, so few steps do; fast motion hides changes,
+# and softens the detail it carries.
+_MIN_STEP_LENGTH, _STEP_LENGTH_PER_PIXEL, _MAX_STEP_LENGTH = 0.2, 0.25, 3.0
+# Mean motion in px a frame from which on steps become longer.
+_SLOW_MOTION = 1.5
 
 
 class IndependentFrames:
@@ -59,23 +65,23 @@ class CarriedDetail:
     Parameters
     ----------
     estimator
-        What finds the motion.
+        Estimates the optical flow.
     longest
         Longest side, in px, at which motion and visibility are computed.
     full
-        Gradient steps per octave of a first frame, and wherever something comes into view.
+        Gradient steps per octave of a shot's first frame, and wherever something comes into view.
     steps
-        Gradients per octave where detail is carried. What comes into view makes do with as many as there are,
-        as long as it is small: each is then a longer step.
+        Gradients per octave where detail is carried. What comes into view gets as many, each for a longer step, as
+        long as it is small.
     decay
-        Share of the carried detail that is kept, 0 to 1; the rest makes room for new things.
+        Share of the carried detail that is kept, 0 to 1; the rest makes room for new detail.
     blend
-        Share of the carried detail in the settled one, 0 to below 1: how little a frame may change.
-    push
-        Steps times step size of a full dream: where it changes from frame to frame, so does the level.
+        Share of the carried detail in the result, 0 to below 1: how little a frame may change.
+    ascent_length
+        Steps times step size of a full dream. Where it changes from frame to frame, so does the detail's strength.
     turnover
-        Share of the detail, 0 to 1, that is exchanged in this frame, because the objective changes: so much less is
-        carried, so much of a full dream is added, and the level moves as far.
+        Share of the detail, 0 to 1, that is exchanged in this frame because the objective changes: so much less is
+        carried, so much of a full dream is added, and the statistics move as far.
     """
 
     estimator: FlowEstimator
@@ -84,42 +90,59 @@ class CarriedDetail:
     steps: int
     decay: float
     blend: float
-    push: float = 1.0
+    ascent_length: float = 1.0
     turnover: float = 0.0
 
     def estimate_motion(self, target: RGB, source: RGB) -> Motion:
-        """Return the flow from ``target`` back to ``source``, and what of it was seen there."""
-        full = Size(*target.shape[:2])
-        scale = min(1.0, self.longest / max(full))
-        size = Size(max(1, round(full.height * scale)), max(1, round(full.width * scale)))
+        """Return the backward flow from ``target`` to ``source``, and where ``target`` was visible in ``source``."""
+        full_size = Size(*target.shape[:2])
+        scale = min(1.0, self.longest / max(full_size))
+        size = Size(max(1, round(full_size.height * scale)), max(1, round(full_size.width * scale)))
         small_target, small_source = resize(target, size), resize(source, size)
-        backward = stilled(self.estimator.estimate(small_target, small_source), small_target, small_source)
+        backward = suppress_flow_noise(
+            self.estimator.estimate(small_target, small_source), small_target, small_source
+        )
         forward = self.estimator.estimate(small_source, small_target)
-        seen = trust(backward, forward, edge=_EDGE * max(size))
-        return Motion(resize_flow(backward, full), np.clip(resize(seen, full), 0.0, 1.0))
+        visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
+        return Motion(resize_flow(backward, full_size), np.clip(resize(visible_mask, full_size), 0.0, 1.0))
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
-        """Start from the carried detail; from nothing in a shot's first frame."""
+        """Return the warped detail of the previous frame; nothing for a shot's first frame."""
         if motion is None or carry is None:
             return InitialDetail(steps=self.full)
-        seen, full, kept = motion.visible_mask, self.full, self.decay * (1.0 - self.turnover)
-        moved = warp(carry.dreamed - carry.source, motion.flow) * (kept * seen)[..., None]
+        visible_mask, full = motion.visible_mask, self.full
+        carried_share = self.decay * (1.0 - self.turnover)
+        detail = warp(carry.dreamed - carry.source, motion.flow) * (carried_share * visible_mask)[..., None]
         speed = float(np.sqrt(np.sum(np.square(motion.flow), axis=-1)).mean())
-        calm = self.steps * float(np.clip(_STILL + _MOVING * (speed - _SLOW), _STILL, _MOST))
-        lost = (1.0 - kept) * full  # what is let go of is dreamed anew
-        effort = full + seen * (min(max(calm, lost), full) - full)
-        steps = max(self.steps, int(full * (1.0 - float(seen.mean()))), math.ceil(lost / _MOST), 1)
-        blend = self.blend * (1.0 - self.turnover) * seen
-        return InitialDetail(np.asarray(moved, np.float32), steps, np.asarray(effort, np.float32), blend)
+        step_length = float(
+            np.clip(
+                _MIN_STEP_LENGTH + _STEP_LENGTH_PER_PIXEL * (speed - _SLOW_MOTION),
+                _MIN_STEP_LENGTH,
+                _MAX_STEP_LENGTH,
+            )
+        )
+        lost_steps = (1.0 - carried_share) * full  # detail that is not carried is dreamed again
+        step_map = full + visible_mask * (min(max(self.steps * step_length, lost_steps), full) - full)
+        steps_for_new = int(full * (1.0 - float(visible_mask.mean())))
+        steps = max(self.steps, steps_for_new, math.ceil(lost_steps / _MAX_STEP_LENGTH), 1)
+        blend_mask = self.blend * (1.0 - self.turnover) * visible_mask
+        return InitialDetail(
+            np.asarray(detail, np.float32), steps, np.asarray(step_map, np.float32), blend_mask
+        )
 
-    def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:
-        """Blend with what was carried, and hold the level of the shot's first frame."""
+    def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
+        """Blend with the carried detail, and hold the strength of detail in the shot's first frame."""
         detail = dreamed - picture
-        if carry is None or seed.detail is None or seed.kept is None:
-            return Carry(picture, dreamed, measure(detail)._replace(push=self.push))
-        level = carry.level or measure(carry.dreamed - carry.source)._replace(push=self.push)
-        level = level.pushed(self.push)
+        if carry is None or initial.detail is None or initial.blend_mask is None:
+            return Carry(picture, dreamed, self._measure(detail))
+        statistics = scale_to_ascent_length(
+            carry.statistics or self._measure(carry.dreamed - carry.source), self.ascent_length
+        )
         if self.turnover:
-            level = level.towards(measure(detail), self.turnover)
-        detail = hold(detail + seed.kept[..., None] * (seed.detail - detail), level)
-        return Carry(picture, np.clip(picture + detail, 0.0, 1.0), level)
+            statistics = mix_bands(statistics, measure_statistics(detail), self.turnover)
+        blended = detail + initial.blend_mask[..., None] * (initial.detail - detail)
+        detail = hold_statistics(blended, statistics)
+        return Carry(picture, np.clip(picture + detail, 0.0, 1.0), statistics)
+
+    def _measure(self, detail: RGB) -> DetailStatistics:
+        return measure_statistics(detail)._replace(ascent_length=self.ascent_length)

@@ -1,7 +1,7 @@
-"""Still things stand still: motion is believed only where it explains the picture better than none does.
+"""Suppress spurious motion: flow is kept only where it explains the picture better than no motion does.
 
 Grain and compression make optical flow tremble by a tenth of a pixel or two where nothing moves. Detail carried
-along it would shimmer from frame to frame and wander off over hundreds of them.
+along such flow would shimmer from frame to frame and drift away over hundreds of them.
 """
 
 from __future__ import annotations
@@ -12,40 +12,43 @@ import cv2
 import numpy as np
 
 from dreamvid.flow.warp import warp_linear
+from dreamvid.image.luma import LUMA_WEIGHTS
+from dreamvid.image.masks import smoothstep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.types import RGB, Flow
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_GRAIN = 1.5
-"""Blur, in px, that takes grain out of both frames before they are compared."""
-_NEIGHBORS = 0.025
-"""Radius in which evidence is gathered, as a share of the longer side."""
-_CLEAR = 0.3
-"""Share of the difference between the frames that motion must explain to be believed in full; a pan by 0.2 px under
-grain of 1 % explains more."""
-_NOTHING = 1e-6
-"""Squared difference of two frames that counts as none."""
+# Blur, in px, that removes grain from both frames before they are compared.
+_GRAIN_BLUR = 1.5
+# Radius in which differences are gathered, as a share of the longer side.
+_NEIGHBORHOOD = 0.025
+# Share of the difference between the frames that motion must explain to be kept in full; a pan by 0.2 px under
+# grain of 1 % explains more.
+_FULL_EXPLANATION = 0.3
+_NO_DIFFERENCE = 1e-6
 
 
-def stilled(flow: Flow, target: RGB, source: RGB, *, nothing: float = _NOTHING) -> Flow:
+def suppress_flow_noise(
+    flow: Flow, target: RGB, source: RGB, *, no_difference: float = _NO_DIFFERENCE
+) -> Flow:
     """Return a backward flow ``[H, W, 2]`` that fades to zero where it explains ``target`` no better.
 
-    ``nothing`` is the squared difference of two frames below which there is nothing to explain.
+    ``no_difference`` is the squared difference of two frames that counts as none.
     """
-    now, before = _smooth_luma(target), _smooth_luma(source)
-    radius = max(_GRAIN, _NEIGHBORS * max(now.shape))
-    resting = _gathered(now - before, radius)
-    moving = _gathered(now - warp_linear(before, flow), radius)
-    share = np.clip((resting - moving) / ((resting + nothing) * _CLEAR), 0.0, 1.0)
-    return np.asarray(flow * (share * share * (3.0 - 2.0 * share))[..., None], np.float32)
+    target_luma, source_luma = _smooth_luma(target), _smooth_luma(source)
+    radius = max(_GRAIN_BLUR, _NEIGHBORHOOD * max(target_luma.shape))
+    still_error = _local_error(target_luma - source_luma, radius)
+    moving_error = _local_error(target_luma - warp_linear(source_luma, flow), radius)
+    explained = (still_error - moving_error) / ((still_error + no_difference) * _FULL_EXPLANATION)
+    return np.asarray(flow * smoothstep(0.0, 1.0, explained)[..., None], np.float32)
 
 
 def _smooth_luma(picture: RGB) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(picture @ _LUMA, (0, 0), _GRAIN), np.float32)
+    # Not image.luma.luma, which rounds differently: a flow that changes in its last bit changes frames.
+    return np.asarray(cv2.GaussianBlur(picture @ LUMA_WEIGHTS, (0, 0), _GRAIN_BLUR), np.float32)
 
 
-def _gathered(difference: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+def _local_error(difference: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(np.square(difference), (0, 0), radius), np.float32)

@@ -1,4 +1,4 @@
-"""Moving pictures along a backward flow.
+"""Warp pictures along a backward flow.
 
 Convention: flows are ``[H, W, 2]`` float32, (dx, dy) in px, backward: ``out[y, x] = picture[y + dy, x + dx]``, pixel
 centers at whole numbers.
@@ -29,25 +29,26 @@ def warp(picture: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
     flow
         ``[H, W, 2]``, backward.
 
-    Sampled with Lanczos of 8 x 8 px at positions rounded to 1/32 px: sharp enough that detail lasts for hundreds
-    of frames, and exact where things stand still. Beyond the borders the picture is mirrored. Overshoot is kept:
+    Lanczos interpolation of 8 x 8 px. Beyond the borders the picture is mirrored; overshoot is not clipped, since
     detail is signed.
     """
+    # Positions are rounded to 1/32 px. Sharp enough that detail lasts for hundreds of frames, and exact where nothing
+    # moves.
     return _sample(picture, flow, cv2.INTER_LANCZOS4)
 
 
 def warp_linear(picture: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
-    """Return the same by bilinear sampling, which never overshoots: for flows, masks and measuring."""
+    """Return the same by bilinear interpolation, which never overshoots: for flows, masks and measuring."""
     return _sample(picture, flow, cv2.INTER_LINEAR)
 
 
 def resize_flow(flow: Flow, size: Size) -> Flow:
-    """Return a flow for another picture size; its vectors grow or shrink with it."""
+    """Return a flow for another picture size; its vectors scale with it."""
     height, width = flow.shape[:2]
     if (height, width) == tuple(size):
         return flow
-    growth = np.array([size.width / width, size.height / height], np.float32)
-    resized: Flow = resize(flow, size) * growth
+    scale = np.array([size.width / width, size.height / height], np.float32)
+    resized: Flow = resize(flow, size) * scale
     return resized
 
 
@@ -55,5 +56,5 @@ def _sample(picture: NDArray[np.float32], flow: Flow, method: int) -> NDArray[np
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    moved = cv2.remap(picture, x, y, method, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(moved, np.float32)
+    warped = cv2.remap(picture, x, y, method, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(warped, np.float32)

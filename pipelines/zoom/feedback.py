@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from dreamvid.errors import NonFiniteDreamError
+from dreamvid.flow.detail_statistics import channel_means, hold_statistics, measure_statistics
 from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
 from dreamvid.image.resize import blur
 from dreamvid.image.transform import Velocity
@@ -168,13 +169,11 @@ class FeedbackStep:
         ``palette`` is a picture of any size whose colors are held; None is the start image's mean color with the
         spread of its dream.
         """
-        from dreamvid.flow.detail_statistics import measure  # noqa: PLC0415  OpenCV loads only when something is dreamed
-
         colors = measure_palette(dreamed)._replace(mean=measure_palette(start).mean)
         if palette is not None:
             colors = measure_palette(palette)
             dreamed = match_palette(dreamed, colors, 1.0)
-        detail = measure(dreamed)
+        detail = measure_statistics(dreamed)
         (gray, color), *coarser = detail.bands
         finest = (_FINEST_BAND_SHARE * gray, _FINEST_BAND_SHARE * color)
         return dreamed, HoldTargets(detail._replace(bands=(finest, *coarser)), colors)
@@ -190,14 +189,12 @@ class FeedbackStep:
         self, dreamed: RGB, scenes: tuple[Part, ...], targets: HoldTargets, reference_frames: float
     ) -> RGB:
         """Return a dream moved towards the targets, as far as in some frames of :data:`REFERENCE_FPS`."""
-        from dreamvid.flow.detail_statistics import hold, mean_color  # noqa: PLC0415  OpenCV loads only when something is dreamed
-
         trip = settings_of(scenes[-1]).trip
         detail = _saturate(targets.detail, trip.saturation)
         # The mean color is left to the palette, which fades towards its target.
-        detail = detail._replace(mean=tuple(float(value) for value in mean_color(dreamed)))
+        detail = detail._replace(mean=tuple(float(value) for value in channel_means(dreamed)))
         evenness = 1.0 - (1.0 - _EVENNESS) ** reference_frames
-        held = hold(dreamed, detail, fastest=_MAX_BAND_GAIN**reference_frames, evenness=evenness)
+        held = hold_statistics(dreamed, detail, max_gain=_MAX_BAND_GAIN**reference_frames, evenness=evenness)
         lock = 1.0 - (1.0 - trip.color_lock) ** (_LOCK_EXPONENT * reference_frames)
         palette = targets.palette.adjusted(trip.hue, trip.saturation, trip.brightness)
         return match_palette(np.clip(held, 0.0, 1.0), palette, lock)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.flow.camera_motion import camera_flow, own_motion
+from dreamvid.flow.camera_motion import camera_flow, subject_motion
 from dreamvid.flow.optical_flow import DenseInverseSearch
 from dreamvid.types import RGB, Flow, Size
 
@@ -41,7 +41,7 @@ def with_square(picture: RGB, x: int, y: int = 70) -> RGB:
 
 def moved(target: RGB, source: RGB) -> NDArray[np.float32]:
     flow = DenseInverseSearch("medium", 320).estimate(target, source)
-    return own_motion(flow, target, source)
+    return subject_motion(flow, target, source)
 
 
 def similarity(pan: tuple[float, float], zoom: float, roll: float) -> Flow:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.flow.occlusion import trust, visible
+from dreamvid.flow.occlusion import carry_mask, visible_mask
 
 if TYPE_CHECKING:
     from dreamvid.types import Flow
@@ -15,12 +15,12 @@ def still() -> Flow:
 
 
 def test_what_stands_still_is_seen_everywhere() -> None:
-    assert visible(still(), still()).all()
+    assert visible_mask(still(), still()).all()
 
 
 def test_a_steady_pan_hides_what_comes_in() -> None:
     backward = still() + np.array([10, 0], np.float32)  # what was further right: the camera pans right
-    seen = visible(backward, -backward)
+    seen = visible_mask(backward, -backward)
     assert seen[:, :70].all()
     assert not seen[:, 71:].any()
 
@@ -30,7 +30,7 @@ def test_what_an_object_uncovers_was_hidden() -> None:
     forward, backward = still(), still()
     forward[20:40, 20:40] = [12, 0]  # at the source: the square's old place
     backward[20:40, 32:52] = [-12, 0]  # at the target: the square's new place
-    seen = visible(backward, forward)
+    seen = visible_mask(backward, forward)
     assert not seen[20:40, 20:31].any()
     assert seen[23:37, 35:49].all()
     assert seen[:18].all()
@@ -39,7 +39,7 @@ def test_what_an_object_uncovers_was_hidden() -> None:
 def test_borders_between_motions_are_not_trusted() -> None:
     backward = still()
     backward[:, 40:] = [0.8, 0]
-    seen = visible(backward, -backward)
+    seen = visible_mask(backward, -backward)
     assert not seen[:, 39:41].any()
     assert seen[:, :38].all()
     assert seen[:, 43:78].all()
@@ -47,8 +47,8 @@ def test_borders_between_motions_are_not_trusted() -> None:
 
 def test_trust_has_a_soft_edge_within_what_is_seen() -> None:
     backward = still() + np.array([10, 0], np.float32)
-    mask = trust(backward, -backward, edge=9)
-    hard = trust(backward, -backward, edge=0)
+    mask = carry_mask(backward, -backward, edge=9)
+    hard = carry_mask(backward, -backward, edge=0)
     assert set(np.unique(hard)) == {0, 1}
     assert mask[:, 71:].max() == 0
     row = mask[30, :71]
@@ -61,7 +61,7 @@ def test_trust_has_a_soft_edge_within_what_is_seen() -> None:
 def test_trust_fades_as_the_flows_disagree() -> None:
     backward = still()
     backward[..., 0] = np.linspace(0, 10, 80)
-    mask = trust(backward, still(), edge=0)[30]
+    mask = carry_mask(backward, still(), edge=0)[30]
     assert (np.diff(mask) <= 0).all()
     assert (mask[backward[30, :, 0] < 2] == 1).all()
     assert (mask[backward[30, :, 0] > 9.5] == 0).all()
@@ -71,9 +71,9 @@ def test_trust_fades_as_the_flows_disagree() -> None:
 def test_borders_between_motions_may_be_carried_on() -> None:
     backward = still()
     backward[:, 40:] = [0.8, 0]
-    assert not visible(backward, -backward).all()
-    assert trust(backward, -backward, edge=0)[:, :79].min() == 1
+    assert not visible_mask(backward, -backward).all()
+    assert carry_mask(backward, -backward, edge=0)[:, :79].min() == 1
 
 
 def test_one_row_has_no_slope() -> None:
-    assert visible(np.zeros((1, 9, 2), np.float32), np.zeros((1, 9, 2), np.float32)).all()
+    assert visible_mask(np.zeros((1, 9, 2), np.float32), np.zeros((1, 9, 2), np.float32)).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dreamvid.errors import SettingsError
-from dreamvid.flow.stability import Meter
+from dreamvid.flow.stability import StabilityMeter
 from dreamvid.flow.warp import warp
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def panned(index: int) -> RGB:
 
 
 def measure(source: Clip, dreamed: Clip) -> Report:
-    meter = Meter()
+    meter = StabilityMeter()
     for one, other in zip(source, dreamed, strict=True):
         meter.add(one, other)
     return meter.report()
@@ -144,7 +144,7 @@ def test_carried_detail_is_the_first_frames_along_the_renderers_flow() -> None:
             return np.broadcast_to(np.array([2, 0], np.float32), (*target.shape[:2], 2)).copy()
 
     detail = window(smooth_noise(1, 0.05), 0)
-    meter = Meter(carrier=Two())
+    meter = StabilityMeter(advecting_estimator=Two())
     first, second = clip(panned, 2)
     meter.add(first, first + detail)
     figures = meter.add(second, second)
@@ -252,7 +252,7 @@ def test_a_shot_that_begins_after_black_starts_anew() -> None:
 
 
 def test_only_the_last_frames_are_held() -> None:
-    meter, held = Meter(), []
+    meter, held = StabilityMeter(), []
     for index in range(20):
         source, dreamed = panned(index), panned(index) + np.float32(0.01)
         held += [weakref.ref(source), weakref.ref(dreamed)]
@@ -278,7 +278,7 @@ def test_errors_are_means_over_all_visible_pixels() -> None:
 
 
 def test_frames_of_different_sizes_are_refused() -> None:
-    meter = Meter()
+    meter = StabilityMeter()
     meter.add(still(0), still(0))
     for source, dreamed in ((still(1), still(1)[:-1]), (still(1)[:-1], still(1)[:-1])):
         with pytest.raises(SettingsError, match="one size"):
@@ -287,4 +287,4 @@ def test_frames_of_different_sizes_are_refused() -> None:
 
 def test_no_frames_are_no_report() -> None:
     with pytest.raises(SettingsError, match="no frames"):
-        Meter().report()
+        StabilityMeter().report()

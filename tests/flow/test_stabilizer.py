@@ -41,40 +41,40 @@ def test_a_shot_starts_from_nothing_and_sets_the_level() -> None:
     carry = first(texture(0))
     assert STABILIZER.prepare(None, carry).detail is None
     assert STABILIZER.prepare(None, carry).steps == STABILIZER.full
-    assert carry.level is not None
-    assert np.sum(carry.level.bands) > 0.01
+    assert carry.statistics is not None
+    assert np.sum(carry.statistics.bands) > 0.01
 
 
 def test_detail_moves_with_the_picture() -> None:
     source = texture(0)
     carry = first(source)
     target = panned(source, 6)
-    seed = STABILIZER.prepare(STABILIZER.estimate_motion(target, source), carry)
-    assert seed.steps == 1
-    assert seed.detail is not None
+    initial = STABILIZER.prepare(STABILIZER.estimate_motion(target, source), carry)
+    assert initial.steps == 1
+    assert initial.detail is not None
     expected = panned(carry.dreamed - carry.source, 6)
     inner = np.s_[12:-12, 12:-24]
-    assert np.corrcoef(seed.detail[inner].ravel(), expected[inner].ravel())[0, 1] > 0.95
+    assert np.corrcoef(initial.detail[inner].ravel(), expected[inner].ravel())[0, 1] > 0.95
 
 
 def test_what_comes_in_is_fresh_and_carries_nothing() -> None:
     source = texture(0)
-    seed = STABILIZER.prepare(STABILIZER.estimate_motion(panned(source, 10), source), first(source))
-    assert seed.effort is not None
-    assert seed.detail is not None
-    assert seed.effort[20:-20, -8:].min() > 0.99 * STABILIZER.full
-    assert np.abs(seed.detail[20:-20, -8:]).max() < 0.01
-    assert seed.effort[20:-20, 20:100].max() < 3.001 * STABILIZER.steps
-    assert seed.steps == STABILIZER.steps
+    initial = STABILIZER.prepare(STABILIZER.estimate_motion(panned(source, 10), source), first(source))
+    assert initial.step_map is not None
+    assert initial.detail is not None
+    assert initial.step_map[20:-20, -8:].min() > 0.99 * STABILIZER.full
+    assert np.abs(initial.detail[20:-20, -8:]).max() < 0.01
+    assert initial.step_map[20:-20, 20:100].max() < 3.001 * STABILIZER.steps
+    assert initial.steps == STABILIZER.steps
 
 
 def test_what_comes_in_all_over_gets_all_gradients() -> None:
     source = texture(0)
     nothing = Motion(np.zeros((*SIZE, 2), np.float32), np.zeros(SIZE, np.float32))
-    seed = STABILIZER.prepare(nothing, first(source))
-    assert seed.effort is not None
-    assert seed.steps == STABILIZER.full
-    assert seed.effort.min() == STABILIZER.full
+    initial = STABILIZER.prepare(nothing, first(source))
+    assert initial.step_map is not None
+    assert initial.steps == STABILIZER.full
+    assert initial.step_map.min() == STABILIZER.full
 
 
 def test_what_stands_still_is_dreamed_on_least() -> None:
@@ -83,7 +83,7 @@ def test_what_stands_still_is_dreamed_on_least() -> None:
     efforts = []
     for speed in (0.0, 1.0, 2.0, 8.0):
         flow = np.full((*SIZE, 2), speed / np.sqrt(2), np.float32)
-        effort = STABILIZER.prepare(Motion(flow, seen), first(source)).effort
+        effort = STABILIZER.prepare(Motion(flow, seen), first(source)).step_map
         assert effort is not None
         efforts.append(float(effort.mean()))
     assert 0 < efforts[0] == pytest.approx(efforts[1])
@@ -95,9 +95,9 @@ def test_a_still_shot_does_not_melt_brighten_or_fade_in_three_hundred_frames() -
     carry = start = first(source)
     motion = STABILIZER.estimate_motion(source, source)
     for _ in range(300):
-        seed = STABILIZER.prepare(motion, carry)
-        assert seed.detail is not None
-        carry = STABILIZER.stabilize(source, np.clip(source + seed.detail, 0, 1), seed, carry)
+        initial = STABILIZER.prepare(motion, carry)
+        assert initial.detail is not None
+        carry = STABILIZER.stabilize(source, np.clip(source + initial.detail, 0, 1), initial, carry)
     assert np.abs(carry.dreamed - start.dreamed).mean() < 0.004
     assert abs(float(carry.dreamed.mean() - start.dreamed.mean())) < 0.001
 
@@ -108,9 +108,9 @@ def test_growth_is_held_to_the_level_of_the_first_frame() -> None:
     motion = STABILIZER.estimate_motion(source, source)
     push = (texture(9, 0.8) - 0.5) * np.float32(0.2)
     for _ in range(60):
-        seed = STABILIZER.prepare(motion, carry)
-        assert seed.detail is not None
-        carry = STABILIZER.stabilize(source, np.clip(source + seed.detail + push, 0, 1), seed, carry)
+        initial = STABILIZER.prepare(motion, carry)
+        assert initial.detail is not None
+        carry = STABILIZER.stabilize(source, np.clip(source + initial.detail + push, 0, 1), initial, carry)
     before, after = (float(np.std(one.dreamed - source)) for one in (start, carry))
     assert after == pytest.approx(before, rel=0.1)
     assert np.corrcoef((carry.dreamed - source).ravel(), push.ravel())[0, 1] > 0.5  # new things do come
@@ -123,10 +123,10 @@ def test_blend_holds_changes_back_where_things_are_seen() -> None:
     moved = []
     for blend in (0.0, 0.9):
         stabilizer = replace(STABILIZER, blend=blend)
-        seed = stabilizer.prepare(motion, carry)
-        assert seed.detail is not None
-        changed = np.clip(source + seed.detail + 0.1 * (texture(7, 0.8) - 0.5), 0, 1)
-        settled = stabilizer.stabilize(source, changed, seed, carry)
+        initial = stabilizer.prepare(motion, carry)
+        assert initial.detail is not None
+        changed = np.clip(source + initial.detail + 0.1 * (texture(7, 0.8) - 0.5), 0, 1)
+        settled = stabilizer.stabilize(source, changed, initial, carry)
         moved.append(np.abs(settled.dreamed - carry.dreamed)[:, :70].mean())
     assert moved[1] < 0.5 * moved[0]
 
@@ -145,9 +145,9 @@ def test_the_carry_says_all_there_is() -> None:
 def test_odd_sizes_are_carried(size: tuple[int, int]) -> None:
     source = np.random.default_rng(0).random((*size, 3)).astype(np.float32)
     carry = STABILIZER.stabilize(source, np.clip(source + 0.05, 0, 1), STABILIZER.prepare(None, None), None)
-    seed = STABILIZER.prepare(STABILIZER.estimate_motion(source, source), carry)
-    assert seed.detail is not None
-    settled = STABILIZER.stabilize(source, np.clip(source + seed.detail, 0, 1), seed, carry)
+    initial = STABILIZER.prepare(STABILIZER.estimate_motion(source, source), carry)
+    assert initial.detail is not None
+    settled = STABILIZER.stabilize(source, np.clip(source + initial.detail, 0, 1), initial, carry)
     assert np.isfinite(settled.dreamed).all()
 
 
@@ -155,9 +155,9 @@ def test_black_and_white_frames_give_numbers() -> None:
     black, white = np.zeros((*SIZE, 3), np.float32), np.ones((*SIZE, 3), np.float32)
     carry = first(black)
     for target, source in ((white, black), (black, white), (black, black)):
-        seed = STABILIZER.prepare(STABILIZER.estimate_motion(target, source), carry)
-        assert seed.detail is not None
-        carry = STABILIZER.stabilize(target, np.clip(target + seed.detail, 0, 1), seed, carry)
+        initial = STABILIZER.prepare(STABILIZER.estimate_motion(target, source), carry)
+        assert initial.detail is not None
+        carry = STABILIZER.stabilize(target, np.clip(target + initial.detail, 0, 1), initial, carry)
         assert np.isfinite(carry.dreamed).all()
 
 
@@ -169,27 +169,27 @@ def test_what_is_let_go_of_is_dreamed_anew() -> None:
         carry = stabilizer.stabilize(
             source, np.clip(source + 0.1, 0, 1), stabilizer.prepare(None, None), None
         )
-        seed = stabilizer.prepare(stabilizer.estimate_motion(source, source), carry)
-        assert seed.effort is not None
-        assert seed.effort.min() >= share * stabilizer.full - 1e-3
-        assert seed.detail is not None
-        ratio = np.abs(seed.detail).mean() / np.abs(carry.dreamed - carry.source).mean()
+        initial = stabilizer.prepare(stabilizer.estimate_motion(source, source), carry)
+        assert initial.step_map is not None
+        assert initial.step_map.min() >= share * stabilizer.full - 1e-3
+        assert initial.detail is not None
+        ratio = np.abs(initial.detail).mean() / np.abs(carry.dreamed - carry.source).mean()
         assert ratio == pytest.approx(1 - share, rel=0.05)
 
 
 def test_the_level_follows_a_look_that_pushes_further_and_one_that_changes() -> None:
     source = texture(0)
     carry = first(source)
-    seed = STABILIZER.prepare(STABILIZER.estimate_motion(source, source), carry)
-    further = replace(STABILIZER, push=1.1).stabilize(source, carry.dreamed, seed, carry)
-    assert carry.level is not None
-    assert further.level is not None
-    assert np.allclose(further.level.bands, 1.1 * np.array(carry.level.bands))
+    initial = STABILIZER.prepare(STABILIZER.estimate_motion(source, source), carry)
+    further = replace(STABILIZER, ascent_length=1.1).stabilize(source, carry.dreamed, initial, carry)
+    assert carry.statistics is not None
+    assert further.statistics is not None
+    assert np.allclose(further.statistics.bands, 1.1 * np.array(carry.statistics.bands))
     blurred = source + np.stack(
         [cv2.GaussianBlur(c, (0, 0), 2) for c in np.moveaxis(texture(5) - 0.5, -1, 0)], -1
     )
-    turned = replace(STABILIZER, turnover=0.5).stabilize(source, np.clip(blurred, 0, 1), seed, carry)
-    assert turned.level is not None
-    own, new = np.array(carry.level.bands)[:, 0], np.array(turned.level.bands)[:, 0]
+    turned = replace(STABILIZER, turnover=0.5).stabilize(source, np.clip(blurred, 0, 1), initial, carry)
+    assert turned.statistics is not None
+    own, new = np.array(carry.statistics.bands)[:, 0], np.array(turned.statistics.bands)[:, 0]
     assert new[0] / new[-1] < own[0] / own[-1]
     assert np.linalg.norm(new) == pytest.approx(np.linalg.norm(own), rel=0.3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dreamvid.flow.optical_flow import DenseInverseSearch
-from dreamvid.flow.static_regions import stilled
+from dreamvid.flow.static_regions import suppress_flow_noise
 from dreamvid.flow.warp import warp
 from dreamvid.pipelines.landscape import fractal_noise
 
@@ -37,7 +37,7 @@ def test_grain_is_no_motion() -> None:
     target, source = (grainy(scene(), seed, 0.02) for seed in (1, 2))
     found = DenseInverseSearch().estimate(target, source)
     assert np.abs(found).mean() > 0.05  # or there is nothing to show
-    assert np.abs(stilled(found, target, source)).mean() < 0.4 * np.abs(found).mean()
+    assert np.abs(suppress_flow_noise(found, target, source)).mean() < 0.4 * np.abs(found).mean()
 
 
 @pytest.mark.parametrize("pixels", [0.5, 2.0, 9.0])
@@ -45,7 +45,7 @@ def test_motion_stays_under_grain(pixels: float) -> None:
     source = grainy(scene(), 1, 0.01)
     target = grainy(warp(scene(), pan(pixels)), 2, 0.01)
     inner = np.s_[10:-10, 10:-20]
-    kept = stilled(pan(pixels), target, source)[inner]
+    kept = suppress_flow_noise(pan(pixels), target, source)[inner]
     assert kept[..., 0].mean() == pytest.approx(pixels, rel=0.05)
     assert np.abs(kept[..., 1]).max() == 0
 
@@ -54,7 +54,7 @@ def test_what_moves_over_still_ground_moves_alone() -> None:
     source, target, flow = scene(), scene(), pan(0)
     flow[30:90, 50:150] = [-4, 0]
     target[30:90, 50:150] = source[30:90, 46:146]
-    kept = stilled(flow + np.float32(0.05), target, source)
+    kept = suppress_flow_noise(flow + np.float32(0.05), target, source)
     assert kept[40:80, 60:140, 0].mean() == pytest.approx(-3.95, abs=0.05)
     assert np.abs(kept[:10]).max() < 0.01
 
@@ -62,4 +62,4 @@ def test_what_moves_over_still_ground_moves_alone() -> None:
 def test_frames_that_are_equal_or_tiny_stand_still() -> None:
     for size in ((HEIGHT, WIDTH), (1, 1), (2, 50)):
         picture = scene()[: size[0], : size[1]]
-        assert np.abs(stilled(pan(3)[: size[0], : size[1]], picture, picture)).max() == 0
+        assert np.abs(suppress_flow_noise(pan(3)[: size[0], : size[1]], picture, picture)).max() == 0

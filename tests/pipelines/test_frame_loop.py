@@ -116,8 +116,8 @@ def test_a_stabilizer_sees_the_carry_and_settles_the_dream() -> None:
             assert (motion is None) == (carry is None)
             return InitialDetail() if carry is None else InitialDetail(detail=carry.dreamed - carry.source)
 
-        def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:
-            assert (seed.detail is None) == (carry is None)
+        def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
+            assert (initial.detail is None) == (carry is None)
             return Carry(picture, (picture + (dreamed - picture) / 2).astype(np.float32))
 
     dreamer, writer = Brighten(), Collect()

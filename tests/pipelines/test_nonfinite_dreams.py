@@ -150,7 +150,7 @@ def test_carried_detail_that_is_no_number_starts_anew(caplog: pytest.LogCaptureF
 
 def test_a_settled_dream_that_is_no_number_is_caught() -> None:
     class Poison(IndependentFrames):
-        def stabilize(self, picture: RGB, dreamed: RGB, seed: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  the protocol's
+        def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:  # noqa: ARG002  the protocol's
             return Carry(picture, dreamed * np.float32(np.nan))
 
     with pytest.raises(NonFiniteDreamError, match="no frame came out"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dreamvid.config.preset import Preset
-from dreamvid.flow.stability import Meter
+from dreamvid.flow.stability import StabilityMeter
 from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.flow.warp import warp
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
@@ -123,7 +123,7 @@ def dreamed(
 
 
 def flicker(known: KnownFlow, dreams: list[RGB]) -> float:
-    meter = Meter(estimator=known)
+    meter = StabilityMeter(estimator=known)
     for source, picture in zip(known.shot, dreams, strict=True):
         meter.add(source, picture)
     found = meter.report().lags[0].flicker
