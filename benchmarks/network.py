@@ -13,7 +13,8 @@ from figures import Figure, interleave, ratios
 from pictures import picture
 from tutorial import save_random_inception
 
-from dreamvid.config.preset import ModelSettings, Preset
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import ModelSettings
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Size

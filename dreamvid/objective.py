@@ -82,9 +82,13 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A weighted sum of terms; ``+``, ``-`` and multiplication by numbers make new ones."""
+    """A weighted sum of terms; ``+``, ``-`` and multiplication by numbers make new ones.
+
+    ``text`` is what it was parsed from, as it was written.
+    """
 
     terms: tuple[Term, ...]
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -163,7 +167,7 @@ def parse(text: str) -> Objective:
         raise ObjectiveError("objective is empty; name a layer, for example 'mixed4'")
     if len(parts) > _MAX_TERMS:
         raise ObjectiveError(f"objective has {len(parts)} terms; at most {_MAX_TERMS} are possible")
-    return Objective(tuple(_parse_term(part) for part in parts))
+    return Objective(tuple(_parse_term(part) for part in parts), text)
 
 
 def _parse_term(text: str) -> Term:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid import objective as objectives
+from dreamvid.config.fields import named_files
 from dreamvid.errors import ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
-from dreamvid.pipelines.masks import mask_file
+from dreamvid.objective import Objective
+from dreamvid.schedule.fields import constant
+from dreamvid.schedule.times import START
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.network import Network
-    from dreamvid.objective import Objective
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.types import Stabilizer
 
@@ -49,7 +51,7 @@ def warn_unused_trip_fields(preset: Preset) -> None:
 def build_dreamer(preset: Preset, options: RunOptions, *, objective: Objective | None = None) -> Built:
     """Return the dreamer that a preset describes.
 
-    ``objective`` overrules the preset's text, for guide images given as arrays. Loads TensorFlow.
+    ``objective`` overrules the preset's, for guide images given as arrays. Loads TensorFlow.
 
     Raises
     ------
@@ -60,8 +62,9 @@ def build_dreamer(preset: Preset, options: RunOptions, *, objective: Objective |
     from dreamvid.engine import precision, runtime
     from dreamvid.engine.dreamer import DreamEngine
 
-    if objective is None and preset.objective != "auto":
-        objective = objectives.parse(preset.objective)
+    preset = preset.at(START)  # what changes over time is set for each frame
+    if objective is None and isinstance(preset.objective, Objective):
+        objective = preset.objective
     guides = {} if objective is None else read_guides(objective)
     device = runtime.configure(device=options.device, threads=options.threads)
     network = models.load_network(
@@ -102,18 +105,19 @@ def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
     from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
     settings = preset.stability
-    if settings.steadiness == 0.0:
+    steadiness, full_steps = constant(settings.steadiness), constant(preset.ascent.steps)
+    if steadiness == 0.0:
         return IndependentFrames()
-    freedom = 1.0 - settings.steadiness
-    steps = max(1, round(preset.ascent.steps * freedom)) if settings.steps is None else settings.steps
+    freedom = 1.0 - steadiness
+    steps = max(1, round(full_steps * freedom)) if settings.steps is None else constant(settings.steps)
     return CarriedDetail(
         make_estimator(settings.method, settings.flow.preset, settings.flow.scale),
         longest=settings.flow.scale,
-        full=math.ceil(_FIRST * preset.ascent.steps),
-        steps=min(steps, preset.ascent.steps),
-        decay=1.0 - 0.25 * freedom**2 if settings.decay is None else settings.decay,
-        blend=0.625 * settings.steadiness if settings.blend is None else settings.blend,
-        ascent_length=preset.ascent.steps * preset.ascent.step_size,
+        full=math.ceil(_FIRST * full_steps),
+        steps=min(steps, full_steps),
+        decay=1.0 - 0.25 * freedom**2 if settings.decay is None else constant(settings.decay),
+        blend=0.625 * steadiness if settings.blend is None else constant(settings.blend),
+        ascent_length=full_steps * constant(preset.ascent.step_size),
         turnover=turnover,
     )
 
@@ -166,11 +170,5 @@ def _limit(image: RGB) -> RGB:
 def _files(preset: Preset, objective: Objective) -> dict[str, Path]:
     files = {f"guide{i}": Path(t.guide) for i, t in enumerate(objective.terms) if t.kind == "guide"}
     files = {role: path for role, path in files.items() if path.is_file()}
-    if preset.model.weights is not None:
-        files["weights"] = preset.model.weights
-    if Path(preset.model.name).is_file():
-        files["model"] = Path(preset.model.name)
-    mask = mask_file(preset.mask)
-    if mask is not None:
-        files["mask"] = mask
-    return files
+    named = dict(named_files(preset.model)) | dict(named_files(preset.mask))
+    return files | {role: path for role, path in named.items() if role != "model" or path.is_file()}

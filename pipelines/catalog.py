@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from dreamvid.config.loader import find_presets, load_preset
 from dreamvid.errors import SettingsError
+from dreamvid.schedule.fields import constant
+from dreamvid.schedule.times import START
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,15 +54,16 @@ def speed_class(preset: Preset) -> SpeedClass:
 
 
 def _work(preset: Preset) -> float:
-    """Return the gradients of dreamnet over a whole picture that one frame takes."""
+    """Return the gradients of dreamnet over a whole picture that one frame takes, by the settings at the start."""
+    preset = preset.at(START)
     areas = sum(preset.octaves.scale ** (-2 * octave) for octave in range(preset.octaves.count))
-    steps = float(preset.ascent.steps)
+    steps = float(constant(preset.ascent.steps))
     if preset.pipeline == "zoom":
         key, rate = preset.trip.keyframe, float(preset.output.fps or 24)
-        grown = max(1, round(preset.trip.rate * steps * preset.look.strength / rate))
+        grown = max(1, round(constant(preset.trip.rate) * steps * constant(preset.look.strength) / rate))
         steps = grown if key is None else _KEYFRAME * steps / (float(key) * rate)
     if preset.pipeline == "video":
         carried = preset.stability.steps
-        share = 1.0 - preset.stability.steadiness
-        steps = max(1.0, round(steps * share)) if carried is None else max(1.0, carried)
+        share = 1.0 - constant(preset.stability.steadiness)
+        steps = max(1.0, round(steps * share)) if carried is None else max(1.0, constant(carried))
     return areas * steps * _COST.get(preset.model.name.lower(), _OTHERS)

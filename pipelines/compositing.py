@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.config.preset import LONGEST_SIDE
+from dreamvid.config.settings import LONGEST_SIDE
 from dreamvid.errors import SettingsError
 from dreamvid.image.blend import blend
 from dreamvid.image.color_transfer import keep_color
 from dreamvid.image.resize import resize
+from dreamvid.schedule.fields import constant
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def make_compositor(preset: Preset, size: Size) -> Compositor:
         As `dream_size` does.
     """
     look = preset.look
-    return Compositor(look.strength, dream_size(size, preset.output.dream_width), look.blend, look.keep_color)
+    return Compositor(
+        constant(look.strength), dream_size(size, preset.output.dream_width), look.blend, look.keep_color
+    )
 
 
 def dream_size(size: Size, width: int | None) -> Size | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.layout import work_folder
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target, make_folder

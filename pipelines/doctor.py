@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.pipelines.build import best_objective
 
 if TYPE_CHECKING:
-    from dreamvid.config.preset import ModelSettings
+    from dreamvid.config.settings import ModelSettings
 
 _PACKAGES = ("av", "imageio", "numpy", "opencv-python-headless", "pillow", "pydantic", "tifffile", "typer")
 

@@ -11,24 +11,17 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
 from dreamvid.checkpoint.opening import read_manifest
+from dreamvid.config.fields import affecting
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import OutputSettings, RunSettings
 from dreamvid.errors import ReadError, WorkError
 from dreamvid.pipelines.provenance import fingerprint
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
-    from dreamvid.config.preset import Preset
     from dreamvid.types import VideoInfo
-
-ENCODING = frozenset({"codec", "crf", "speed", "depth", "audio"})
-"""Fields of ``output`` that only the final encoding depends on."""
-
-_RESOLVED = frozenset({"precision", "tile"})
-"""Fields of ``run`` of which only what became of them counts."""
-
-_IDLE = frozenset({"description", "inputs"})
-"""Fields of a preset that say nothing of any frame."""
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "av")
 
@@ -59,14 +52,18 @@ def describe(
         What to run to go on.
     """
     embedded: dict[str, Any] = json.loads(text)
-    settings = _that_count(embedded["settings"])
-    encoding = {name: value for name, value in settings.get("output", {}).items() if name in ENCODING}
+    settings = embedded["settings"]
+    encoding = {
+        name: settings["output"][name]
+        for name in affecting("encoding", OutputSettings)
+        if name in settings.get("output", {})
+    }
     dream = {
         "version": embedded["version"],
         "settings": {
-            **settings,
-            "output": _without(settings.get("output", {}), ENCODING),
-            "run": _without(settings.get("run", {}), _RESOLVED),
+            **_without(settings, affecting("nothing", Preset)),
+            "output": _without(settings.get("output", {}), affecting("encoding", OutputSettings)),
+            "run": _without(settings.get("run", {}), affecting("resolved", RunSettings)),
         },
         "resolved": embedded.get("resolved", {}),
         "source": _fingerprint(embedded.get("source")),
@@ -145,21 +142,13 @@ def restore_begun_settings(preset: Preset, output: Path, *, fresh: bool) -> Pres
     return preset.override({"run.precision": resolved["precision"]})
 
 
-def _that_count(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings without those that say nothing of any frame."""
-    found = _without(settings, _IDLE)
-    if "scenes" in found:
-        found["scenes"] = [_without(scene, _IDLE) for scene in found["scenes"]]
-    return found
-
-
 def _frames(info: VideoInfo) -> int | None:
     if info.frames is not None or info.duration is None:
         return info.frames
     return max(1, round(info.duration * info.rate))
 
 
-def _without(section: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+def _without(section: dict[str, Any], names: Container[str]) -> dict[str, Any]:
     return {name: value for name, value in section.items() if name not in names}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.config.preset import output_size
+from dreamvid.config.settings import output_size
 from dreamvid.errors import NonFiniteDreamError, SettingsError, WriteError
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from dreamvid.config.fields import named_files
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.image.luma import luma
 from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask, stretch_levels
@@ -23,7 +24,8 @@ from dreamvid.types import Frame, Size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dreamvid.config.preset import MaskSettings, Preset
+    from dreamvid.config.preset import Preset
+    from dreamvid.config.settings import MaskSettings
     from dreamvid.types import RGB, Alpha, FrameSource, Mask
 
 _ANIMATED = {"GIF", "PNG", "WEBP"}
@@ -75,7 +77,7 @@ class Masks:
 
 def mask_file(settings: MaskSettings) -> Path | None:
     """Return the file that masks come from; None where they come from none."""
-    return None if settings.source in BUILT_IN_MASKS else Path(settings.source)
+    return dict(named_files(settings)).get("mask")
 
 
 def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = False) -> Masks | None:

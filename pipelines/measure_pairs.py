@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.config.preset import Preset, output_size
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import output_size
 from dreamvid.errors import DreamvidError, ReadError
 from dreamvid.pipelines.provenance import KEY
 from dreamvid.text import printable

@@ -8,14 +8,14 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dreamvid import objective as objectives
 from dreamvid.config.loader import is_there, load_preset
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.build import best_objective, read_guides
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.scenes import Clock, check_schedules, spans
-from dreamvid.schedule.objective_schedule import Journey
+from dreamvid.schedule.objective_schedule import AUTO, ObjectiveSchedule
+from dreamvid.schedule.times import START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from dreamvid.config.fields import Keys
     from dreamvid.config.loader import PresetFile
-    from dreamvid.config.preset import ModelSettings, Preset
+    from dreamvid.config.preset import Preset
+    from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.network import Network
     from dreamvid.pipelines.scenes import Span
 
@@ -91,7 +92,7 @@ def _parted(error: SettingsError) -> tuple[Keys, str]:
 def _check_schedules(span: Span, clock: Clock, scene: Keys) -> Iterator[tuple[Keys, str]]:
     """Yield what is wrong with a scene's schedules, each taken for constant from then on."""
     preset = span.scene.preset
-    changing = {*preset.varying(), "objective"}
+    changing = {*preset.schedules(), "objective"}
     while True:
         only = replace(span, scene=replace(span.scene, preset=preset))
         try:
@@ -111,7 +112,9 @@ def _check_schedules(span: Span, clock: Clock, scene: Keys) -> Iterator[tuple[Ke
 
 
 def _constant(preset: Preset, path: str) -> object:
-    return str(preset.objective) if path == "objective" else float(preset.varying()[path])
+    if isinstance(preset.objective, ObjectiveSchedule) and path == "objective":
+        return preset.objective.at(START)
+    return preset.schedules()[path].at(START)
 
 
 def _check_objective(
@@ -120,10 +123,7 @@ def _check_objective(
     """Yield what of an objective the network does not have."""
     from dreamvid.engine.objectives import BoundObjective
 
-    text = preset.objective
-    terms = (
-        text.terms if isinstance(text, Journey) else () if text == "auto" else objectives.parse(text).terms
-    )
+    terms = () if preset.objective == AUTO else preset.objective.terms
     network = load(preset.model, any(term.kind == "class" for term in terms))
     if isinstance(network, DreamvidError):
         yield ("model", "weights" if preset.model.weights else "name"), str(network)
@@ -133,7 +133,7 @@ def _check_objective(
         try:
             BoundObjective.bind(single, network, read_guides(single))
         except DreamvidError as error:
-            yield _place(text, term.layer or term.label), str(error)
+            yield _place(preset.objective, term.layer or term.label), str(error)
 
 
 def _load(settings: ModelSettings, with_classes: bool) -> Network | DreamvidError:  # noqa: FBT001  cached
@@ -146,9 +146,9 @@ def _load(settings: ModelSettings, with_classes: bool) -> Network | DreamvidErro
         return error
 
 
-def _place(objective: str, name: str) -> Keys:
+def _place(objective: Objective | ObjectiveSchedule | str, name: str) -> Keys:
     """Return the keys of the keyframe, weight or turn that names something."""
-    found: Any = objective.plain() if isinstance(objective, Journey) else {}
+    found: Any = objective.plain() if isinstance(objective, ObjectiveSchedule) else {}
     if "cycle" in found:
         return next(
             (("objective", "cycle", str(n)) for n, stop in enumerate(found["cycle"]) if name in stop),

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
 from dreamvid.checkpoint.layout import COMPLETE, LOCK, work_folder
 from dreamvid.checkpoint.store import is_delivered_by
+from dreamvid.config.fields import rename_files
+from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError, WriteError
 from dreamvid.media.containers import is_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dreamvid.config.preset import Preset
 
 KEY = "dreamvid"
 _BLOCK = 1 << 20
-_GUIDE = re.compile(r"(guide:)([^@,]+)(@)")
 
 
 def fingerprint(path: Path) -> str:
@@ -51,26 +50,7 @@ def portable_settings(preset: Preset) -> dict[str, Any]:
 
 def make_portable(data: dict[str, Any]) -> dict[str, Any]:
     """Return settings with base names in place of all paths; embedded ones are never trusted to have them."""
-    for part in (data, *data.get("scenes", ())):
-        _make_part_portable(part)
-    return data
-
-
-def _make_part_portable(part: dict[str, Any]) -> None:
-    if part.get("objective") is not None:
-        part["objective"] = _portable_objective(part["objective"])
-    model = part.get("model") or {}
-    if model.get("weights") is not None:
-        model["weights"] = Path(model["weights"]).name
-    if Path(model.get("name", "")).suffix:
-        model["name"] = Path(model["name"]).name
-    mask = part.get("mask") or {}
-    if mask.get("source") is not None:
-        mask["source"] = Path(mask["source"]).name
-    trip = part.get("trip") or {}
-    for name in ("start", "palette", "music"):
-        if trip.get(name) is not None:
-            trip[name] = Path(trip[name]).name
+    return rename_files(data, lambda name, _: Path(name).name, Preset)
 
 
 def settings_json(
@@ -156,17 +136,6 @@ def _says(output: Path, text: str) -> bool:
 
 def _named(path: Path) -> dict[str, str]:
     return {"name": _printable(path.name), "fingerprint": fingerprint(path)}
-
-
-def _portable_objective(value: Any) -> Any:
-    """Return an objective's text, or the mapping of one that changes over time, with guides by their base names."""
-    if isinstance(value, str):
-        return _GUIDE.sub(lambda match: match[1] + Path(match[2].strip()).name + match[3], value)
-    if isinstance(value, dict):
-        return {_portable_objective(key): _portable_objective(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_portable_objective(inner) for inner in value]
-    return value
 
 
 def _printable(name: str) -> str:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.pipelines.result import RunResult
 
-OptionGroup = Literal["dream", "compositing", "source video", "encoding", "trip"]
-"""A set of command-line options that belong together; see :mod:`dreamvid.cli.options`."""
+OptionGroup = Literal["source video", "encoding"]
+"""Options of a run that belong together; those of settings are with the fields of the preset."""
 
 
 class Pipeline(NamedTuple):
@@ -77,10 +77,8 @@ def _zoom_output(source: Path | None, preset: Preset) -> Path:
 
 
 PIPELINES: dict[str, Pipeline] = {
-    "video": Pipeline(
-        _run_video, _video_output, frozenset({"dream", "compositing", "source video", "encoding"})
-    ),
-    "image": Pipeline(_run_image, _image_output, frozenset({"dream", "compositing"})),
-    "zoom": Pipeline(_run_zoom, _zoom_output, frozenset({"dream", "encoding", "trip"})),
+    "video": Pipeline(_run_video, _video_output, frozenset({"source video", "encoding"})),
+    "image": Pipeline(_run_image, _image_output, frozenset()),
+    "zoom": Pipeline(_run_zoom, _zoom_output, frozenset({"encoding"})),
 }
 """By the name that ``pipeline`` has in a preset."""

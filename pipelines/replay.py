@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid._version import __version__
+from dreamvid.config.fields import rename_files
 from dreamvid.config.preset import Preset
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.media.containers import CONTAINERS
@@ -26,7 +26,6 @@ _log = logging.getLogger(__name__)
 
 _LONGEST = 1 << 20
 _MOST_SEARCHED = 500
-_TIME = re.compile(r"[0-9:.]+s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,27 +182,10 @@ def _settings(recipe: EmbeddedSettings, files: dict[str, Path], changes: dict[st
     """Return the preset of a recipe, its files where they were found, its precision as it was chosen then."""
     names = {recipe.files[role].name: str(path) for role, path in files.items()}
     try:
-        preset = Preset.build(_placed(recipe.settings, names))
+        settings = rename_files(recipe.settings, lambda name, _: names.get(name, name), Preset)
+        preset = Preset.build(settings)
     except SettingsError as error:
         raise ReadError(f"its settings do not fit this version: {error}") from None
     if preset.run.precision == "auto" and recipe.precision is not None:
         preset = preset.override({"run.precision": recipe.precision})
     return preset.override(changes)
-
-
-def _placed(value: Any, names: dict[str, str]) -> Any:
-    """Return settings with base names replaced by where those files are."""
-    if isinstance(value, dict):
-        return {_placed(key, names): _placed(inner, names) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_placed(inner, names) for inner in value]
-    if not isinstance(value, str):
-        return value
-    name, at, time = value.rpartition("@")
-    if at and name in names and _TIME.fullmatch(time):
-        return f"{names[name]}@{time}"
-    if "guide:" in value:
-        for name, path in names.items():
-            value = value.replace(f"guide:{name}@", f"guide:{path}@")
-        return value
-    return names.get(value, value)

@@ -12,8 +12,9 @@ from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.pipelines.build import build_dreamer, build_stabilizer
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.look import Look, Looks, OneLook, Part
-from dreamvid.schedule.keyframes import TimePoint
-from dreamvid.schedule.objective_schedule import Journey
+from dreamvid.schedule.fields import constant
+from dreamvid.schedule.objective_schedule import ObjectiveSchedule
+from dreamvid.schedule.times import START, TimePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -179,25 +180,26 @@ def build_looks(preset: Preset, options: RunOptions, clock: Clock, size: Size) -
 
 
 def _carries(preset: Preset) -> bool:
-    return preset.stability.steadiness > 0 or "stability.steadiness" in preset.varying()
+    return "stability.steadiness" in preset.schedules() or constant(preset.stability.steadiness) > 0
 
 
 def _maker(preset: Preset, built: Built, size: Size) -> Callable[[TimePoint], Look]:
     """Return what makes a scene's look of a moment; what is constant is made once."""
-    steady = Look(built.dreamer, build_stabilizer(preset), make_compositor(preset, size), preset)
-    varying = set(preset.varying())
+    start = preset.at(START)
+    steady = Look(built.dreamer, build_stabilizer(start), make_compositor(start, size), start)
+    varying = set(preset.schedules())
     ascends = bool(varying & set(_SCHEDULED_ASCENT))
     holds = ascends or any(path.startswith("stability.") for path in varying)
     finishes = any(path.startswith("look.") for path in varying)
-    journey = preset.objective if isinstance(preset.objective, Journey) else None
+    changing = preset.objective if isinstance(preset.objective, ObjectiveSchedule) else None
 
     def make(moment: TimePoint) -> Look:
         now = preset.at(moment)
         dreamer, stabilizer, finish, _ = steady
-        turnover = 0.0 if journey is None else _turnover(journey, moment)
-        if ascends or journey is not None:
+        turnover = 0.0 if changing is None else _turnover(changing, moment)
+        if ascends or changing is not None:
             dreamer = built.dreamer.vary(
-                objective=None if journey is None else journey.at(moment),
+                objective=None if changing is None else changing.at(moment),
                 ascent=now.ascent if ascends else None,
             )
         return Look(
@@ -210,14 +212,14 @@ def _maker(preset: Preset, built: Built, size: Size) -> Callable[[TimePoint], Lo
     return (lambda _: steady) if preset.is_constant() else make
 
 
-def _turnover(journey: Journey, moment: TimePoint) -> float:
+def _turnover(objective: ObjectiveSchedule, moment: TimePoint) -> float:
     """Return the share of the detail that a change of the objective exchanges in a frame, 0 to :data:`_MOST_TURNED`.
 
     Twice the share of the weights that has moved since the frame before, so that when all of it has, an eighth of
     the old dream is left.
     """
     before = replace(moment, t=max(0.0, moment.t - 1.0 / moment.fps), f=max(0, moment.f - 1))
-    now, then = (np.array([term.weight for term in journey.at(m).terms]) for m in (moment, before))
+    now, then = (np.array([term.weight for term in objective.at(m).terms]) for m in (moment, before))
     now, then = (weights / max(float(np.abs(weights).sum()), 1e-9) for weights in (now, then))
     return min(_MOST_TURNED, float(np.abs(now - then).sum()))
 
@@ -236,9 +238,9 @@ def check_schedules(found: Sequence[Span], clock: Clock) -> list[str]:
     for index, span in enumerate(found):
         where = f"scenes.{index}." if len(found) > 1 else ""
         moments = list(_moments(span, clock))
-        for path, value in span.scene.preset.varying().items():
+        for path, value in span.scene.preset.schedules().items():
             try:
-                beyond = [m for m in moments if not value.bounds.hold(value.schedule.at(m))]
+                beyond = [m for m in moments if not value.bounds.contain(value.schedule.at(m))]
             except ScheduleError as error:
                 raise SettingsError(f"{where}{path}: {error}") from None
             if beyond:
@@ -246,7 +248,7 @@ def check_schedules(found: Sequence[Span], clock: Clock) -> list[str]:
                 warnings.append(
                     f"{where}{path}: is {reached:g} at {beyond[0].t:g} s; it is held at {value.bounds.fit(reached):g}"
                 )
-        if isinstance(span.scene.preset.objective, Journey):
+        if isinstance(span.scene.preset.objective, ObjectiveSchedule):
             try:
                 for moment in moments:
                     span.scene.preset.objective.at(moment)
@@ -269,4 +271,8 @@ def _moments(span: Span, clock: Clock) -> Iterator[TimePoint]:
 def stand_still(preset: Preset) -> Preset:
     """Return a preset as constants for a still picture: its first scene, at its start."""
     first = preset.in_scenes()[0].preset
-    return first.at(TimePoint(t=0.0, f=0, fps=24.0, duration=10.0))
+    still = first.at(TimePoint(t=0.0, f=0, fps=24.0, duration=10.0))
+    if not isinstance(first.objective, ObjectiveSchedule):
+        return still
+    # Weights to the six digits of the text form, as ever: a replay gives the same picture.
+    return still.override({"objective": str(still.objective)})

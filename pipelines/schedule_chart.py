@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.atomic import AtomicOutput
 from dreamvid.pipelines.measure_chart import check_suffix
 from dreamvid.pipelines.scenes import Clock, Span, spans
-from dreamvid.schedule.objective_schedule import Journey
+from dreamvid.schedule.objective_schedule import ObjectiveSchedule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,11 +63,11 @@ def _series(span: Span, clock: Clock, points: int) -> dict[str, tuple[list[float
     times = [span.start + length * k / max(points - 1, 1) for k in range(points)]
     moments = [span.moment(t, round(t * fps), clock) for t in times]
     found: dict[str, tuple[list[float], list[float]]] = {}
-    for path, value in span.scene.preset.varying().items():
-        found[path] = (times, [value.bounds.fit(value.schedule.at(moment)) for moment in moments])
-    journey = span.scene.preset.objective
-    if isinstance(journey, Journey):
-        weights = [journey.at(moment) for moment in moments]
-        for index, term in enumerate(journey.terms):
+    for path, value in span.scene.preset.schedules().items():
+        found[path] = (times, [value.at(moment) for moment in moments])
+    changing = span.scene.preset.objective
+    if isinstance(changing, ObjectiveSchedule):
+        weights = [changing.at(moment) for moment in moments]
+        for index, term in enumerate(changing.terms):
             found[f"objective: {term}"] = (times, [objective.terms[index].weight for objective in weights])
     return found

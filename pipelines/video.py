@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
-from dreamvid.config.preset import output_size
+from dreamvid.config.settings import output_size
 from dreamvid.pipelines.build import warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState

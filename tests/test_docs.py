@@ -13,7 +13,8 @@ import typer.main
 
 import make_reference
 from dreamvid.cli.main import app
-from dreamvid.config.preset import Preset, field_paths
+from dreamvid.config.fields import field_paths
+from dreamvid.config.preset import Preset
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -97,7 +98,7 @@ def test_commands_in_the_documents_exist_with_their_options(line: str) -> None:
 def test_options_and_settings_in_the_documents_exist(name: str) -> None:
     known = {"--only"}.union(*(options(command) for command in commands().values()))
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) <= known
-    paths = set(field_paths())
+    paths = set(field_paths(Preset))
     groups = "|".join(sorted({path.split(".")[0] for path in paths if "." in path}))
     named = set(re.findall(rf"(?<=`)(?:{groups})\.[a-z_.0-9]+(?=[`=])", TEXTS[name]))
     named |= set(re.findall(rf"--set \"?((?:{groups})\.[a-z_.0-9]+)=", TEXTS[name]))

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from dreamvid.config.preset import ModelSettings, Preset
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import ModelSettings
 from dreamvid.image.resize import resize
 from dreamvid.objective import parse
 from dreamvid.types import Size

@@ -15,7 +15,8 @@ import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFont
 
-from dreamvid.config.preset import ModelSettings, Preset
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import ModelSettings
 from dreamvid.objective import parse
 from dreamvid.pipelines.landscape import Landscape, fractal_noise
 from dreamvid.types import RGB, Size

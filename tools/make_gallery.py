@@ -20,7 +20,7 @@ from PIL import Image
 
 import dreamvid
 from dreamvid.config.loader import load_preset
-from dreamvid.config.preset import ModelSettings, OutputSettings, Preset
+from dreamvid.config.settings import ModelSettings, OutputSettings
 from dreamvid.image.resize import resize
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
@@ -33,6 +33,7 @@ from dreamvid.types import Frame, Size, VideoInfo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dreamvid.config.preset import Preset
     from dreamvid.types import RGB
 
 ROOT: Final = Path(__file__).resolve().parent.parent

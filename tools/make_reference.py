@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.cli.flags import SETTING_OPTIONS
+from dreamvid.cli.flags import FIELD_FLAGS
 from dreamvid.config.schema import preset_schema
 from dreamvid.schedule.easing import EASINGS
-from dreamvid.schedule.expression import FUNCTIONS, NAMES, SIGNALS
+from dreamvid.schedule.expression import FUNCTIONS, NAMES
+from dreamvid.schedule.times import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,6 @@ def _table(group: dict[str, Any], prefix: str, schema: dict[str, Any]) -> list[s
 
 
 def _rows(group: dict[str, Any], prefix: str, schema: dict[str, Any]) -> Iterator[str]:
-    flags = {option.field: option.flag for option in SETTING_OPTIONS if option.group != "trip"}
     for name, value in group["properties"].items():
         inner = _group(value, schema)
         path = f"{prefix}{name}"
@@ -67,7 +67,7 @@ def _rows(group: dict[str, Any], prefix: str, schema: dict[str, Any]) -> Iterato
         elif inner is None:
             changes = any(option.get("type") == "object" for option in _options(value, schema))
             limits = ", ".join(filter(None, [_range(value, schema), "*schedule*" if changes else ""]))
-            flag = f" `{flags[path]}`" if path in flags else ""
+            flag = f" `{FIELD_FLAGS[path]}`" if path in FIELD_FLAGS else ""
             yield f"| `{path}` | {_default(value)} | {limits} | {value['description']}{flag} |"
 
 

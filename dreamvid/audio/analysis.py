@@ -29,7 +29,7 @@ import numpy as np
 
 from dreamvid.audio.beats import find_beats
 from dreamvid.errors import DreamvidError
-from dreamvid.schedule.expression import SIGNALS
+from dreamvid.schedule.times import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

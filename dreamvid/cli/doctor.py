@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 
 
 def doctor(

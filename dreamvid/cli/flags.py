@@ -1,22 +1,29 @@
-"""The flags of the command line, as tables: those that set a field of the preset, and those of the run."""
+"""The flags of the command line, as tables: those of the preset's fields, and those of the run."""
 
 from __future__ import annotations
 
 import keyword
 from typing import TYPE_CHECKING, NamedTuple
 
+from dreamvid.config.fields import field_paths, meta_of
+from dreamvid.config.preset import Preset
 from dreamvid.pipelines.options import CHUNK_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dreamvid.pipelines.registry import OptionGroup
 
 
 class SettingOption(NamedTuple):
-    """A flag that sets a field of the preset; ``switch`` is the value that one without a value sets."""
+    """A flag that sets a field of the preset, in the commands of some pipelines.
+
+    ``switch`` is the value that one without a value sets.
+    """
 
     flag: str
     field: str
-    group: OptionGroup
+    pipelines: tuple[str, ...]
     switch: bool | None = None
 
     @property
@@ -26,51 +33,16 @@ class SettingOption(NamedTuple):
         return f"{name}_" if keyword.iskeyword(name) else name
 
 
-SETTING_OPTIONS = (
-    SettingOption("--model", "model.name", "dream"),
-    SettingOption("--weights", "model.weights", "dream"),
-    SettingOption("--input-range", "model.input_range", "dream"),
-    SettingOption("--objective", "objective", "dream"),
-    SettingOption("--octaves", "octaves.count", "dream"),
-    SettingOption("--octave-scale", "octaves.scale", "dream"),
-    SettingOption("--steps", "ascent.steps", "dream"),
-    SettingOption("--step-size", "ascent.step_size", "dream"),
-    SettingOption("--strength", "look.strength", "dream"),
-    SettingOption("--blend", "look.blend", "compositing"),
-    SettingOption("--keep-color", "look.keep_color", "compositing"),
-    SettingOption("--mask", "mask.source", "compositing"),
-    SettingOption("--steadiness", "stability.steadiness", "source video"),
-    SettingOption("--start", "input.start", "source video"),
-    SettingOption("--duration", "input.duration", "source video"),
-    SettingOption("--duration", "trip.duration", "trip"),
-    SettingOption("--width", "output.width", "dream"),
-    SettingOption("--height", "output.height", "dream"),
-    SettingOption("--dream-width", "output.dream_width", "compositing"),
-    SettingOption("--fps", "output.fps", "encoding"),
-    SettingOption("--codec", "output.codec", "encoding"),
-    SettingOption("--crf", "output.crf", "encoding"),
-    SettingOption("--speed", "output.speed", "encoding"),
-    SettingOption("--depth", "output.depth", "encoding"),
-    SettingOption("--seed", "run.seed", "dream"),
-    SettingOption("--precision", "run.precision", "dream"),
-    SettingOption("--tile", "run.tile", "dream"),
-    SettingOption("--from", "trip.start", "trip"),
-    SettingOption("--zoom", "camera.zoom", "trip"),
-    SettingOption("--rotation", "camera.rotation", "trip"),
-    SettingOption("--pan-x", "camera.pan_x", "trip"),
-    SettingOption("--pan-y", "camera.pan_y", "trip"),
-    SettingOption("--mirrors", "camera.mirrors", "trip"),
-    SettingOption("--rate", "trip.rate", "trip"),
-    SettingOption("--color-lock", "trip.color_lock", "trip"),
-    SettingOption("--palette", "trip.palette", "trip"),
-    SettingOption("--keyframe", "trip.keyframe", "trip"),
-    SettingOption("--music", "trip.music", "trip"),
-    SettingOption("--pulse", "trip.pulse", "trip"),
-    SettingOption("--no-audio", "output.audio", "source video", switch=False),
-    SettingOption("--no-cuts", "stability.cuts", "source video", switch=False),
-    SettingOption("--loop", "trip.loop", "trip", switch=True),
-)
-"""In the order of the help; ``--set`` reaches every field."""
+def _setting_options() -> Iterator[SettingOption]:
+    for field, info in field_paths(Preset).items():
+        meta = meta_of(info)
+        if meta.flag:
+            switch = not info.default if isinstance(info.default, bool) else None
+            yield SettingOption(meta.flag, field, meta.pipelines, switch)
+
+
+SETTING_OPTIONS = tuple(_setting_options())
+"""In the order of the fields, which is that of the help; ``--set`` reaches every field."""
 
 FIELD_FLAGS = {option.field: option.flag for option in SETTING_OPTIONS}
 

@@ -12,19 +12,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from dreamvid.cli.flags import COMMON_OPTIONS, SETTING_OPTIONS, CommonOption, SettingOption
-from dreamvid.config.preset import Preset, field_paths, parse_assignments, parse_value
+from dreamvid.config.fields import field_paths, group_of, innermost, meta_of
+from dreamvid.config.preset import Preset, parse_assignments, parse_value
 from dreamvid.errors import SettingsError
+from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
 from dreamvid.pipelines.registry import PIPELINES
-
-_PANELS = {
-    "camera": "The trip",
-    "trip": "The trip",
-    "input": "Input and output",
-    "output": "Input and output",
-    "run": "The run",
-}
-"""Panel of the help by group of fields; all others are in "The dream"."""
 
 _MAX_CHUNK_SECONDS = 3600
 _MAX_THREADS = 1024
@@ -64,7 +57,7 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
     def decorate(function: Command) -> Command:
         signature = inspect.signature(function, eval_str=True)
         takes_preset, takes_changes = (name in signature.parameters for name in ("preset", "changes"))
-        settings = [option for option in SETTING_OPTIONS if option.group in groups]
+        settings = [option for option in SETTING_OPTIONS if pipeline in option.pipelines]
         common_options = [option for option in COMMON_OPTIONS if option.group in {None, *groups}]
 
         def command(context: typer.Context, **values: Any) -> None:
@@ -179,20 +172,21 @@ def _parse_progress(text: str) -> str:
 
 
 def _setting_parameter(option: SettingOption) -> inspect.Parameter:
-    field = field_paths()[option.field]
-    panel = _PANELS.get(option.field.split(".", maxsplit=1)[0], "The dream")
+    field = field_paths(Preset)[option.field]
+    group = group_of(Preset.model_fields[option.field.partition(".")[0]])
+    panel = (group or Preset).panel
     if option.switch is not None:
         info = typer.Option(option.flag, help=field.description, metavar="", rich_help_panel=panel)
         return _parameter(option.parameter, Annotated[bool, info], default=False)
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    facts = [str(extra["unit"])] if "unit" in extra else []
+    unit = meta_of(field).unit
+    facts = [unit] if unit else []
     if field.default is not None:
         facts.append(f"default {field.default}")
     note = f" ({', '.join(facts)})" if facts else ""
     info = typer.Option(
         option.flag,
         help=f"{field.description}{note}",
-        metavar=_metavar(field.annotation),
+        metavar=_metavar(innermost(field).annotation),
         rich_help_panel=panel,
         show_default=False,
     )
@@ -234,6 +228,8 @@ def _metavar(annotation: Any) -> str:
     choices = [a for a in (annotation, *get_args(annotation)) if get_origin(a) is Literal]
     words = [str(value) for choice in choices for value in get_args(choice)]
     kinds = {annotation, *get_args(annotation)}
+    if Objective in kinds:
+        return "TEXT"
     if int in kinds:
         words.append("N")
     elif float in kinds:

@@ -1,51 +1,172 @@
-"""What fields there are, how nested values are laid over one another, and what is said of those that do not fit."""
+"""What every field of the settings carries besides its type, and how nested values of settings are handled."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.fields import FieldInfo
 
-from dreamvid.config.messages import must_be
-from dreamvid.config.scene import SceneSettings
-from dreamvid.config.settings import SettingsModel
-from dreamvid.errors import ScheduleError
-from dreamvid.schedule.easing import quoted
-from dreamvid.schedule.fields import Scheduled
-from dreamvid.schedule.keyframes import Expression, parse_when
-from dreamvid.text import did_you_mean
-
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
+    from pydantic.config import JsonDict
 
 Keys = tuple[str, ...]
+"""The keys of a nested value, from the top down."""
 
-_PER_SCENE = {"model", "objective", "octaves", "ascent", "look", "stability", "camera"}
-_MOST_GUESSES = 100
-"""Unknown names for which a near one is looked up: it takes time."""
-_LONGEST_GUESS = 80
-_WORDS = {
-    "string_type": "must be a text",
-    "tuple_type": "must be a list",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "path_type": "must be the name of a file",
-}
+Pipeline = Literal["video", "image", "zoom"]
+
+EVERY: tuple[Pipeline, ...] = ("video", "image", "zoom")
+MOVING: tuple[Pipeline, ...] = ("video", "zoom")
 
 
-def field_paths(model: type[SettingsModel], prefix: str = "") -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a field carries for everything that is derived from the settings; given as ``json_schema_extra``.
+
+    ``unit`` is shown in help texts and is all of it that the JSON Schema holds. ``flag`` is the option that sets the
+    field in the commands of ``pipelines``; that of a field which is true or false turns its default over.
+    ``affects`` says what changes with the field: the ``dream``, the ``encoding`` alone, ``nothing``, or, of settings
+    that may be ``auto``, what they were ``resolved`` to. Work that was begun is discarded where its dream changes.
+    """
+
+    unit: str = ""
+    flag: str = ""
+    pipelines: tuple[Pipeline, ...] = EVERY
+    affects: Literal["dream", "encoding", "resolved", "nothing"] = "dream"
+
+    def __call__(self, schema: JsonDict) -> None:
+        """Add what the JSON Schema holds of it."""
+        if self.unit:
+            schema["unit"] = self.unit
+
+
+NewName = Callable[[str, "FileName"], str]
+"""Returns what a file is named instead, by its name and its field's mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """Marks a field whose text, or part of it, names a file.
+
+    ``role`` names the file in manifests and embedded settings. ``pattern`` finds names in the text: its first group
+    is one; by default all of the text is.
+    """
+
+    role: str
+    pattern: re.Pattern[str] = field(default=re.compile(r"\A(.+)\Z", re.DOTALL))
+
+    def rename(self, value: Any, new_name: NewName) -> Any:
+        """Return a text, list or mapping with every file name in it, keys included, replaced."""
+        if isinstance(value, str):
+            return self.pattern.sub(partial(self._replace, new_name), value)
+        if isinstance(value, list | tuple):
+            return [self.rename(item, new_name) for item in value]
+        if isinstance(value, Mapping):
+            return {self.rename(key, new_name): self.rename(item, new_name) for key, item in value.items()}
+        return value
+
+    def find(self, text: str) -> str | None:
+        """Return the first file name in a text, None where it names none."""
+        match = self.pattern.search(text)
+        return None if match is None else match[1].strip()
+
+    def _replace(self, new_name: NewName, match: re.Match[str]) -> str:
+        start, end = (place - match.start() for place in match.span(1))
+        return f"{match[0][:start]}{new_name(match[1].strip(), self)}{match[0][end:]}"
+
+
+GUIDES = FileName("guide", re.compile(r"guide:([^,]*)@"))
+"""Marks objectives: the guide images that their texts name."""
+
+
+class SettingsModel(BaseModel):
+    """Base of all groups of settings: frozen, strict about names, a bare scalar where that is clear.
+
+    ``scalar`` is the field that a bare scalar stands for; ``panel`` is the heading of its options in help texts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    scalar: ClassVar[str | None] = None
+    panel: ClassVar[str] = "The dream"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Say in the schema which field a bare scalar stands for."""
+        result: dict[str, Any] = handler(schema)
+        if cls.scalar is not None:
+            handler.resolve_ref_schema(result)["scalar"] = cls.scalar
+        return result
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_scalar(cls, data: Any) -> Any:
+        return _unfold(cls, data)
+
+    def values(self) -> dict[str, Any]:
+        """Return what was set, nested, with parsed values as they are; validated again it gives an equal model."""
+        return {
+            name: _values(getattr(self, name))
+            for name in type(self).model_fields
+            if name in self.model_fields_set
+        }
+
+
+def _values(value: Any) -> Any:
+    if isinstance(value, SettingsModel):
+        return value.values()
+    return tuple(_values(item) for item in value) if isinstance(value, tuple) else value
+
+
+def field_paths(model: type[SettingsModel], prefix: str = "") -> dict[str, FieldInfo]:
     """Return every settable field as dotted path -> pydantic ``FieldInfo``."""
-    found: dict[str, Any] = {}
+    paths: dict[str, FieldInfo] = {}
     for name, info in model.model_fields.items():
-        group = _group(info)
+        group = group_of(info)
         if group is None:
-            found[prefix + name] = info
+            paths[prefix + name] = info
         else:
-            found |= field_paths(group, f"{prefix}{name}.")
-    return found
+            paths |= field_paths(group, f"{prefix}{name}.")
+    return paths
+
+
+def meta_of(info: FieldInfo) -> Meta:
+    """Return what a field carries."""
+    return info.json_schema_extra if isinstance(info.json_schema_extra, Meta) else Meta()
+
+
+def affecting(what: str, model: type[SettingsModel]) -> list[str]:
+    """Return the fields of a group of settings that affect one thing alone; see :class:`Meta`."""
+    return [name for name, info in model.model_fields.items() if meta_of(info).affects == what]
+
+
+def group_of(info: FieldInfo) -> type[SettingsModel] | None:
+    """Return the settings that a field is a group of; None where it is a single one."""
+    is_union = get_origin(info.annotation) in {Union, UnionType}
+    for option in get_args(info.annotation) if is_union else (info.annotation,):
+        if isinstance(option, type) and issubclass(option, SettingsModel):
+            return option
+    return None
+
+
+def innermost(info: FieldInfo) -> FieldInfo:
+    """Return a field that may be None with the annotation and marks of what it is otherwise."""
+    for option in get_args(info.annotation):
+        if get_origin(option) is Annotated:
+            inner = FieldInfo.from_annotation(option)
+            inner.metadata = [*inner.metadata, *info.metadata]
+            return inner
+    return info
+
+
+def file_name_of(info: FieldInfo) -> FileName | None:
+    """Return how a field names a file, None where it names none."""
+    return next((mark for mark in innermost(info).metadata if isinstance(mark, FileName)), None)
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any], model: type[SettingsModel]) -> dict[str, Any]:
@@ -53,79 +174,23 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any], model: type[Setti
     result = dict(base)
     for key, value in changes.items():
         info = model.model_fields.get(key)
-        group = None if info is None else _group(info)
+        group = None if info is None else group_of(info)
+        result[key] = value
         if group is not None:
-            old, new = _unfold(group, result.get(key)), _unfold(group, value)
-            both = isinstance(old, Mapping) and isinstance(new, Mapping)
-            result[key] = merge(old, new, group) if both else value
-        else:
-            result[key] = value
+            old, new = _unfold(group, base.get(key)), _unfold(group, value)
+            if isinstance(old, Mapping) and isinstance(new, Mapping):
+                result[key] = merge(old, new, group)
     return result
 
 
 def unfold(values: Mapping[str, Any], model: type[SettingsModel]) -> dict[Keys, Keys]:
     """Return for each setting that is written as its group's bare scalar, where it stands: ``octaves: 4``."""
-    found: dict[Keys, Keys] = {}
+    scalars: dict[Keys, Keys] = {}
     for key, value in values.items():
-        group = _group(model.model_fields[key]) if key in model.model_fields else None
+        group = group_of(model.model_fields[key]) if key in model.model_fields else None
         if group is not None and _unfold(group, value) is not value:
-            found[key, str(group.scalar)] = (key,)
-    return found
-
-
-def problems(error: ValidationError, model: type[SettingsModel]) -> list[tuple[Keys, str]]:
-    """Return the path, as keys, and the message of each thing that does not validate, one for each path."""
-    whole, scene = _Part(model, SceneSettings), _Part(SceneSettings, model)
-    found: dict[Keys, str] = {}
-    for each in error.errors(include_url=False):
-        keys = tuple(str(key) for key in each["loc"])
-        within = keys[:2] if keys[:1] == ("scenes",) and len(keys) > 1 else ()
-        path, message = (scene if within else whole).explain(each, keys[len(within) :])
-        found.setdefault((*within, *path), "".join(c if c.isprintable() else "?" for c in message))
-    return list(found.items())
-
-
-class _Part:
-    """Explains what is wrong in a preset or in a scene; ``other`` is what it is not."""
-
-    def __init__(self, model: type[SettingsModel], other: type[SettingsModel]) -> None:
-        self._model, self._other = model, other
-        self._known = field_paths(model)
-        self._names = [*self._known, *{path.rpartition(".")[0] for path in self._known}, *model.model_fields]
-        self._guesses = 0
-
-    def explain(self, each: ErrorDetails, keys: Keys) -> tuple[Keys, str]:
-        """Return the path and the message of one of pydantic's errors."""
-        if each["type"] in {"extra_forbidden", "invalid_key"}:
-            return self._unknown(keys)
-        if each["type"] in {"objective", "schedule"}:
-            return keys, each["msg"]
-        depth = next((n for n in range(len(keys), 0, -1) if ".".join(keys[:n]) in self._known), 0)
-        if not depth:
-            inside = [path for path in self._known if path.startswith(".".join((*keys, "")))]
-            is_scene = self._model is SceneSettings and not keys
-            return keys, "must be settings such as {start: 4s}" if is_scene else must_be(each, None, inside)
-        field = _innermost(self._known[".".join(keys[:depth])])
-        if not _is_scheduled(field):
-            is_item = len(keys) > depth and keys[depth].isdigit()
-            keys = keys[: depth + is_item]  # without the kind of value, of several, that did not fit
-            if _changes(each):
-                return keys, _stays(keys)
-        return keys, _in_words(each) or _below(each, field) or must_be(each, field, [])
-
-    def _unknown(self, keys: Keys) -> tuple[Keys, str]:
-        *group, name = keys
-        if not group and name in self._other.model_fields:
-            whole = self._model is SceneSettings
-            return keys, "is for the whole video, not for a scene" if whole else "is for scenes only"
-        if group and _is_when(name):
-            inside = [path for path in self._known if path.startswith(".".join((*group, "")))]
-            able = [path for path in inside if _is_scheduled(_innermost(self._known[path]))]
-            return tuple(group), f"keyframes are of one setting, such as {able[0]}" if able else _stays(keys)
-        path = ".".join(keys)
-        self._guesses += 1
-        guess = self._guesses <= _MOST_GUESSES and len(path) <= _LONGEST_GUESS
-        return keys, f"no such setting{did_you_mean(path, self._names) if guess else ''}"
+            scalars[key, str(group.scalar)] = (key,)
+    return scalars
 
 
 def _unfold(group: type[SettingsModel], value: Any) -> Any:
@@ -133,69 +198,37 @@ def _unfold(group: type[SettingsModel], value: Any) -> Any:
     return {group.scalar: value} if is_scalar else value
 
 
-def _group(field: FieldInfo) -> type[SettingsModel] | None:
-    """Return the settings that a field is a group of; None where it is a single one."""
-    options = get_args(field.annotation) if get_origin(field.annotation) is UnionType else (field.annotation,)
-    for option in options:
-        if isinstance(option, type) and issubclass(option, SettingsModel):
-            return option
-    return None
+def rename_files(values: Mapping[str, Any], new_name: NewName, model: type[SettingsModel]) -> dict[str, Any]:
+    """Return nested values, as YAML or JSON has them, with the names of all files in them replaced."""
+    result = dict(values)
+    for key, info in model.model_fields.items():
+        value, group, mark = values.get(key), group_of(info), file_name_of(info)
+        if mark is not None:
+            if key in values:
+                result[key] = mark.rename(value, new_name)
+        elif group is not None and isinstance(value, Mapping):
+            result[key] = rename_files(value, new_name, group)
+        elif group is not None and isinstance(value, str) and group.scalar is not None:
+            result[key] = rename_files({group.scalar: value}, new_name, group)[group.scalar]
+        elif key in values:
+            result[key] = _rename_in_items(value, new_name, info)
+    return result
 
 
-def _innermost(field: FieldInfo) -> FieldInfo:
-    """Return the field with the bounds and marks of what it is where it is not None."""
-    for option in get_args(field.annotation):
-        if get_origin(option) is Annotated:
-            inner = FieldInfo.from_annotation(option)
-            inner.metadata = [*inner.metadata, *field.metadata]
-            return inner
-    return field
+def _rename_in_items(value: Any, new_name: NewName, info: FieldInfo) -> Any:
+    """Return a list of settings, such as scenes, with the names of all files replaced; all else as it is."""
+    for option in get_args(info.annotation):
+        if isinstance(option, type) and issubclass(option, SettingsModel) and isinstance(value, list | tuple):
+            return [
+                rename_files(item, new_name, option) if isinstance(item, Mapping) else item for item in value
+            ]
+    return value
 
 
-def _is_scheduled(field: FieldInfo) -> bool:
-    return any(isinstance(mark, Scheduled) for mark in field.metadata)
-
-
-def _is_when(key: object) -> bool:
-    try:
-        parse_when(key)
-    except ScheduleError:
-        return False
-    return True
-
-
-def _changes(each: ErrorDetails) -> bool:
-    """Return whether a value that does not fit is meant to change over time."""
-    given = each["input"]
-    if isinstance(given, Mapping):
-        return any(_is_when(key) for key in given)
-    if not isinstance(given, str) or not each["type"].endswith("_parsing"):
-        return False
-    try:
-        return bool(Expression(given).names)
-    except ScheduleError:
-        return False
-
-
-def _stays(keys: Keys) -> str:
-    where = "within a scene; scenes may differ in it" if keys[0] in _PER_SCENE else "throughout"
-    return f"must stay the same {where}"
-
-
-def _in_words(each: ErrorDetails) -> str | None:
-    kind, given = each["type"], each["input"]
-    if kind in _WORDS:
-        return f"{_WORDS[kind]}, not {'nothing' if given is None else quoted(given)}"
-    if kind in {"string_too_long", "too_long"}:
-        things = "characters" if kind == "string_too_long" else "items"
-        return f"must have at most {each['ctx']['max_length']} {things}, not {len(given)}"
-    return None
-
-
-def _below(each: ErrorDetails, field: FieldInfo) -> str | None:
-    """Return what a number must be whose range has no last one; None for all others."""
-    found = {name: [getattr(mark, name, None) for mark in field.metadata] for name in ("ge", "lt")}
-    low, below = (next((bound for bound in bounds if bound is not None), None) for bounds in found.values())
-    if not isinstance(below, float):
-        return None
-    return f"must be a number from {low or 0:g} to below {below:g}, not {quoted(each['input'])}"
+def named_files(settings: SettingsModel) -> Iterator[tuple[str, Path]]:
+    """Yield the files that the fields of a group of settings name, each with its role."""
+    for name, info in type(settings).model_fields.items():
+        mark, value = file_name_of(info), getattr(settings, name)
+        file = None if mark is None or value is None else mark.find(str(value))
+        if mark is not None and file is not None:
+            yield mark.role, Path(file)

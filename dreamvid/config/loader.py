@@ -7,7 +7,6 @@ ends in ``.yaml`` or ``.yml`` is a file. Files that a preset names are looked fo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from pydantic import ValidationError
 
-from dreamvid.config import fields
+from dreamvid.config.fields import GUIDES, FileName, merge, rename_files, unfold
+from dreamvid.config.messages import problems
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.yaml_text import LONGEST, Place, YamlTextError, read_yaml
@@ -23,6 +23,8 @@ from dreamvid.errors import PresetError, SettingsError
 from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from dreamvid.config.fields import Keys
 
 FOLDERS = "DREAMVID_PRESETS"
@@ -33,7 +35,6 @@ _MOST_EXTENDED = 30_000
 """Values in all that a preset and its scenes extend, counted when they are read and each time that they are used."""
 _MOST_LINES = 100
 _LONGEST_KEY, _LONGEST_LINE = 80, 400
-_FILES = (("model", "name"), ("model", "weights"), ("mask", "source"))
 _LOOK = Preset.model_fields.keys() & SceneSettings.model_fields.keys()
 """What a scene takes of the preset that it extends."""
 
@@ -75,7 +76,7 @@ def load_preset(ref: str | Path) -> PresetFile:
         preset = Preset.model_validate(layer.values)
         preset.in_scenes()
     except ValidationError as error:
-        for keys, text in fields.problems(error, Preset):
+        for keys, text in problems(error, Preset):
             written = keys or (text.partition(":")[0],)  # what is wrong as a whole begins with a name
             mistakes.append(_Mistake(*layer.where(written), keys, text))
     except SettingsError as error:
@@ -201,16 +202,10 @@ class _Reading:
         values, places = self._settings(path)
         self._extended += len(places) if len(chain) > 1 else 0
         bases: dict[Keys, _Layer] = {}
-        parts: list[tuple[Keys, dict[str, Any]]] = [((), values)]
-        if isinstance(values.get("scenes"), list):
-            parts += [
-                (("scenes", str(index)), scene)
-                for index, scene in enumerate(values["scenes"])
-                if isinstance(scene, dict)
-            ]
+        parts: list[tuple[Keys, dict[str, Any]]] = [((), values), *_scenes(values)]
         for keys, part in parts:
             model = SceneSettings if keys else Preset
-            for scalar, written in fields.unfold(part, model).items():
+            for scalar, written in unfold(part, model).items():
                 places[*keys, *scalar] = places[*keys, *written]
             if "extends" in part:
                 name = part.pop("extends")
@@ -222,9 +217,9 @@ class _Reading:
         for keys, part in parts[1:]:
             if keys in bases:
                 look = {k: v for k, v in bases[keys].values.items() if k in _LOOK or _is_unknown(k)}
-                values["scenes"][int(keys[1])] = fields.merge(look, part, Preset)
+                values["scenes"][int(keys[1])] = merge(look, part, Preset)
         if () in bases:
-            values = fields.merge(bases[()].values, values, Preset)
+            values = merge(bases[()].values, values, Preset)
         return _Layer(path, values, places, bases, len(places) + sum(base.size for base in bases.values()))
 
     def _settings(self, path: Path) -> tuple[dict[str, Any], dict[Keys, Place]]:
@@ -247,7 +242,7 @@ class _Reading:
             keys = (str(key),)
             self.mistakes.append(_Mistake(path, document.place(keys), keys, "no such setting"))
             del values[key]
-        return _beside(values, path.parent.absolute(), places, ()), places
+        return _beside(values, path.parent.absolute(), places), places
 
     def _base(self, name: object, folder: Path, chain: tuple[Path, ...]) -> _Layer:
         """Return what a preset extends."""
@@ -292,51 +287,31 @@ def _decoded(data: bytes) -> str:
         raise YamlTextError("is no UTF-8 text", place) from None
 
 
-def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place], keys: Keys) -> dict[str, Any]:
+def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place]) -> dict[str, Any]:
     """Return the values with the files that they name taken from beside the preset, where they are there."""
-    result = dict(values)
-    for group, name in _FILES:
-        inner = result.get(group)
-        if isinstance(inner, dict) and name in inner:
-            result[group] = {**inner, name: _file(inner[name], folder)}
-        elif isinstance(inner, str):
-            result[group] = _file(inner, folder)
-    objective = result.get("objective")
-    if isinstance(objective, dict):
-        for key in objective:  # a guide among the keys is renamed, and stays where it is
-            places[*keys, "objective", str(_guides(key, folder))] = places[*keys, "objective", str(key)]
-    if "objective" in result:
-        result["objective"] = _guides(objective, folder)
-    if isinstance(result.get("inputs"), list):
-        result["inputs"] = [str(folder / one) if isinstance(one, str) else one for one in result["inputs"]]
-    if not keys and isinstance(result.get("scenes"), list):
-        result["scenes"] = [
-            _beside(scene, folder, places, ("scenes", str(index))) if isinstance(scene, dict) else scene
-            for index, scene in enumerate(result["scenes"])
-        ]
+
+    def new_name(name: str, mark: FileName) -> str:
+        if mark.role == "input":  # which may be a pattern, and may come later
+            return str(folder / name)
+        # Words such as luma are no files.
+        is_file = ("." in name or "/" in name) and is_there(folder / name)
+        return str(folder / name) if is_file else name
+
+    result = rename_files(values, new_name, Preset)
+    for keys, old in [((), values), *_scenes(values)]:
+        objective = old.get("objective")
+        if isinstance(objective, dict):
+            for key in objective:  # a guide among the keys is renamed, and stays where it is
+                renamed = str(GUIDES.rename(key, new_name))
+                places[*keys, "objective", renamed] = places[*keys, "objective", str(key)]
     return result
 
 
-def _file(text: Any, folder: Path) -> Any:
-    is_name = isinstance(text, str) and ("." in text or "/" in text)  # words such as luma are no files
-    return str(folder / text) if is_name and is_there(folder / text) else text
-
-
-def _guides(value: Any, folder: Path) -> Any:
-    """Return an objective's text, or the mapping or list of one that changes over time, with its guides found."""
-    if isinstance(value, str):
-        return ",".join(_guide(term, folder) for term in value.split(","))
-    if isinstance(value, list):
-        return [_guides(item, folder) for item in value]
-    if isinstance(value, Mapping):
-        return {_guides(key, folder): _guides(item, folder) for key, item in value.items()}
-    return value
-
-
-def _guide(term: str, folder: Path) -> str:
-    name, _, layer = term.strip().removeprefix("guide:").rpartition("@")
-    is_guide = term.lstrip().startswith("guide:") and bool(name)
-    return f"guide:{_file(name.strip(), folder)}@{layer}" if is_guide else term
+def _scenes(values: dict[str, Any]) -> list[tuple[Keys, dict[str, Any]]]:
+    """Return the scenes among the values of a file, each with its keys."""
+    scenes = values.get("scenes")
+    numbered = enumerate(scenes) if isinstance(scenes, list) else ()
+    return [(("scenes", str(index)), scene) for index, scene in numbered if isinstance(scene, dict)]
 
 
 def _is_unknown(key: str) -> bool:

@@ -7,76 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from dreamvid.config import fields
+from dreamvid.config.fields import (
+    GUIDES,
+    FileName,
+    Meta,
+    SettingsModel,
+    field_paths,
+    group_of,
+    innermost,
+    merge,
+)
+from dreamvid.config.messages import explain, unknown_field
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.settings import (
-    LONGEST_SIDE,
     AscentSettings,
-    Codec,
-    FlowSettings,
     InputSettings,
     LookSettings,
     MaskSettings,
     ModelSettings,
-    Normalize,
     OctaveSettings,
     OutputSettings,
-    PrecisionChoice,
     RunSettings,
-    SettingsModel,
     StabilitySettings,
-    output_size,
 )
 from dreamvid.config.trip import CameraSettings, TripSettings
-from dreamvid.config.yaml_text import YamlTextError, read_yaml
 from dreamvid.errors import SettingsError
-from dreamvid.schedule.fields import VaryingFloat, VaryingInt, at
-from dreamvid.schedule.objective_schedule import Journey, ObjectiveField
-from dreamvid.schedule.times import parse_rate, parse_time
-from dreamvid.text import did_you_mean
+from dreamvid.schedule.expression import Expression
+from dreamvid.schedule.fields import BoundSchedule, bounds_of
+from dreamvid.schedule.keyframes import Keyframes
+from dreamvid.schedule.objective_schedule import AUTO, ObjectiveSchedule, ObjectiveSetting
 
 if TYPE_CHECKING:
-    from dreamvid.schedule.keyframes import TimePoint
-
-__all__ = [
-    "LONGEST_SIDE",
-    "AscentSettings",
-    "CameraSettings",
-    "Codec",
-    "FlowSettings",
-    "InputSettings",
-    "LookSettings",
-    "MaskSettings",
-    "ModelSettings",
-    "Normalize",
-    "OctaveSettings",
-    "OutputSettings",
-    "PrecisionChoice",
-    "Preset",
-    "RunSettings",
-    "SettingsModel",
-    "StabilitySettings",
-    "TripSettings",
-    "explain",
-    "field_paths",
-    "output_size",
-    "parse_assignments",
-    "parse_rate",
-    "parse_time",
-    "parse_value",
-    "unknown_field",
-]
+    from dreamvid.schedule.fields import Bounds
+    from dreamvid.schedule.times import TimePoint
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One part of a video: ``settings`` says when, ``preset`` is the whole look, without scenes of its own."""
+    """One part of a video: ``settings`` says when; ``preset`` is complete, without scenes of its own."""
 
     settings: SceneSettings
     preset: Preset
@@ -85,21 +60,28 @@ class Scene:
 class Preset(SettingsModel):
     """A whole recipe."""
 
-    description: str = Field("", max_length=200, description="What it looks like, in one line.")
+    description: str = Field(
+        "",
+        max_length=200,
+        description="What it looks like, in one line.",
+        json_schema_extra=Meta(affects="nothing"),
+    )
     pipeline: Literal["video", "image", "zoom"] = Field(
         "video", description="What it is for: videos, still images, or zoom trips."
     )
-    inputs: tuple[str, ...] = Field(
+    inputs: Annotated[tuple[str, ...], FileName("input")] = Field(
         (),
         max_length=1000,
         description="Files that 'render' dreams where none is given; * and ? are filled in.",
+        json_schema_extra=Meta(affects="nothing"),
     )
     model: ModelSettings = ModelSettings()
-    objective: Annotated[str, Field(min_length=1, max_length=4096), ObjectiveField()] = Field(
-        "auto",
+    objective: Annotated[ObjectiveSetting, GUIDES] = Field(
+        AUTO,
         description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, "
         "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER; commas add, :WEIGHT weighs, "
         "a negative weight repels.",
+        json_schema_extra=Meta(flag="--objective"),
     )
     octaves: OctaveSettings = OctaveSettings()
     ascent: AscentSettings = AscentSettings()
@@ -134,7 +116,7 @@ class Preset(SettingsModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise SettingsError(explain(error)) from None
+            raise SettingsError(explain(error, cls)) from None
 
     @classmethod
     def load(cls, ref: str | Path) -> Preset:
@@ -150,43 +132,37 @@ class Preset(SettingsModel):
             _assign(data, path, value)
         return type(self).build(data)
 
-    def values(self) -> dict[str, Any]:
-        """Return what was set, nested, as :meth:`build` reads it."""
-        return self.model_dump(exclude_unset=True)
-
-    def at(self, moment: TimePoint) -> Self:
-        """Return the preset as it is at a moment of its scene, all schedules replaced by their values.
+    def at(self, point: TimePoint) -> Self:
+        """Return the preset as it is at a moment of its scene: all schedules replaced by their values.
 
         Raises
         ------
-        ScheduleError
-            Where a schedule gives no number.
+        ScheduleError, ObjectiveError
+            Where a schedule gives no number, or a weight is too large.
         """
-        changed: dict[str, dict[str, float]] = {}
-        for path, value in self.varying().items():
+        changes: dict[str, dict[str, float]] = {}
+        for path, schedule in self.schedules().items():
             section, _, name = path.rpartition(".")
-            changed.setdefault(section, {})[name] = at(value, moment)
+            changes.setdefault(section, {})[name] = schedule.at(point)
         update: dict[str, Any] = {
-            section: getattr(self, section).model_copy(update=values) for section, values in changed.items()
+            section: getattr(self, section).model_copy(update=values) for section, values in changes.items()
         }
-        if isinstance(self.objective, Journey):
-            update["objective"] = str(self.objective.at(moment))
+        if isinstance(self.objective, ObjectiveSchedule):
+            update["objective"] = self.objective.at(point)
         return self.model_copy(update=update) if update else self
 
-    def varying(self) -> dict[str, VaryingFloat | VaryingInt]:
-        """Return the settings that are on a schedule, by path; the objective is a ``Journey`` where it is."""
-        found: dict[str, VaryingFloat | VaryingInt] = {}
-        for section in type(self).model_fields:
-            group = getattr(self, section)
-            if isinstance(group, SettingsModel):
-                for name, value in group:
-                    if isinstance(value, VaryingFloat | VaryingInt):
-                        found[f"{section}.{name}"] = value
-        return found
+    def schedules(self) -> dict[str, BoundSchedule]:
+        """Return the settings that are on a schedule, by path; the objective is not among them."""
+        schedules: dict[str, BoundSchedule] = {}
+        for section, name, bounds in _scheduled_fields(type(self)):
+            value = getattr(getattr(self, section), name)
+            if isinstance(value, Keyframes | Expression):
+                schedules[f"{section}.{name}"] = BoundSchedule(value, bounds)
+        return schedules
 
     def is_constant(self) -> bool:
         """Return whether nothing is on a schedule."""
-        return not self.varying() and not isinstance(self.objective, Journey)
+        return not self.schedules() and not isinstance(self.objective, ObjectiveSchedule)
 
     def in_scenes(self) -> tuple[Scene, ...]:
         """Return the scenes in order, one that lasts throughout where none are given.
@@ -197,18 +173,24 @@ class Preset(SettingsModel):
             Where a scene's values do not fit together with the preset's.
         """
         base = self.values()
-        scenes = base.pop("scenes", ())
-        if not scenes:
+        if not base.pop("scenes", ()):
             return (Scene(SceneSettings(), self),)
         return tuple(
-            Scene(scene, type(self).build(fields.merge(base, scene.changes(), type(self))))
-            for scene in self.scenes
+            Scene(scene, type(self).build(merge(base, scene.changes(), type(self)))) for scene in self.scenes
         )
 
 
-def field_paths() -> dict[str, Any]:
-    """Return every settable field as dotted path -> pydantic ``FieldInfo``."""
-    return fields.field_paths(Preset)
+@cache
+def _scheduled_fields(model: type[Preset]) -> tuple[tuple[str, str, Bounds], ...]:
+    """Return the group, name and bounds of each field that may be on a schedule."""
+    fields = []
+    for section, info in model.model_fields.items():
+        group = group_of(info)
+        for name, inner in {} if group is None else group.model_fields.items():
+            bounds = bounds_of(inner.annotation, inner.metadata)
+            if bounds is not None:
+                fields.append((section, name, bounds))
+    return tuple(fields)
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
@@ -230,33 +212,21 @@ def parse_value(path: str, text: str) -> object:
     SettingsError
         Where what begins with a bracket is no YAML.
     """
-    field = field_paths().get(path)
-    is_name = field is not None and field.annotation in {str, Path | None} and path != "objective"
-    if is_name or not text.startswith(("{", "[")):
+    info = field_paths(Preset).get(path)
+    is_text = info is not None and innermost(info).annotation in {str, Path}
+    if is_text or not text.startswith(("{", "[")):
         return text
+    from dreamvid.config.yaml_text import YamlTextError, read_yaml  # noqa: PLC0415  ruamel is for files
+
     try:
         return read_yaml(text).value
     except YamlTextError as error:
         raise SettingsError(f"{path}: {error}") from None
 
 
-def explain(error: ValidationError) -> str:
-    """Return one line for the first thing that does not validate."""
-    found = fields.problems(error, Preset)
-    path, message = ".".join(found[0][0]), found[0][1]
-    line = message if not path or message.startswith(f"{path}:") else f"{path}: {message}"
-    return f"{line} (and {len(found) - 1} more)" if len(found) > 1 else line
-
-
-def unknown_field(path: str) -> str:
-    """Return the line that says that there is no such setting."""
-    return f"{path}: no such setting{did_you_mean(path, [*field_paths(), *Preset.model_fields])}"
-
-
 def _assign(data: dict[str, Any], path: str, value: object) -> None:
-    known = field_paths()
-    if path not in known and path not in Preset.model_fields:
-        raise SettingsError(unknown_field(path))
+    if path not in field_paths(Preset) and path not in Preset.model_fields:
+        raise SettingsError(unknown_field(path, Preset))
     *groups, leaf = path.split(".")
     for group in groups:
         inner = data.get(group)

@@ -8,21 +8,20 @@ from typing import Annotated, Any
 from pydantic import Field, PlainSerializer
 from pydantic_core import core_schema
 
+from dreamvid.config.fields import GUIDES, Meta, SettingsModel
 from dreamvid.config.settings import (
     AscentSettings,
     LookSettings,
     ModelSettings,
     OctaveSettings,
-    SettingsModel,
     StabilitySettings,
 )
 from dreamvid.config.trip import CameraSettings
 from dreamvid.errors import ScheduleError
 from dreamvid.schedule.easing import Easing, parse_easing
 from dreamvid.schedule.fields import EASING_SCHEMA, TIME_SCHEMA, custom_error
-from dreamvid.schedule.keyframes import TimeOffset, parse_when
-from dreamvid.schedule.objective_schedule import LONGEST_OBJECTIVE, ObjectiveField
-from dreamvid.schedule.times import Seconds, unit
+from dreamvid.schedule.objective_schedule import OptionalObjective
+from dreamvid.schedule.times import Seconds, TimeOffset, parse_offset
 
 
 class _Text:
@@ -49,7 +48,7 @@ class _Text:
         return dict(self._schema)
 
 
-TimeWithin = Annotated[TimeOffset, _Text(parse_when, TimeOffset, TIME_SCHEMA), PlainSerializer(str)]
+TimeWithin = Annotated[TimeOffset, _Text(parse_offset, TimeOffset, TIME_SCHEMA), PlainSerializer(str)]
 EasingName = Annotated[
     Easing, _Text(parse_easing, Easing, EASING_SCHEMA), PlainSerializer(lambda ease: ease.plain())
 ]
@@ -68,13 +67,11 @@ class SceneSettings(SettingsModel):
         ge=0,
         le=600,
         description="Cross-fade from the scene before, which goes on dreaming for as long; 0 is a cut.",
-        json_schema_extra=unit("s"),
+        json_schema_extra=Meta("s"),
     )
     ease: EasingName = Field(Easing("in-out"), description="Easing of the cross-fade.")
     model: ModelSettings | None = Field(None, description="The network of this scene.")
-    objective: Annotated[
-        Annotated[str, Field(min_length=1, max_length=LONGEST_OBJECTIVE)] | None, ObjectiveField()
-    ] = Field(None, description="What this scene enhances.")
+    objective: Annotated[OptionalObjective, GUIDES] = Field(None, description="What this scene enhances.")
     octaves: OctaveSettings | None = Field(None, description="The octaves of this scene.")
     ascent: AscentSettings | None = Field(None, description="The ascent of this scene.")
     look: LookSettings | None = Field(None, description="What this scene makes of its dream.")
@@ -84,5 +81,5 @@ class SceneSettings(SettingsModel):
 
     def changes(self) -> dict[str, Any]:
         """Return what the scene sets, nested as in a preset; a group of nothing changes nothing."""
-        changes = self.model_dump(exclude_unset=True, exclude={"start", "transition", "ease"})
-        return {name: value for name, value in changes.items() if value is not None}
+        timing = {"start", "transition", "ease"}
+        return {k: value for k, value in self.values().items() if k not in timing and value is not None}

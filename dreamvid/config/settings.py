@@ -7,21 +7,17 @@ All are frozen and refuse unknown keys. A bare scalar is accepted where it is cl
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator
 
+from dreamvid.config.fields import MOVING, FileName, Meta, SettingsModel
 from dreamvid.errors import SettingsError
-from dreamvid.schedule.fields import Scheduled
-from dreamvid.schedule.times import Rate, Seconds, unit
+from dreamvid.schedule.fields import Bounds, Scheduled
+from dreamvid.schedule.times import Rate, Seconds
 from dreamvid.types import BlendMode, KeepColor, Size
 
 Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
@@ -30,27 +26,8 @@ Normalize = Literal["mean-abs", "std"]
 
 LONGEST_SIDE = 16384
 
-
-class SettingsModel(BaseModel):
-    """Base of all groups of settings: frozen, strict about names, a bare scalar where that is clear."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
-    scalar: ClassVar[str | None] = None
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
-        """Say in the schema which field a bare scalar stands for."""
-        result: dict[str, Any] = handler(schema)
-        if cls.scalar is not None:
-            handler.resolve_ref_schema(result)["scalar"] = cls.scalar
-        return result
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_scalar(cls, data: Any) -> Any:
-        if cls.scalar is not None and isinstance(data, str | int | float):
-            return {cls.scalar: data}
-        return data
+_MODEL_FILE = re.compile(r"\A(.*[./].*)\Z", re.DOTALL)
+_MASK_FILE = re.compile(r"\A(?!(?:off|luma|motion)\Z)(.+)\Z", re.DOTALL)
 
 
 class ModelSettings(SettingsModel):
@@ -58,15 +35,21 @@ class ModelSettings(SettingsModel):
 
     scalar: ClassVar[str | None] = "name"
 
-    name: str = Field(
-        "dreamnet", min_length=1, description="Network: a name from 'models list', or a .keras or .h5 file."
+    name: Annotated[str, FileName("model", _MODEL_FILE)] = Field(
+        "dreamnet",
+        min_length=1,
+        description="Network: a name from 'models list', or a .keras or .h5 file.",
+        json_schema_extra=Meta(flag="--model"),
     )
-    weights: Path | None = Field(
-        None, description="Weights file for a named network, with or without its top."
+    weights: Annotated[Path, FileName("weights")] | None = Field(
+        None,
+        description="Weights file for a named network, with or without its top.",
+        json_schema_extra=Meta(flag="--weights"),
     )
     input_range: str = Field(
         "auto",
         description="Pixel range of a network of your own, as LOW,HIGH (-1,1 or 0,255).",
+        json_schema_extra=Meta(flag="--input-range"),
     )
     color_map: Literal["gray", "false-color"] = Field(
         "gray",
@@ -91,29 +74,39 @@ class OctaveSettings(SettingsModel):
 
     scalar: ClassVar[str | None] = "count"
 
-    count: int = Field(5, ge=1, le=16, description="Octaves: sizes at which each frame is dreamed.")
+    count: int = Field(
+        5,
+        ge=1,
+        le=16,
+        description="Octaves: sizes at which each frame is dreamed.",
+        json_schema_extra=Meta(flag="--octaves"),
+    )
     scale: float = Field(
-        1.4, gt=1.0, le=4.0, description="Octave scale: ratio of one octave's size to the next."
+        1.4,
+        gt=1.0,
+        le=4.0,
+        description="Octave scale: ratio of one octave's size to the next.",
+        json_schema_extra=Meta(flag="--octave-scale"),
     )
 
 
 class AscentSettings(SettingsModel):
     """Gradient ascent within one octave."""
 
-    steps: Annotated[int, Field(ge=1, le=10000), Scheduled()] = Field(
-        7, description="Gradient steps per octave."
+    steps: Annotated[Scheduled[int], Bounds(ge=1, le=10000)] = Field(
+        7, description="Gradient steps per octave.", json_schema_extra=Meta(flag="--steps")
     )
-    step_size: Annotated[float, Field(gt=0.0, le=1.0), Scheduled()] = Field(
+    step_size: Annotated[Scheduled[float], Bounds(gt=0.0, le=1.0)] = Field(
         0.005,
         description="Step size: change of a pixel of average gradient in one step.",
-        json_schema_extra=unit("full range"),
+        json_schema_extra=Meta("full range", "--step-size"),
     )
     jitter: int = Field(
         32,
         ge=0,
         le=1024,
         description="Largest random shift of the picture under the network in each step.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px"),
     )
     normalize: Normalize = Field(
         "mean-abs", description="Divide the gradient by its mean absolute value or by its standard deviation."
@@ -123,7 +116,7 @@ class AscentSettings(SettingsModel):
         ge=0.0,
         le=32.0,
         description="Smooth the gradient by Gaussians of 0.5, 1 and 2 times this sigma; 0 is off.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px"),
     )
     laplacian: int = Field(
         0,
@@ -131,10 +124,10 @@ class AscentSettings(SettingsModel):
         le=8,
         description="Laplacian-pyramid levels whose gradients are normalized one by one; 0 is off.",
     )
-    total_variation: Annotated[float, Field(ge=0.0, le=100.0), Scheduled()] = Field(
+    total_variation: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         0.0, description="Weight of a total-variation penalty on the added detail."
     )
-    l2: Annotated[float, Field(ge=0.0, le=100.0), Scheduled()] = Field(
+    l2: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         0.0, description="Weight of an L2 penalty that pulls the added detail back."
     )
 
@@ -142,16 +135,22 @@ class AscentSettings(SettingsModel):
 class LookSettings(SettingsModel):
     """What is made of the dream afterwards."""
 
-    strength: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = Field(
+    strength: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         1.0,
         description="Share of the dreamed detail that is written: 0 the source, 1 all of it; with another blend "
         "mode, its opacity.",
+        json_schema_extra=Meta(flag="--strength"),
     )
-    blend: BlendMode = Field("normal", description="How the dream is laid over its source: the blend mode.")
+    blend: BlendMode = Field(
+        "normal",
+        description="How the dream is laid over its source: the blend mode.",
+        json_schema_extra=Meta(flag="--blend", pipelines=("video", "image")),
+    )
     keep_color: KeepColor = Field(
         "off",
         description="Keep the source's colors: luma keeps its chroma, lab its hue and saturation in CIE L*a*b*, "
         "histogram its distribution of colors.",
+        json_schema_extra=Meta(flag="--keep-color", pipelines=("video", "image")),
     )
 
 
@@ -160,18 +159,19 @@ class MaskSettings(SettingsModel):
 
     scalar: ClassVar[str | None] = "source"
 
-    source: str = Field(
+    source: Annotated[str, FileName("mask", _MASK_FILE)] = Field(
         "off",
         min_length=1,
         description="Where dreams grow: off (everywhere), luma (where it is bright), motion (where it moves), "
         "or an image or video file, white where dreams grow.",
+        json_schema_extra=Meta(flag="--mask", pipelines=("video", "image")),
     )
     feather: float = Field(
         8.0,
         ge=0.0,
         le=1024.0,
         description="Width of the mask's soft edge, inside the mask.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px"),
     )
     invert: bool = Field(False, description="Dream where the mask is black instead.")
 
@@ -187,7 +187,7 @@ class FlowSettings(SettingsModel):
         ge=64,
         le=4096,
         description="Longest side of the frames in which motion is searched; larger ones are shrunk for it.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px"),
     )
 
 
@@ -196,20 +196,21 @@ class StabilitySettings(SettingsModel):
 
     scalar: ClassVar[str | None] = "steadiness"
 
-    steadiness: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = Field(
+    steadiness: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         0.8,
         description="How firmly dreams stick to what moves: 0 dreams each frame alone and flickers, "
         "1 hardly lets them change.",
+        json_schema_extra=Meta(flag="--steadiness", pipelines=("video",)),
     )
-    decay: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] | None = Field(
+    decay: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] | None = Field(
         None,
         description="Share of the last frame's detail that is carried on; by steadiness where not given.",
     )
-    steps: Annotated[int, Field(ge=0, le=10000), Scheduled()] | None = Field(
+    steps: Annotated[Scheduled[int], Bounds(ge=0, le=10000)] | None = Field(
         None,
         description="Gradients per octave where detail is carried; by steadiness where not given.",
     )
-    blend: Annotated[float, Field(ge=0.0, lt=1.0), Scheduled()] | None = Field(
+    blend: Annotated[Scheduled[float], Bounds(ge=0.0, lt=1.0)] | None = Field(
         None,
         description="Share of the carried detail in the settled frame; by steadiness where not given.",
     )
@@ -217,72 +218,113 @@ class StabilitySettings(SettingsModel):
         "dis", description="Optical flow: dense inverse search, or Farneback's polynomial expansion."
     )
     flow: FlowSettings = FlowSettings()
-    cuts: bool = Field(True, description="Start anew at cuts; --no-cuts carries detail across them.")
+    cuts: bool = Field(
+        True,
+        description="Start anew at cuts; --no-cuts carries detail across them.",
+        json_schema_extra=Meta(flag="--no-cuts", pipelines=("video",)),
+    )
 
 
 class InputSettings(SettingsModel):
     """Which part of the input is used."""
 
-    start: Seconds = Field(Fraction(0), ge=0, description="Start at this time.", json_schema_extra=unit("s"))
+    panel: ClassVar[str] = "Input and output"
+
+    start: Seconds = Field(
+        Fraction(0),
+        ge=0,
+        description="Start at this time.",
+        json_schema_extra=Meta("s", "--start", ("video",)),
+    )
     duration: Seconds | None = Field(
-        None, gt=0, description="Use this much; all where it is not given.", json_schema_extra=unit("s")
+        None,
+        gt=0,
+        description="Use this much; all where it is not given.",
+        json_schema_extra=Meta("s", "--duration", ("video",)),
     )
 
 
 class OutputSettings(SettingsModel):
     """The written file."""
 
+    panel: ClassVar[str] = "Input and output"
+
     width: int | None = Field(
         None,
         ge=16,
         le=LONGEST_SIDE,
         description="Output width; the height follows.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px", "--width"),
     )
     height: int | None = Field(
         None,
         ge=16,
         le=LONGEST_SIDE,
         description="Output height; the width follows.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px", "--height"),
     )
     dream_width: int | None = Field(
         None,
         ge=16,
         le=LONGEST_SIDE,
         description="Dream at this width and upscale only the detail onto the full-size source.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px", "--dream-width", ("video", "image")),
     )
     fps: Rate | None = Field(
-        None, description="Frame rate, such as 24, 23.976 or 24000/1001; the source's where not given."
+        None,
+        description="Frame rate, such as 24, 23.976 or 24000/1001; the source's where not given.",
+        json_schema_extra=Meta(flag="--fps", pipelines=MOVING),
     )
-    codec: Codec = Field("auto", description="Video codec; auto chooses by the output's suffix.")
+    codec: Codec = Field(
+        "auto",
+        description="Video codec; auto chooses by the output's suffix.",
+        json_schema_extra=Meta(flag="--codec", pipelines=MOVING, affects="encoding"),
+    )
     crf: int | None = Field(
         None,
         ge=0,
         le=63,
         description="Constant rate factor: lower is better and larger; the codec's default.",
+        json_schema_extra=Meta(flag="--crf", pipelines=MOVING, affects="encoding"),
     )
     speed: Literal["fast", "medium", "slow"] = Field(
-        "medium", description="Encoder effort: slow makes smaller files."
+        "medium",
+        description="Encoder effort: slow makes smaller files.",
+        json_schema_extra=Meta(flag="--speed", pipelines=MOVING, affects="encoding"),
     )
     depth: Literal["auto", "8", "10"] = Field(
-        "auto", description="Bits per channel of the output; auto is 8.", json_schema_extra=unit("bit")
+        "auto",
+        description="Bits per channel of the output; auto is 8.",
+        json_schema_extra=Meta("bit", "--depth", MOVING, "encoding"),
     )
-    audio: bool = Field(True, description="Keep the source's sound; --no-audio leaves it out.")
+    audio: bool = Field(
+        True,
+        description="Keep the source's sound; --no-audio leaves it out.",
+        json_schema_extra=Meta(flag="--no-audio", pipelines=("video",), affects="encoding"),
+    )
 
 
 class RunSettings(SettingsModel):
     """How the machine goes about it."""
 
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the random shifts: same seed, same picture.")
+    panel: ClassVar[str] = "The run"
+
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="Seed of the random shifts: same seed, same picture.",
+        json_schema_extra=Meta(flag="--seed"),
+    )
     precision: PrecisionChoice = Field(
-        "auto", description="Number format of the network; auto measures what is fast and good enough here."
+        "auto",
+        description="Number format of the network; auto measures what is fast and good enough here.",
+        json_schema_extra=Meta(flag="--precision", affects="resolved"),
     )
     tile: int | Literal["auto", "off"] = Field(
         "auto",
         description="Tile size; auto by frame size and network, off never tiles.",
-        json_schema_extra=unit("px"),
+        json_schema_extra=Meta("px", "--tile", affects="resolved"),
     )
 
     @field_validator("tile", mode="before")

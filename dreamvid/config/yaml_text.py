@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from dreamvid.errors import SettingsError
-from dreamvid.schedule.easing import quoted
+from dreamvid.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,12 @@ from dreamvid.engine import gradient as gradients
 from dreamvid.engine.gradient_filters import GradientFilters, filter_gradient, penalty
 from dreamvid.engine.runtime import tf
 from dreamvid.engine.tiling import Grid
+from dreamvid.schedule.fields import constant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.config.preset import AscentSettings
+    from dreamvid.config.settings import AscentSettings
     from dreamvid.engine.extractor import Extractor
     from dreamvid.engine.objectives import BoundObjective
     from dreamvid.engine.tiles import TilePlan
@@ -101,7 +102,8 @@ class GradientAscent:
         pace: StepMap | None = None,
     ) -> AscentResult:
         """Take one step for each of ``shifts``, from ``start`` on; ``pace`` ``[H, W]`` stretches it by pixel."""
-        rates = np.array([ascent.step_size, ascent.total_variation, ascent.l2], np.float32)
+        scheduled = ascent.step_size, ascent.total_variation, ascent.l2
+        rates = np.array([constant(rate) for rate in scheduled], np.float32)
         lengths = _EVEN if pace is None else pace[..., None]
         climb = AscentInputs(start, source, lengths, shifts, weights, rates, Grid.of(plan).pack())
         picture, broken, alive = self._compiled(plan if self._xla else None)(climb)

@@ -30,6 +30,7 @@ from dreamvid.engine.relief import Relief
 from dreamvid.engine.tiles import BATCH_PIXELS, TilePlan
 from dreamvid.errors import EngineError, NonFiniteDreamError, SettingsError
 from dreamvid.image.resize import resize
+from dreamvid.schedule.fields import constant
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
+    from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
     from dreamvid.engine.ascent import AscentResult
     from dreamvid.engine.network import Network
     from dreamvid.objective import Objective
@@ -171,7 +172,7 @@ class DreamEngine:
             check_picture(detail, "carried detail", image.shape)
         if effort is not None and effort.shape != image.shape[:2]:
             raise EngineError(f"effort has shape {effort.shape}; {image.shape[:2]} is needed")
-        steps = self._ascent.steps if steps is None else steps
+        steps = constant(self._ascent.steps) if steps is None else steps
         try:
             return self._dream(image, detail, steps, effort, frame_index)
         except NonFiniteDreamError as error:

@@ -13,7 +13,7 @@ from dreamvid.engine.runtime import tf
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.config.preset import AscentSettings, Normalize
+    from dreamvid.config.settings import AscentSettings, Normalize
 
 _TINY = 1e-30
 """Gradients below this count as zero: they are divided by nothing."""

@@ -26,7 +26,7 @@ from dreamvid.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dreamvid.config.preset import ModelSettings
+    from dreamvid.config.settings import ModelSettings
 
 _log = logging.getLogger(__name__)
 _FILES = (".keras", ".h5", ".hdf5")

@@ -23,7 +23,7 @@ from dreamvid.types import Size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dreamvid.config.preset import ModelSettings
+    from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.own import LoadedModel
 
 __all__ = ["LayerInfo", "ModelEntry", "Network", "known_models", "load_network"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from dreamvid.config.preset import OctaveSettings
+    from dreamvid.config.settings import OctaveSettings
 
 SMALLEST_SIDE = 32
 """Shortest side of an octave worth dreaming, in pixels, where nothing else is said."""

@@ -18,7 +18,7 @@ from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import ModelError
 
 if TYPE_CHECKING:
-    from dreamvid.config.preset import ModelSettings
+    from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.graph import Graph, Node, Ref
     from dreamvid.engine.preprocessing import InputMap
 

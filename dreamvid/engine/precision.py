@@ -26,7 +26,7 @@ from dreamvid.engine.runtime import DeviceInfo, devices, tf, versions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dreamvid.config.preset import PrecisionChoice
+    from dreamvid.config.settings import PrecisionChoice
     from dreamvid.engine.network import Network
     from dreamvid.objective import Objective
     from dreamvid.types import Size

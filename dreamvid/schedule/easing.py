@@ -18,11 +18,10 @@ from numbers import Real
 from typing import Final
 
 from dreamvid.errors import ScheduleError
-from dreamvid.text import did_you_mean
+from dreamvid.text import did_you_mean, quoted
 
 Curve = Callable[[float], float]
 
-_SHOWN = 80
 _HIGHEST = 100.0
 _HALVINGS = 48
 _BEZIER = re.compile(r"(?:cubic-)?bezier\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
@@ -113,15 +112,6 @@ def number(value: object) -> float:
         if math.isfinite(result):
             return result
     raise ScheduleError(f"must be a finite number, not {quoted(value)}")
-
-
-def quoted(value: object) -> str:
-    """Return a value in quotes, for a message: on one line, at most 80 characters of it."""
-    try:
-        text = "".join(c if c.isprintable() else "?" for c in " ".join(str(value).split()))
-    except (ValueError, RecursionError):  # Python prints no number of thousands of digits
-        return "what is too long to show"
-    return f"'{text}'" if len(text) <= _SHOWN else f"'{text[: _SHOWN - 3]}...'"
 
 
 def lerp(start: float, end: float, share: float) -> float:

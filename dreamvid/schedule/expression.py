@@ -1,9 +1,9 @@
 """A number as an expression of the moment: ``1 + 0.2*sin(tau*t/4)``.
 
 Only numbers, the names and functions below, arithmetic, comparisons, ``and``, ``or``, ``not`` and ``a if c else b``
-can be written. Anything else is refused when the text is read, before anything is evaluated: first by its
-characters, then by its syntax tree. simpleeval (https://github.com/danthedeckie/simpleeval) evaluates what is left,
-in floats only, so nothing grows: an expression takes microseconds, or fails.
+can be written. Anything else is refused when the text is read: first by its characters, then by its syntax tree, of
+which only the allowed nodes become Python closures. Nothing is ever passed to ``eval``. All values are floats, so
+nothing grows: an expression takes microseconds, or fails.
 
 Waves have a period of 1 and lie in 0..1: ``saw`` rises, ``tri`` rises and falls, ``square`` is 1 in the first half,
 ``pulse(x, width)`` in the first ``width`` of it. ``noise(x, seed)`` wanders smoothly in -1..1, with a new value at
@@ -16,65 +16,27 @@ import ast
 import math
 import operator
 import re
-import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-from simpleeval import SimpleEval
+from typing import Any, Final
 
 from dreamvid.errors import ScheduleError
-from dreamvid.schedule.easing import lerp, quoted
-from dreamvid.text import did_you_mean
+from dreamvid.schedule.easing import lerp
+from dreamvid.schedule.times import SIGNALS, TimePoint
+from dreamvid.text import did_you_mean, quoted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+Evaluate = Callable[[Mapping[str, float]], float]
+"""Returns the value of a part of an expression, given the values of the names that the expression uses."""
 
-SIGNALS: Final = ("beat", "onset", "rms", "bass", "mid", "treble")
-"""Names of the music's signals."""
-
-_LONGEST = 500
-_MOST_PARTS = 200
-_DEEPEST = 32
-_MANY = 16
+_MAX_CHARACTERS = 500
+_MAX_PARTS = 200
+_MAX_DEPTH = 32
+_MAX_ARGUMENTS = 16
 _TOKEN = re.compile(
     r"""\s*(?: (?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?(?![\w.]) | [A-Za-z][A-Za-z0-9_]*+
         | \*\*|//|<=|>=|==|!=|[-+*/%<>(),] )""",
     re.VERBOSE | re.ASCII,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TimePoint:
-    """When a value is asked for.
-
-    ``t`` is in seconds from the scene's first frame, ``f`` the frame's number in the scene, from 0; ``duration`` is
-    the scene's, in seconds, None where it is not known; ``signals`` are the music's at this moment, by name.
-    """
-
-    t: float
-    f: int
-    fps: float
-    duration: float | None = None
-    signals: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def p(self) -> float:
-        """The share of the scene that is over, in 0..1; 0 in stills and in scenes without a length.
-
-        Raises
-        ------
-        ScheduleError
-            Where the duration is not known.
-        """
-        duration = self.known_duration
-        return min(max(self.t / duration, 0.0), 1.0) if duration > 0.0 else 0.0
-
-    @property
-    def known_duration(self) -> float:
-        """The scene's duration, in seconds; a ScheduleError where it is not known."""
-        if self.duration is None:
-            raise ScheduleError("needs the scene's duration, which is not known here")
-        return self.duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +49,28 @@ class Expression:
 
     text: str
     names: frozenset[str] = field(init=False, compare=False, repr=False)
-    _tree: ast.expr = field(init=False, compare=False, repr=False)
+    _evaluate: Evaluate = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Read the text; one that does not depend on the moment is evaluated at once."""
+        """Compile the text; one that does not depend on the moment is evaluated at once."""
         text = " ".join(self.text.split())
-        tree = _parse(text)
+        compiler = _Compiler(text)
         object.__setattr__(self, "text", text)
-        object.__setattr__(self, "names", _checked(tree, text))
-        object.__setattr__(self, "_tree", tree)
+        object.__setattr__(self, "_evaluate", compiler.compile(_parse(text)))
+        object.__setattr__(self, "names", frozenset(compiler.names))
         if self.names <= _CONSTANTS.keys():
             self.at(TimePoint(0.0, 0, 1.0))
+
+    def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
+        """Copy and pickle by the text: closures cannot be pickled."""
+        return Expression, (self.text,)
 
     @property
     def needs_duration(self) -> bool:
         """Whether it can be evaluated only where the scene's duration is known."""
         return not self.names.isdisjoint({"p", "duration"})
 
-    def at(self, moment: TimePoint) -> float:
+    def at(self, point: TimePoint) -> float:
         """Return the value at a moment.
 
         Raises
@@ -114,20 +80,20 @@ class Expression:
             signal that is not known.
         """
         try:
-            result = float(_evaluate(self._tree, {name: _NAMES[name](moment) for name in self.names}))
+            result = self._evaluate({name: _NAMES[name](point) for name in self.names})
         except ZeroDivisionError:
-            why = "divides by zero"
+            reason = "divides by zero"
         except OverflowError:
-            why = "becomes too large"
+            reason = "becomes too large"
         except ValueError:
-            why = "has no value there, like the root of a negative number"
+            reason = "has no value there, like the root of a negative number"
         except ScheduleError as error:
-            why = str(error)
+            reason = str(error)
         else:
             if math.isfinite(result):
                 return result
-            why = "is no finite number"
-        raise ScheduleError(f"{quoted(self.text)} {why} (at t = {moment.t:g} s)")
+            reason = "is no finite number"
+        raise ScheduleError(f"{quoted(self.text)} {reason} (at t = {point.t:g} s)")
 
     def plain(self) -> str:
         """Return the text."""
@@ -138,8 +104,8 @@ def _parse(text: str) -> ast.expr:
     """Return the syntax tree of a text that is short and has no character beyond arithmetic."""
     if not text:
         raise ScheduleError("expression is empty; write one such as 1 + 0.2*sin(t)")
-    if len(text) > _LONGEST:
-        raise ScheduleError(f"expression has {len(text)} characters; at most {_LONGEST} are possible")
+    if len(text) > _MAX_CHARACTERS:
+        raise ScheduleError(f"expression has {len(text)} characters; at most {_MAX_CHARACTERS} are possible")
     end = 0
     while end < len(text):
         token = _TOKEN.match(text, end)
@@ -151,71 +117,123 @@ def _parse(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        why = error.msg if isinstance(error, SyntaxError) else "nested too deeply"
-        raise ScheduleError(f"{quoted(text)} is no expression: {why}") from None
+        reason = error.msg if isinstance(error, SyntaxError) else "nested too deeply"
+        raise ScheduleError(f"{quoted(text)} is no expression: {reason}") from None
 
 
-def _checked(tree: ast.expr, text: str) -> frozenset[str]:
-    """Return the names that a tree uses, after making its numbers floats; refuse all but arithmetic."""
-    names: set[str] = set()
-    parts = 0
-    stack = [(tree, 1)]
-    while stack:
-        node, depth = stack.pop()
-        parts += 1
-        if depth > _DEEPEST or parts > _MOST_PARTS:
-            limit = (
-                f"{_DEEPEST} levels; brackets part long sums" if depth > _DEEPEST else f"{_MOST_PARTS} parts"
-            )
-            raise ScheduleError(f"{quoted(text)} has more than {limit}")
-        inner: list[ast.AST] = []
+class _Compiler:
+    """Makes closures of the allowed nodes of a syntax tree; collects the names that it uses."""
+
+    def __init__(self, text: str) -> None:
+        self.names: set[str] = set()
+        self._text = quoted(text)
+        self._parts = 0
+
+    def compile(self, node: ast.expr, depth: int = 1) -> Evaluate:  # noqa: C901, PLR0911  a case for each node
+        """Return what evaluates a node; a ScheduleError for anything but arithmetic."""
+        self._parts += 1
+        if depth > _MAX_DEPTH:
+            raise ScheduleError(f"{self._text} has more than {_MAX_DEPTH} levels; brackets part long sums")
+        if self._parts > _MAX_PARTS:
+            raise ScheduleError(f"{self._text} has more than {_MAX_PARTS} parts")
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                node.value = _finite(value, text)
+                return _constant(self._finite(value))
             case ast.Name(id=name):
-                names.add(_known(name, text))
+                return self._name(name)
             case ast.Call(func=ast.Name(id=name), args=[*arguments], keywords=[]):
-                _callable(name, len(arguments), text)
-                inner = list(arguments)
-            case ast.BinOp() | ast.UnaryOp() | ast.BoolOp() | ast.Compare() | ast.IfExp():
-                inner = list(ast.iter_child_nodes(node))
-            case _:
-                raise ScheduleError(f"{quoted(text)}: only numbers, names, functions and arithmetic are read")
-        for child in inner:
-            if isinstance(child, ast.expr):
-                stack.append((child, depth + 1))
-            elif type(child) not in _OPERATORS and not isinstance(child, ast.boolop):
-                raise ScheduleError(f"{quoted(text)}: numbers have no operation '{type(child).__name__}'")
-    return frozenset(names)
+                return _call(self._function(name, len(arguments)), self._each(arguments, depth))
+            case ast.UnaryOp(op=operation, operand=operand):
+                return _call(self._operator(operation), self._each([operand], depth))
+            case ast.BinOp(left=left, op=operation, right=right):
+                return _call(self._operator(operation), self._each([left, right], depth))
+            case ast.Compare(left=left, ops=operations, comparators=others):
+                return _compare([self._operator(op) for op in operations], self._each([left, *others], depth))
+            case ast.BoolOp(op=operation, values=values):
+                return _first(self._each(values, depth), wanted=isinstance(operation, ast.Or))
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return _choose(*self._each([test, body, orelse], depth))
+        raise ScheduleError(f"{self._text}: only numbers, names, functions and arithmetic are read")
+
+    def _each(self, nodes: list[ast.expr], depth: int) -> list[Evaluate]:
+        return [self.compile(node, depth + 1) for node in nodes]
+
+    def _finite(self, value: float) -> float:
+        try:
+            result = float(value)
+        except OverflowError:
+            result = math.inf
+        if result == math.inf:
+            raise ScheduleError(f"{self._text}: a number in it is too large")
+        return result
+
+    def _name(self, name: str) -> Evaluate:
+        if name in FUNCTIONS:
+            raise ScheduleError(f"{self._text}: {name} is a function; write {name}(...)")
+        if name not in _NAMES:
+            raise ScheduleError(f"{self._text}: no such name as {quoted(name)}{did_you_mean(name, _NAMES)}")
+        self.names.add(name)
+        return operator.itemgetter(name)
+
+    def _function(self, name: str, count: int) -> Callable[..., float]:
+        if name not in FUNCTIONS:
+            raise ScheduleError(
+                f"{self._text}: no such function as {quoted(name)}{did_you_mean(name, FUNCTIONS)}"
+            )
+        function, least, most = FUNCTIONS[name]
+        if not least <= count <= most:
+            needed = f"{least}" if least == most else f"{least} to {most}"
+            raise ScheduleError(f"{self._text}: {name} takes {needed} number{'s' * (most > 1)}, not {count}")
+        return function
+
+    def _operator(self, operation: ast.AST) -> Callable[..., float]:
+        if type(operation) not in _OPERATORS:
+            raise ScheduleError(f"{self._text}: numbers have no operation '{type(operation).__name__}'")
+        return _OPERATORS[type(operation)]
 
 
-def _finite(value: float, text: str) -> float:
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
-    if result == math.inf:
-        raise ScheduleError(f"{quoted(text)}: a number in it is too large")
-    return result
+def _constant(value: float) -> Evaluate:
+    return lambda _: value
 
 
-def _known(name: str, text: str) -> str:
-    if name in FUNCTIONS:
-        raise ScheduleError(f"{quoted(text)}: {name} is a function; write {name}(...)")
-    if name not in _NAMES:
-        raise ScheduleError(f"{quoted(text)}: no such name as {quoted(name)}{did_you_mean(name, _NAMES)}")
-    return name
+def _call(function: Callable[..., float], parts: list[Evaluate]) -> Evaluate:
+    if len(parts) == 1:
+        (only,) = parts
+        return lambda names: function(only(names))
+    return lambda names: function(*[part(names) for part in parts])
 
 
-def _callable(name: str, given: int, text: str) -> None:
-    if name not in FUNCTIONS:
-        raise ScheduleError(
-            f"{quoted(text)}: no such function as {quoted(name)}{did_you_mean(name, FUNCTIONS)}"
-        )
-    _, least, most = FUNCTIONS[name]
-    if not least <= given <= most:
-        count = f"{least}" if least == most else f"{least} to {most}"
-        raise ScheduleError(f"{quoted(text)}: {name} takes {count} number{'s' * (most > 1)}, not {given}")
+def _compare(comparisons: list[Callable[..., float]], parts: list[Evaluate]) -> Evaluate:
+    """Return a chain such as ``2 < t < 3``: 1.0 where all comparisons hold, else 0.0."""
+    first, *others = parts
+
+    def evaluate(names: Mapping[str, float]) -> float:
+        right = first(names)
+        for compare, part in zip(comparisons, others, strict=True):
+            left, right = right, part(names)
+            if not compare(left, right):
+                return 0.0
+        return 1.0
+
+    return evaluate
+
+
+def _first(parts: list[Evaluate], *, wanted: bool) -> Evaluate:
+    """Return the first value that is true (``or``: ``wanted``) or false (``and``), else the last one."""
+
+    def evaluate(names: Mapping[str, float]) -> float:
+        value = 0.0
+        for part in parts:
+            value = part(names)
+            if bool(value) is wanted:
+                break
+        return value
+
+    return evaluate
+
+
+def _choose(test: Evaluate, body: Evaluate, otherwise: Evaluate) -> Evaluate:
+    return lambda names: body(names) if test(names) else otherwise(names)
 
 
 def _clamp(x: float, low: float, high: float) -> float:
@@ -245,8 +263,8 @@ def _pulse(x: float, width: float = 0.1) -> float:
     return float(_saw(x) < width)
 
 
-def _mixed(state: int) -> int:
-    """Return a whole number in 0..2**64-1 that looks random: the finalizer of SplitMix64 (Steele et al. 2014)."""
+def _hash(state: int) -> int:
+    """Return a hash in 0..2**64-1: the finalizer of SplitMix64 (Steele et al. 2014)."""
     mask = 2**64 - 1
     z = (state * 0x9E3779B97F4A7C15) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
@@ -255,7 +273,7 @@ def _mixed(state: int) -> int:
 
 
 def _random(n: float, seed: float = 0.0) -> float:
-    return (_mixed(_mixed(math.floor(seed) + 1) + math.floor(n)) >> 11) * 2.0**-53
+    return (_hash(_hash(math.floor(seed) + 1) + math.floor(n)) >> 11) * 2.0**-53
 
 
 def _noise(x: float, seed: float = 0.0) -> float:
@@ -277,8 +295,8 @@ FUNCTIONS: Final[dict[str, tuple[Callable[..., float], int, int]]] = {
     "floor": (lambda x: float(math.floor(x)), 1, 1),
     "ceil": (lambda x: float(math.ceil(x)), 1, 1),
     "round": (lambda x: float(round(x)), 1, 1),
-    "min": (min, 2, _MANY),
-    "max": (max, 2, _MANY),
+    "min": (min, 2, _MAX_ARGUMENTS),
+    "max": (max, 2, _MAX_ARGUMENTS),
     "pow": (math.pow, 2, 2),
     "clamp": (_clamp, 3, 3),
     "lerp": (lerp, 3, 3),
@@ -294,6 +312,25 @@ FUNCTIONS: Final[dict[str, tuple[Callable[..., float], int, int]]] = {
 }
 """Each function with the fewest and the most numbers that it takes."""
 
+_OPERATORS: Final[dict[type[ast.AST], Callable[..., Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: math.pow,  # takes as long for any power, and knows no complex numbers
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: lambda x: float(not x),
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
 _CONSTANTS: Final[dict[str, Callable[[TimePoint], float]]] = {
     "pi": lambda _: math.pi,
     "tau": lambda _: math.tau,
@@ -302,69 +339,23 @@ _CONSTANTS: Final[dict[str, Callable[[TimePoint], float]]] = {
 
 
 def _signal(name: str) -> Callable[[TimePoint], float]:
-    def read(moment: TimePoint) -> float:
-        if name not in moment.signals:
+    def read(point: TimePoint) -> float:
+        if name not in point.signals:
             raise ScheduleError(f"needs music: {name} is one of its signals")
-        return float(moment.signals[name])
+        return float(point.signals[name])
 
     return read
 
 
 _NAMES: Final[dict[str, Callable[[TimePoint], float]]] = {
-    "t": lambda moment: float(moment.t),
-    "f": lambda moment: float(moment.f),
-    "p": lambda moment: moment.p,
-    "fps": lambda moment: moment.fps,
-    "duration": lambda moment: moment.known_duration,
+    "t": lambda point: float(point.t),
+    "f": lambda point: float(point.f),
+    "p": lambda point: point.p,
+    "fps": lambda point: point.fps,
+    "duration": lambda point: point.known_duration,
     **_CONSTANTS,
     **{name: _signal(name) for name in SIGNALS},
 }
 
 NAMES: Final = tuple(_NAMES)
 """All names that an expression may use."""
-
-
-def _as_number(compare: Callable[[float, float], bool]) -> Callable[[float, float], float]:
-    return lambda left, right: float(compare(left, right))
-
-
-_OPERATORS: Final[dict[type[ast.AST], Callable[..., float]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: math.pow,  # which takes as long for any power, and knows no complex numbers
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: lambda x: float(not x),
-    ast.Eq: _as_number(operator.eq),
-    ast.NotEq: _as_number(operator.ne),
-    ast.Lt: _as_number(operator.lt),
-    ast.LtE: _as_number(operator.le),
-    ast.Gt: _as_number(operator.gt),
-    ast.GtE: _as_number(operator.ge),
-}
-
-
-def _restricted() -> SimpleEval:
-    """Return simpleeval's evaluator without all that is no arithmetic."""
-    evaluator = SimpleEval(
-        operators=_OPERATORS, functions={name: entry[0] for name, entry in FUNCTIONS.items()}
-    )
-    kept = (ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call)
-    evaluator.nodes = {kind: handler for kind, handler in evaluator.nodes.items() if kind in kept}
-    return evaluator
-
-
-_EVALUATOR: Final = _restricted()
-_TURN: Final = threading.Lock()
-
-
-def _evaluate(tree: ast.expr, names: dict[str, float]) -> float:
-    """Return the tree's value; one thread at a time, as simpleeval keeps the names on the evaluator."""
-    with _TURN:
-        _EVALUATOR.names = names
-        result: float = _EVALUATOR.eval("", previously_parsed=tree)
-        return result

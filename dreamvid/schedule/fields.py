@@ -1,36 +1,29 @@
-"""Settings that change over time.
-
-A field marked :class:`Scheduled` takes a number or a schedule. A schedule becomes a number too: its value at the
-start, which remembers the schedule. Whoever needs no more than a number (the engine, a still) never meets anything
-else, and :func:`at` gives the number of any other moment.
-"""
+"""Pydantic types of settings that may change over time: a number, keyframes or an expression."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.schedule.easing import EASINGS, LINEAR, number, parse_easing
+from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.keyframes import (
-    END,
-    SIGNALS,
     Key,
     Keyframes,
+    KeyframeTrack,
     Schedule,
-    Timeline,
-    TimeOffset,
-    TimePoint,
     is_schedule,
+    parse_key,
     parse_schedule,
-    parse_timeline,
 )
+from dreamvid.schedule.times import START, TimeOffset, TimePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,123 +31,128 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
+
+Scheduled: TypeAlias = T | Keyframes | Expression
+"""The type of a setting that may change over time; its field has :class:`Bounds` as well."""
 
 _WORD = re.compile(r"[+-]?[\w.]*")
-_MOST_KEYS = 1001
-"""As many as a timeline may have, and ``ease``."""
-_NEAR = 1e-6
-"""How near a schedule comes to an end that its field excludes, as a share of the range: float32 can tell."""
+_MAX_ENTRIES = 1001  # as many keys as a track may have, and the easing
+_MARGIN = 1e-6  # from an end that a field excludes, as a share of its range: float32 can tell
 
-START = TimePoint(t=0.0, f=0, fps=24.0, duration=10.0, signals=dict.fromkeys(SIGNALS, 0.0))
-"""Where a schedule's first value is taken: ten seconds of silence stand for what is not known yet."""
+
+def constant(value: Scheduled[N]) -> N:
+    """Return the number of a setting that does not change, as in every preset that ``Preset.at`` returns.
+
+    Raises
+    ------
+    TypeError
+        Where it is on a schedule still: an error of the program, not of its user.
+    """
+    if isinstance(value, Keyframes | Expression):
+        raise TypeError(f"a number is needed, not a schedule: {value}")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The least and the greatest value of a field, and whether it is a whole number."""
+    """The range of a scheduled field; as an annotation it makes the field take a number or a schedule.
 
-    low: float = -math.inf
-    high: float = math.inf
+    ``whole`` says that values are rounded to whole numbers; fields have it from their type.
+    """
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
     whole: bool = False
 
     def fit(self, value: float) -> float:
         """Return the value within the bounds, rounded where it must be whole."""
-        value = min(max(value, self.low), self.high)
+        value = min(max(value, self._low), self._high)
         return round(value) if self.whole else value
 
-    def hold(self, value: float) -> bool:
+    def contain(self, value: float) -> bool:
         """Return whether the value lies within."""
-        return self.low <= value <= self.high
+        return self._low <= value <= self._high
 
+    @property
+    def _margin(self) -> float:
+        low, high = (self.ge if self.gt is None else self.gt), (self.le if self.lt is None else self.lt)
+        return 1 if self.whole else math.inf if low is None or high is None else _MARGIN * (high - low)
 
-class _Varying:
-    """A number that remembers its schedule: equal to its number, and to what has the same schedule."""
+    @property
+    def _low(self) -> float:
+        if self.gt is None:
+            return -math.inf if self.ge is None else self.ge
+        return math.nextafter(self.gt, math.inf) if math.isinf(self._margin) else self.gt + self._margin
 
-    schedule: Schedule
-    bounds: Bounds
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, _Varying):
-            return (self.schedule, self.bounds) == (other.schedule, other.bounds)
-        return super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return super().__hash__()
-
-
-class VaryingFloat(_Varying, float):
-    """The value at the start of a schedule."""
-
-    @classmethod
-    def of(cls, schedule: Schedule, bounds: Bounds) -> Self:
-        """Return it for a schedule within bounds."""
-        self = cls(bounds.fit(schedule.at(START)))
-        self.schedule, self.bounds = schedule, bounds
-        return self
-
-
-class VaryingInt(_Varying, int):
-    """The value at the start of a schedule of whole numbers."""
-
-    @classmethod
-    def of(cls, schedule: Schedule, bounds: Bounds) -> Self:
-        """Return it for a schedule within bounds."""
-        self = cls(bounds.fit(schedule.at(START)))
-        self.schedule, self.bounds = schedule, bounds
-        return self
-
-
-def at(value: float, moment: TimePoint) -> float:
-    """Return the number that a setting is at a moment; itself where it is constant.
-
-    Values beyond the field's range are held at its end, whole numbers are rounded.
-
-    Raises
-    ------
-    ScheduleError
-        Where the schedule gives no number.
-    """
-    if isinstance(value, VaryingFloat | VaryingInt):
-        return value.bounds.fit(value.schedule.at(moment))
-    return value
-
-
-class Scheduled:
-    """Marks a field that takes a schedule as well as a number; stands after its bounds."""
+    @property
+    def _high(self) -> float:
+        if self.lt is None:
+            return math.inf if self.le is None else self.le
+        return math.nextafter(self.lt, -math.inf) if math.isinf(self._margin) else self.lt - self._margin
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """Let pydantic check numbers as ever, and schedules by their keyframes."""
-        inner = handler(source)
-        bounds = _bounds(inner)
+        limits: Any = {name: getattr(self, name) for name in ("ge", "gt", "le", "lt")}
+        limits = {name: limit for name, limit in limits.items() if limit is not None}
+        is_whole = int in get_args(source)
+        inner = core_schema.int_schema(**limits) if is_whole else core_schema.float_schema(**limits)
 
-        def check(value: Any, constant: Callable[[Any], Any]) -> Any:
-            if not isinstance(value, _Varying) and not is_schedule(value):
-                return constant(value)
+        def check(value: Any, check_number: Callable[[Any], Any]) -> Any:
+            if not is_schedule(value):
+                return check_number(value)
             try:
-                schedule = _read(value, constant)
-                return (VaryingInt if bounds.whole else VaryingFloat).of(schedule, bounds)
+                schedule = _parse_within(value, check_number)
+                schedule.at(START)  # one without a number there is refused at once
             except ScheduleError as error:
                 if isinstance(value, str) and _WORD.fullmatch(value.strip()):
-                    return constant(value)  # which says what number it must be
+                    return check_number(value)  # whose error says what number it must be
                 raise custom_error(error) from None
+            return schedule
 
         return core_schema.no_info_wrap_validator_function(
-            check,
-            inner,
-            serialization=core_schema.plain_serializer_function_ser_schema(_plain),
+            check, inner, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
         )
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the number's schema, or a schedule's."""
-        constant = handler(schema["schema"])
-        return {"anyOf": [constant, keyframes_schema(constant), EXPRESSION_SCHEMA]}
+        number_schema = handler(schema["schema"])
+        return {"anyOf": [number_schema, keyframes_schema(number_schema), EXPRESSION_SCHEMA]}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSchedule:
+    """The schedule of one setting with the range of its field."""
+
+    schedule: Schedule
+    bounds: Bounds
+
+    def at(self, point: TimePoint) -> float:
+        """Return the value at a moment: held at the ends of the field's range, rounded where it must be whole.
+
+        Raises
+        ------
+        ScheduleError
+            Where the schedule gives no number.
+        """
+        return self.bounds.fit(self.schedule.at(point))
+
+
+def bounds_of(annotation: Any, metadata: list[Any]) -> Bounds | None:
+    """Return the bounds of a scheduled field, None for all other fields, by its annotation and metadata."""
+    for option in (annotation, *get_args(annotation)):
+        marks = [*metadata, *(get_args(option)[1:] if get_origin(option) is Annotated else ())]
+        bounds = next((mark for mark in marks if isinstance(mark, Bounds)), None)
+        if bounds is not None:
+            number_type = get_args(option)[0] if get_origin(option) is Annotated else annotation
+            return replace(bounds, whole=int in get_args(number_type))
+    return None
 
 
 TIME_PATTERN = r"^\s*([Ee][Nn][Dd]|((\d+:)?\d+:)?\d+(\.\d*)?([Ee][+-]?\d+)?\s*[SsFf%]?)\s*$"
-"""What :func:`dreamvid.schedule.keyframes.parse_when` reads, as a regular expression of JSON Schema."""
+"""What :func:`dreamvid.schedule.times.parse_offset` reads, as a regular expression of JSON Schema."""
 
 TIME_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "string", "pattern": TIME_PATTERN}, {"type": "number", "minimum": 0}],
@@ -202,79 +200,63 @@ def custom_error(error: SettingsError) -> PydanticCustomError:
     return PydanticCustomError("schedule", "{message}", {"message": str(error)})
 
 
-def mistake(error: SettingsError, *keys: object) -> InitErrorDetails:
-    """Return what is wrong with the value at some keys of a mapping."""
+def key_error(error: SettingsError, *keys: object) -> InitErrorDetails:
+    """Return an error about the value at some keys of a mapping."""
     return InitErrorDetails(type=custom_error(error), loc=tuple(str(key) for key in keys), input=None)
 
 
 def read_keyframes(
-    source: Mapping[Any, Any], convert: Callable[[Any], T], found: list[InitErrorDetails]
-) -> Timeline[T] | None:
-    """Return the timeline of keyframes with their values converted.
+    source: Mapping[Any, Any], convert: Callable[[Any], T], errors: list[InitErrorDetails]
+) -> KeyframeTrack[T] | None:
+    """Return keyframes with their values converted.
 
-    What is wrong with single keyframes goes into ``found``, each by its key, and None is returned.
+    Errors of single keyframes are appended to ``errors``, each by its key, and None is returned.
 
     Raises
     ------
     ScheduleError
         Where there are no keyframes, or too many.
     """
-    if len(source) > _MOST_KEYS:
-        Timeline((Key(END, None),) * len(source))  # says how many are possible; reading them could take long
-    before, keys, ease = len(found), dict[TimeOffset, Key[T]](), LINEAR
+    if len(source) > _MAX_ENTRIES:
+        KeyframeTrack((Key(TimeOffset(0.0), None),) * len(source))  # refuses them before they are read
+    before, keys, ease = len(errors), dict[TimeOffset, Key[T]](), LINEAR
     for name, raw in source.items():
         try:
             if name == "ease":
                 ease = parse_easing(raw)
                 continue
-            (key,) = parse_timeline({name: raw}).keys
-            if key.when in keys:
-                raise ScheduleError(f"two keyframes are at {key.when}")
-            keys[key.when] = Key(key.when, convert(key.value), key.ease)
+            key = parse_key(name, raw)
+            if key.time in keys:
+                raise ScheduleError(f"two keyframes are at {key.time}")
+            keys[key.time] = Key(key.time, convert(key.value), key.ease)
         except SettingsError as error:
-            found.append(mistake(error, name))
+            errors.append(key_error(error, name))
         except ValidationError as error:
-            found += [
+            errors += [
                 InitErrorDetails(type=e["type"], loc=(str(name),), input=raw, ctx=e.get("ctx", {}))
                 for e in error.errors(include_url=False)
             ]
-    return None if len(found) > before else Timeline(tuple(keys.values()), ease)
+    return None if len(errors) > before else KeyframeTrack(tuple(keys.values()), ease)
 
 
-def _read(value: Any, constant: Callable[[Any], Any]) -> Schedule:
-    """Return a schedule; its keyframes are held to the field's own bounds, errors name the keyframe."""
+def _parse_within(value: Any, check_number: Callable[[Any], Any]) -> Schedule:
+    """Return a schedule whose keyframes are within the field's range; errors name the keyframe."""
 
     def within(raw: Any) -> float:
-        value = number(raw)
-        constant(value)
-        return value
+        result = number(raw)
+        check_number(result)
+        return result
 
-    if isinstance(value, _Varying):
-        value = value.schedule
     if isinstance(value, Keyframes):
         value = value.plain()
     if not isinstance(value, Mapping):
         return parse_schedule(value)
-    found: list[InitErrorDetails] = []
-    timeline = read_keyframes(value, within, found)
-    if timeline is None:
-        raise ValidationError.from_exception_data("keyframes", found)
-    return Keyframes(timeline)
-
-
-def _bounds(schema: Any) -> Bounds:
-    while schema["type"] not in {"float", "int"}:
-        schema = schema["schema"]
-    whole = schema["type"] == "int"
-    low = schema.get("gt", schema.get("ge", -math.inf))
-    high = schema.get("lt", schema.get("le", math.inf))
-    least = 1 if whole else _NEAR * (high - low)
-    if "gt" in schema:
-        low = math.nextafter(low, math.inf) if math.isinf(least) else low + least
-    if "lt" in schema:
-        high = math.nextafter(high, -math.inf) if math.isinf(least) else high - least
-    return Bounds(low, high, whole=whole)
+    errors: list[InitErrorDetails] = []
+    track = read_keyframes(value, within, errors)
+    if track is None:
+        raise ValidationError.from_exception_data("keyframes", errors)
+    return Keyframes(track.keys, track.ease)
 
 
 def _plain(value: Any) -> Any:
-    return value.schedule.plain() if isinstance(value, VaryingFloat | VaryingInt) else value
+    return value.plain() if isinstance(value, Keyframes | Expression) else value

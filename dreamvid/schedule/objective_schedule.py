@@ -1,6 +1,7 @@
-"""Objectives that change over time: weights on schedules, cross-fades from one to the next, cycles.
+"""Objectives, constant or changing over time: weights on schedules, cross-fades from one to the next, cycles.
 
-All three are sums of the same terms throughout, of which only the weights change, so that nothing is compiled anew::
+All three kinds of change are sums of the same terms throughout, of which only the weights change, so that nothing is
+compiled anew::
 
     {mixed3: 1, mixed4: {0s: 0, 4s: 1}}                        weights, each a number or a schedule
     {0s: mixed1, 4s: "mixed4, mixed3#12", end: mixed2}         keyframes, cross-faded, with easing
@@ -11,94 +12,75 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, core_schema
 
 from dreamvid.errors import ObjectiveError, ScheduleError, SettingsError
 from dreamvid.objective import Objective, Term, parse
-from dreamvid.schedule.easing import number, quoted
+from dreamvid.schedule.easing import number
+from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.fields import (
     EXPRESSION_SCHEMA,
-    START,
     TIME_PATTERN,
     TIME_SCHEMA,
     custom_error,
+    key_error,
     keyframes_schema,
-    mistake,
     read_keyframes,
 )
-from dreamvid.schedule.keyframes import (
-    Schedule,
-    Timeline,
-    TimeOffset,
-    TimePoint,
-    is_schedule,
-    parse_schedule,
-    parse_when,
-)
-from dreamvid.text import did_you_mean
+from dreamvid.schedule.keyframes import Keyframes, KeyframeTrack, Schedule, is_schedule, parse_schedule
+from dreamvid.schedule.times import START, TimeOffset, TimePoint, is_offset, parse_offset
+from dreamvid.text import did_you_mean, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
-LONGEST_OBJECTIVE = 4096
-"""Characters of an objective's text."""
+AUTO: Final = "auto"
+"""In place of an objective: what the network dreams best."""
+
+_MAX_CHARACTERS = 4096
+_MAX_TERMS = 64
+_MAX_STATES = 1000
+_MIN_FRAMES = 1e-6  # that a turn of a cycle lasts
 _ENDLESS = re.compile(r"\s{17}|\d{65}")
 _CYCLE_KEYS = ("cycle", "every", "fade")
-_MOST = 64
-_MOST_STOPS = 1000
-_SHORTEST = 1e-6
-"""Frames that a turn lasts at least."""
-
-
-class Shares(Protocol):
-    """How much of each stop counts at a moment."""
-
-    @property
-    def needs_duration(self) -> bool:
-        """Whether the scene's duration must be known."""
-        ...
-
-    def shares(self, moment: TimePoint) -> Iterable[tuple[int, float]]:
-        """Return the factors of the stops that count, by their indexes; those of one stop add up."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """Each stop by its own weight, a number or a schedule."""
+    """Each objective by its own weight, a number or a schedule."""
 
     weights: tuple[float | Schedule, ...]
 
     @property
     def needs_duration(self) -> bool:
-        """Whether any weight needs it."""
+        """Whether any weight needs the scene's duration."""
         return any(not isinstance(weight, float) and weight.needs_duration for weight in self.weights)
 
-    def shares(self, moment: TimePoint) -> Iterable[tuple[int, float]]:
-        """Return the weights of a moment."""
-        return enumerate(w if isinstance(w, float) else w.at(moment) for w in self.weights)
+    def shares(self, point: TimePoint) -> Iterable[tuple[int, float]]:
+        """Return the weights of a moment, each with the index of its objective."""
+        return enumerate(w if isinstance(w, float) else w.at(point) for w in self.weights)
 
 
 @dataclass(frozen=True, slots=True)
 class Keyframed:
-    """From keyframe to keyframe."""
+    """A cross-fade from each keyframe to the next."""
 
-    timeline: Timeline[Objective]
+    track: KeyframeTrack[Objective]
 
     @property
     def needs_duration(self) -> bool:
         """Whether any keyframe is a share of the scene, or its end."""
-        return self.timeline.needs_duration
+        return self.track.needs_duration
 
-    def shares(self, moment: TimePoint) -> Iterable[tuple[int, float]]:
+    def shares(self, point: TimePoint) -> Iterable[tuple[int, float]]:
         """Return the shares of the two keyframes that a moment lies between."""
-        before, after, eased = self.timeline.position(moment)
+        before, after, eased = self.track.position(point)
         return (before, 1.0 - eased), (after, eased)
 
 
@@ -115,125 +97,121 @@ class Cycled:
         """Whether the turns are shares of the scene."""
         return self.every.needs_duration or self.fade.needs_duration
 
-    def shares(self, moment: TimePoint) -> Iterable[tuple[int, float]]:
-        """Return 1 for whose turn it is, less what has gone over to the next."""
-        every = self.every.seconds(moment.fps, moment.duration)
-        frames = every * moment.fps
-        if frames < _SHORTEST:
+    def shares(self, point: TimePoint) -> Iterable[tuple[int, float]]:
+        """Return 1 for the one whose turn it is, less what has gone over to the next."""
+        every = self.every.seconds(point.fps, point.duration)
+        frames = every * point.fps
+        if frames < _MIN_FRAMES:
             raise ScheduleError("objective cycle: every must be more than 0")
-        turns = moment.f / frames  # lest sums of seconds fall short of a turn
+        # Counted in frames: sums of seconds may fall short of a turn.
+        turns = point.f / frames
         turn = int(turns + 1e-9)
-        fade = min(self.fade.seconds(moment.fps, moment.duration) / every, 1.0)
-        gone = 0.0 if fade == 0 else min(max((turns - turn - (1.0 - fade)) / fade, 0.0), 1.0)
-        return (turn % self.count, 1.0 - gone), ((turn + 1) % self.count, gone)
+        fade = min(self.fade.seconds(point.fps, point.duration) / every, 1.0)
+        faded = 0.0 if fade == 0 else min(max((turns - turn - (1.0 - fade)) / fade, 0.0), 1.0)
+        return (turn % self.count, 1.0 - faded), ((turn + 1) % self.count, faded)
 
 
-class Journey(str):  # noqa: SLOT000  it holds what it was made from
-    """An objective's text at its start, that remembers how it goes on.
+@dataclass(frozen=True, slots=True)
+class ObjectiveSchedule:
+    """An objective whose weights change over time.
 
-    Equal to its text, and to a journey that goes on alike.
+    ``terms`` are all that ever count, each with weight 1. ``states`` are the objectives that it is mixed from, as
+    indexes into ``terms`` with weights; ``change`` says how much of each counts when. ``source`` is the mapping that
+    it was parsed from.
     """
 
     terms: tuple[Term, ...]
-    """All that ever count, each with weight 1."""
-    _stops: tuple[tuple[tuple[int, float], ...], ...]
-    _shares: Shares
-    _source: dict[Any, Any]
+    states: tuple[tuple[tuple[int, float], ...], ...]
+    change: Weighted | Keyframed | Cycled
+    source: Mapping[Any, Any] = field(compare=False, repr=False)
 
     @classmethod
-    def of(cls, source: Mapping[Any, Any]) -> Self:
-        """Return what one of the three forms says.
+    def parse(cls, source: Mapping[Any, Any]) -> ObjectiveSchedule:
+        """Return the schedule that one of the three forms describes.
 
         Raises
         ------
         ScheduleError, ObjectiveError
             In one line.
         pydantic.ValidationError
-            With the key of each keyframe, weight or stop that is wrong.
+            With the key of each keyframe, weight or member of the cycle that is wrong.
         """
-        found: list[InitErrorDetails] = []
-        read = _read(source, found)
-        if read is None:
-            raise ValidationError.from_exception_data("objective", found)
-        objectives, shares = read
-        places: dict[Term, int] = {}
-        stops = []
+        errors: list[InitErrorDetails] = []
+        parsed = _parse_forms(source, errors)
+        if parsed is None:
+            raise ValidationError.from_exception_data("objective", errors)
+        objectives, change = parsed
+        indexes: dict[Term, int] = {}
+        states = []
         for objective in objectives:
-            stop = [(replace(term, weight=1.0), term.weight) for term in objective.terms]
-            stops.append(tuple((places.setdefault(term, len(places)), weight) for term, weight in stop))
-            if len(places) > _MOST:
-                raise ObjectiveError(f"objective has more than {_MOST} terms over time")
-        start = _at(tuple(places), tuple(stops), shares, START)
-        self = cls(str(start))
-        self.terms, self._stops, self._shares, self._source = (
-            tuple(places),
-            tuple(stops),
-            shares,
-            dict(source),
-        )
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Journey):
-            mine, theirs = ((j.terms, j._stops, j._shares) for j in (self, other))  # noqa: SLF001  of its own kind
-            return mine == theirs
-        return super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return super().__hash__()
+            terms = [(replace(term, weight=1.0), term.weight) for term in objective.terms]
+            states.append(tuple((indexes.setdefault(term, len(indexes)), weight) for term, weight in terms))
+            if len(indexes) > _MAX_TERMS:
+                raise ObjectiveError(f"objective has more than {_MAX_TERMS} terms over time")
+        schedule = cls(tuple(indexes), tuple(states), change, dict(source))
+        schedule.at(START)  # one without weights there is refused at once
+        return schedule
 
     @property
     def needs_duration(self) -> bool:
         """Whether the scene's duration must be known."""
-        return self._shares.needs_duration
+        return self.change.needs_duration
 
-    def at(self, moment: TimePoint) -> Objective:
+    def at(self, point: TimePoint) -> Objective:
         """Return the objective of a moment: always the same terms, by their weights then."""
-        return _at(self.terms, self._stops, self._shares, moment)
+        weights = [0.0] * len(self.terms)
+        for state, share in self.change.shares(point):
+            for index, weight in self.states[state]:
+                weights[index] += share * weight
+        pairs = zip(self.terms, weights, strict=True)
+        return Objective(tuple(replace(term, weight=weight) for term, weight in pairs))
 
     def plain(self) -> dict[Any, Any]:
-        """Return the form that it was made from."""
-        return self._source
+        """Return the mapping that :meth:`parse` reads back."""
+        return {key: _plain(value) for key, value in self.source.items()}
 
 
-class ObjectiveField:
-    """Marks the field that takes an objective's text or a :class:`Journey`."""
+class _ObjectiveType:
+    """Makes pydantic parse objectives: texts, ``auto``, and the mappings of schedules."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        """Check texts by parsing them, mappings by making a journey of them."""
+        """Return a validator that parses texts and mappings, and takes parsed values as they are."""
+        text_schema: Any = core_schema.str_schema(min_length=1, max_length=_MAX_CHARACTERS)
+        if type(None) in get_args(source):
+            text_schema = core_schema.nullable_schema(text_schema)
 
-        def check(value: Any, constant: Callable[[Any], Any]) -> Any:
-            if isinstance(value, Journey):
+        def check(value: Any, check_text: Callable[[Any], str | None]) -> Any:
+            if isinstance(value, Objective | ObjectiveSchedule):
                 return value
             try:
                 if isinstance(value, Mapping):
-                    return Journey.of(value)
-                text = constant(value)
-                if text is not None and text != "auto":
-                    _parse(text)
+                    return ObjectiveSchedule.parse(value)
+                text = check_text(value)
+                return text if text is None or text == AUTO else _parse_text(text)
             except SettingsError as error:
                 raise custom_error(error) from None
-            return text
 
-        serialize = core_schema.plain_serializer_function_ser_schema(
-            lambda value: value.plain() if isinstance(value, Journey) else value
+        return core_schema.no_info_wrap_validator_function(
+            check, text_schema, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
         )
-        return core_schema.no_info_wrap_validator_function(check, handler(source), serialization=serialize)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the text's schema, or that of the mappings."""
         return {"anyOf": [handler(schema["schema"]), *_SCHEMAS]}
 
 
-_STOP: dict[str, Any] = {"type": "string", "minLength": 1, "not": {"const": "auto"}}
+ObjectiveSetting = Annotated[Objective | ObjectiveSchedule | Literal["auto"], _ObjectiveType()]
+"""The type of a preset's ``objective``, which is parsed once, when the preset is validated."""
+
+OptionalObjective = Annotated[Objective | ObjectiveSchedule | Literal["auto"] | None, _ObjectiveType()]
+"""The type of a scene's ``objective``; None leaves the preset's."""
+
+_STATE: dict[str, Any] = {"type": "string", "minLength": 1, "not": {"const": "auto"}}
 _SCHEMAS: list[dict[str, Any]] = [
     {
         "type": "object",
         "properties": {
-            "cycle": {"type": "array", "items": _STOP, "minItems": 1, "maxItems": _MOST_STOPS},
+            "cycle": {"type": "array", "items": _STATE, "minItems": 1, "maxItems": _MAX_STATES},
             "every": {**TIME_SCHEMA, "description": "How long each turn lasts; 1f where not given."},
             "fade": {
                 **TIME_SCHEMA,
@@ -246,7 +224,7 @@ _SCHEMAS: list[dict[str, Any]] = [
         "examples": [{"cycle": ["mixed2", "mixed3"], "every": "4s", "fade": "1s"}],
     },
     {
-        **keyframes_schema(_STOP),
+        **keyframes_schema(_STATE),
         "description": "Keyframes: objectives by time, cross-faded from one to the next.",
         "examples": [{"0s": "mixed1", "4s": "mixed4, mixed3#12", "end": "mixed2"}],
     },
@@ -263,94 +241,80 @@ _SCHEMAS: list[dict[str, Any]] = [
 ]
 
 
-def _read(
-    source: Mapping[Any, Any], found: list[InitErrorDetails]
-) -> tuple[Iterable[Objective], Shares] | None:
-    """Return the stops and their shares; None where there are mistakes, which go into ``found``."""
+def _parse_forms(
+    source: Mapping[Any, Any], errors: list[InitErrorDetails]
+) -> tuple[Iterable[Objective], Weighted | Keyframed | Cycled] | None:
+    """Return the objectives and how they change; None where there are ``errors``."""
     if not source:
         raise ObjectiveError("objective is empty; name a layer, for example 'mixed4'")
     if "cycle" in source:
-        return _read_cycle(source, found)
-    if any(key == "ease" or _is_when(key) for key in source):
-        timeline = read_keyframes(source, _parse_stop, found)
-        return None if timeline is None else ([key.value for key in timeline.keys], Keyframed(timeline))
-    if len(source) > _MOST:
-        raise ObjectiveError(f"objective has {len(source)} weights; at most {_MOST} are possible")
-    stops: list[Objective] = []
+        return _parse_cycle(source, errors)
+    if any(key == "ease" or is_offset(key) for key in source):
+        track = read_keyframes(source, _parse_state, errors)
+        return None if track is None else ([key.value for key in track.keys], Keyframed(track))
+    if len(source) > _MAX_TERMS:
+        raise ObjectiveError(f"objective has {len(source)} weights; at most {_MAX_TERMS} are possible")
+    objectives: list[Objective] = []
     weights: list[float | Schedule] = []
     for key, weight in source.items():
         try:
-            stops.append(_parse_stop(key))
-            weights.append(parse_schedule(weight) if is_schedule(weight) else _weight(weight))
+            objectives.append(_parse_state(key))
+            weights.append(parse_schedule(weight) if is_schedule(weight) else _parse_weight(weight))
         except SettingsError as error:
-            found.append(mistake(error, key))
-    return None if found else (stops, Weighted(tuple(weights)))
+            errors.append(key_error(error, key))
+    return None if errors else (objectives, Weighted(tuple(weights)))
 
 
-def _read_cycle(
-    source: Mapping[Any, Any], found: list[InitErrorDetails]
-) -> tuple[Iterable[Objective], Shares] | None:
-    names = source["cycle"]
-    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+def _parse_cycle(
+    source: Mapping[Any, Any], errors: list[InitErrorDetails]
+) -> tuple[Iterable[Objective], Cycled] | None:
+    members = source["cycle"]
+    if isinstance(members, str) or not isinstance(members, Sequence) or not members:
         raise ObjectiveError("objective cycle must be a list of objectives, such as [mixed3, mixed4]")
-    if len(names) > _MOST_STOPS:
-        raise ObjectiveError(f"objective cycle has {len(names)} stops; at most {_MOST_STOPS} are possible")
-    stops: list[Objective] = []
+    if len(members) > _MAX_STATES:
+        raise ObjectiveError(f"objective cycle has {len(members)} stops; at most {_MAX_STATES} are possible")
+    objectives: list[Objective] = []
     times = {"every": TimeOffset(1.0, "f"), "fade": TimeOffset(0.0)}
-    for index, name in enumerate(names):
+    for index, member in enumerate(members):
         try:
-            stops.append(_parse_stop(name))
+            objectives.append(_parse_state(member))
         except SettingsError as error:
-            found.append(mistake(error, "cycle", index))
+            errors.append(key_error(error, "cycle", index))
     for key, value in source.items():
         try:
             if key in times:
-                times[key] = parse_when(value)
+                times[key] = parse_offset(value)
             elif key != "cycle":
                 raise ObjectiveError(f"a cycle has no such setting{did_you_mean(str(key), _CYCLE_KEYS)}")
         except SettingsError as error:
-            found.append(mistake(error, key))
-    return None if found else (stops, Cycled(len(stops), **times))
+            errors.append(key_error(error, key))
+    return None if errors else (objectives, Cycled(len(objectives), **times))
 
 
-def _weight(value: object) -> float:
+def _parse_weight(value: object) -> float:
     return number(float(value) if isinstance(value, str) else value)
 
 
-def _parse_stop(text: object) -> Objective:
-    if isinstance(text, str) and len(text) > LONGEST_OBJECTIVE:
-        raise ObjectiveError(f"objective {quoted(text)} has more than {LONGEST_OBJECTIVE} characters")
-    objective = _parse(text) if isinstance(text, str) else None
-    if objective is None or any(term.kind == "layer" and term.layer == "auto" for term in objective.terms):
+def _parse_state(text: object) -> Objective:
+    if isinstance(text, str) and len(text) > _MAX_CHARACTERS:
+        raise ObjectiveError(f"objective {quoted(text)} has more than {_MAX_CHARACTERS} characters")
+    objective = _parse_text(text) if isinstance(text, str) else None
+    if objective is None or any(term.kind == "layer" and term.layer == AUTO for term in objective.terms):
         raise ObjectiveError(
             f"objective {quoted(text)} must name layers, channels, classes or guides to change over time"
         )
     return objective
 
 
-def _parse(text: str) -> Objective:
-    """Return the objective of a text; blanks and digits without end would take as long to read."""
+def _parse_text(text: str) -> Objective:
+    # Blanks and digits without end would take the parser's patterns as long to read.
     if _ENDLESS.search(text):
         raise ObjectiveError(f"objective {quoted(text)} has more than 16 blanks or 64 digits in a row")
     return parse(text)
 
 
-def _is_when(key: object) -> bool:
-    try:
-        parse_when(key)
-    except ScheduleError:
-        return False
-    return True
-
-
-def _at(
-    terms: tuple[Term, ...],
-    stops: tuple[tuple[tuple[int, float], ...], ...],
-    shares: Shares,
-    moment: TimePoint,
-) -> Objective:
-    weights = [0.0] * len(terms)
-    for place, share in shares.shares(moment):
-        for index, weight in stops[place]:
-            weights[index] += share * weight
-    return Objective(tuple(replace(term, weight=weight) for term, weight in zip(terms, weights, strict=True)))
+def _plain(value: Any) -> Any:
+    """Return what YAML and JSON can hold, as it was written."""
+    if isinstance(value, ObjectiveSchedule | Keyframes | Expression):
+        return value.plain()
+    return (value.text or str(value)) if isinstance(value, Objective) else value

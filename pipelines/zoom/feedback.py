@@ -22,6 +22,7 @@ from dreamvid.flow.detail_statistics import channel_means, hold_statistics, meas
 from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
 from dreamvid.image.resize import blur
 from dreamvid.image.transform import Velocity
+from dreamvid.schedule.fields import constant
 from dreamvid.types import RGB, DetailStatistics, Frame, Size
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dreamvid.config.trip import CameraSettings
     from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.look import Looks, Part
+    from dreamvid.schedule.fields import Scheduled
     from dreamvid.types import StepMap
 
 _log = logging.getLogger(__name__)
@@ -152,10 +154,10 @@ class FeedbackStep:
         NonFiniteDreamError
             Where the dream has values that are not finite.
         """
-        steps = math.ceil(_FULL_DREAM_STEPS * settings_of(scenes[-1]).ascent.steps)
+        steps = math.ceil(_FULL_DREAM_STEPS * constant(settings_of(scenes[-1]).ascent.steps))
 
         def dream(scene: Part) -> RGB:
-            strength = settings_of(scene).look.strength
+            strength = constant(settings_of(scene).look.strength)
             if strength == 0.0:
                 return picture
             dreamed = scene.look.dreamer.dream(picture, steps=steps, frame_index=index)
@@ -190,18 +192,20 @@ class FeedbackStep:
     ) -> RGB:
         """Return a dream moved towards the targets, as far as in some frames of :data:`REFERENCE_FPS`."""
         trip = settings_of(scenes[-1]).trip
-        detail = _saturate(targets.detail, trip.saturation)
+        saturation = constant(trip.saturation)
+        detail = _saturate(targets.detail, saturation)
         # The mean color is left to the palette, which fades towards its target.
         detail = detail._replace(mean=tuple(float(value) for value in channel_means(dreamed)))
         evenness = 1.0 - (1.0 - _EVENNESS) ** reference_frames
         held = hold_statistics(dreamed, detail, max_gain=_MAX_BAND_GAIN**reference_frames, evenness=evenness)
-        lock = 1.0 - (1.0 - trip.color_lock) ** (_LOCK_EXPONENT * reference_frames)
-        palette = targets.palette.adjusted(trip.hue, trip.saturation, trip.brightness)
+        lock = 1.0 - (1.0 - constant(trip.color_lock)) ** (_LOCK_EXPONENT * reference_frames)
+        palette = targets.palette.adjusted(constant(trip.hue), saturation, constant(trip.brightness))
         return match_palette(np.clip(held, 0.0, 1.0), palette, lock)
 
     def _steps(self, settings: Preset) -> float:
         """Return the mean number of steps that a frame is dreamed further by, mostly below 1."""
-        return settings.trip.rate * settings.ascent.steps * settings.look.strength / float(self.clock.fps)
+        rate, steps = constant(settings.trip.rate), constant(settings.ascent.steps)
+        return rate * steps * constant(settings.look.strength) / float(self.clock.fps)
 
     def _dream(self, scene: Part, picture: RGB, index: int) -> RGB:
         steps = self._steps(settings_of(scene))
@@ -232,11 +236,11 @@ def settings_of(scene: Part) -> Preset:
 def _mean_velocity(scenes: tuple[Part, ...]) -> Velocity:
     """Return the mean velocity of the scenes' cameras, weighted by their shares."""
 
-    def mean(value: Callable[[CameraSettings], float]) -> float:
-        return sum(scene.share * value(settings_of(scene).camera) for scene in scenes)
+    def mean(value: Callable[[CameraSettings], Scheduled[float]]) -> float:
+        return sum(scene.share * constant(value(settings_of(scene).camera)) for scene in scenes)
 
     return Velocity(
-        math.exp(mean(lambda camera: math.log(camera.zoom))),  # zoom factors multiply
+        math.exp(mean(lambda camera: math.log(constant(camera.zoom)))),  # zoom factors multiply
         mean(lambda camera: camera.rotation),
         (mean(lambda camera: camera.pan_x), mean(lambda camera: camera.pan_y)),
         (mean(lambda camera: camera.center_x), mean(lambda camera: camera.center_y)),
@@ -245,8 +249,8 @@ def _mean_velocity(scenes: tuple[Part, ...]) -> Velocity:
 
 def _pulse(velocity: Velocity, settings: Preset, signals: Mapping[str, float]) -> Velocity:
     """Return the velocity with its zoom quicker on the beat and slower between beats."""
-    pulse = settings.trip.pulse
-    if pulse is None or pulse <= 0.0:
+    pulse = 0.0 if settings.trip.pulse is None else constant(settings.trip.pulse)
+    if pulse <= 0.0:
         return velocity
     speed = math.log(velocity.zoom) or math.log(_PULSE_ZOOM)
     # Cubed, the beat's decay is as short as a drum's.

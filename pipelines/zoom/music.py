@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dreamvid.schedule.keyframes import SIGNALS, Expression
+from dreamvid.schedule.expression import Expression
+from dreamvid.schedule.times import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +65,5 @@ def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[So
 
 def uses_music_signals(preset: Preset) -> bool:
     """Return whether any expression of a preset uses a signal of the music."""
-    varying = [value for scene in preset.in_scenes() for value in scene.preset.varying().values()]
-    return any(
-        isinstance(value.schedule, Expression) and value.schedule.names & set(SIGNALS) for value in varying
-    )
+    schedules = [each.schedule for scene in preset.in_scenes() for each in scene.preset.schedules().values()]
+    return any(isinstance(each, Expression) and not each.names.isdisjoint(SIGNALS) for each in schedules)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
-from dreamvid.config.preset import LONGEST_SIDE, output_size
+from dreamvid.config.fields import named_files
+from dreamvid.config.settings import LONGEST_SIDE, output_size
 from dreamvid.errors import SettingsError
 from dreamvid.image.resize import cover
 from dreamvid.media.limits import check_frames, check_picture
@@ -33,7 +34,8 @@ from dreamvid.types import Size, VideoInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dreamvid.config.preset import OutputSettings, Preset
+    from dreamvid.config.preset import Preset
+    from dreamvid.config.settings import OutputSettings
     from dreamvid.pipelines.zoom.frames import ZoomMode
     from dreamvid.pipelines.zoom.music import Soundtrack
     from dreamvid.pipelines.zoom.start_image import StartImage
@@ -215,11 +217,7 @@ def input_files(preset: Preset, start_image: StartImage) -> dict[str, Path]:
     files: dict[str, Path] = {}
     if start_image.file is not None:
         files["start"] = start_image.file
-    if preset.trip.palette != "start":
-        files["palette"] = Path(preset.trip.palette)
-    if preset.trip.music is not None:
-        files["music"] = preset.trip.music
-    return files
+    return files | {role: path for role, path in named_files(preset.trip) if role != "start"}
 
 
 def fill_defaults(preset: Preset, duration: Fraction) -> Preset:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dreamvid.audio.analysis import Signals, analyse
-from dreamvid.schedule.expression import SIGNALS
+from dreamvid.schedule.times import SIGNALS
 
 RATE = 44_100
 FPS = 24.0

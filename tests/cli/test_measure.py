@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dreamvid.cli.main import main
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 

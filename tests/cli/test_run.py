@@ -15,7 +15,7 @@ import pytest
 
 from dreamvid.cli.main import main
 from dreamvid.cli.progress import JsonLines, Lines
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.writer import open_writer
 from dreamvid.media.still.reader import Still
 from dreamvid.media.still.writer import write_still

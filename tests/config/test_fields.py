@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dreamvid.config.fields import field_paths, merge, problems, unfold
+from dreamvid.config.fields import field_paths, merge, unfold
+from dreamvid.config.messages import problems
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.errors import SettingsError

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from dreamvid.config.loader import FOLDERS, find_preset, find_presets, load_preset, preset_folders
 from dreamvid.config.preset import Preset
 from dreamvid.errors import PresetError, SettingsError
+from dreamvid.objective import parse
 from dreamvid.schedule.easing import EASINGS
+from dreamvid.schedule.times import START
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,8 +316,8 @@ def test_what_is_extended_is_merged_group_by_group_along_a_chain(shelf: Shelf) -
     preset = shelf.load("extends: middle.yaml\nobjective: {0s: mixed5}\nlook: {keep_color: lab}\nscenes: []")
     assert (preset.octaves.count, preset.octaves.scale) == (4, 1.3)
     assert (preset.look.blend, preset.look.keep_color) == ("screen", "lab")
-    assert preset.values()["look"]["strength"] == {"9s": 0.5}
-    assert preset.values()["objective"] == {"0s": "mixed5"}
+    assert preset.model_dump(mode="json")["look"]["strength"] == {"9s": 0.5}
+    assert preset.model_dump(mode="json")["objective"] == {"0s": "mixed5"}
     assert (preset.stability.steadiness, preset.stability.decay) == (0.5, 0.9)
     assert preset.scenes == ()
     assert preset.inputs == (str(shelf.folder / "a.mp4"),)
@@ -363,7 +365,7 @@ def test_a_scene_takes_the_look_of_what_it_extends(shelf: Shelf) -> None:
     first, second = (scene.preset for scene in preset.in_scenes())
     assert first.octaves.count == 5
     assert (second.octaves.count, second.octaves.scale, second.look.blend) == (2, 1.3, "screen")
-    assert (second.objective, second.run.seed, second.mask.source) == ("mixed3", 7, "off")
+    assert (second.objective, second.run.seed, second.mask.source) == (parse("mixed3"), 7, "off")
 
 
 def test_mistakes_of_what_a_scene_extends_are_told_where_they_are(shelf: Shelf) -> None:
@@ -457,12 +459,13 @@ def test_files_that_a_preset_names_are_looked_for_beside_it(
     assert (preset.model.name, preset.model.weights) == (str(here / "net.keras"), here / "w.h5")
     assert preset.mask.source == str(here / "mask.png")
     assert preset.inputs == (str(here / "clip.mp4"), str(here / "takes/*.mov"))
-    assert f"guide:{here}/photo.jpg@mixed3" in preset.objective
-    assert f"guide:{here}/a@b.jpg@mixed5:0" in preset.objective
+    text = str(preset.at(START).objective)
+    assert f"guide:{here}/photo.jpg@mixed3" in text
+    assert f"guide:{here}/a@b.jpg@mixed5:0" in text
     (scene,) = preset.in_scenes()
     assert scene.preset.model.name == str(here / "net.keras")
-    assert f"guide:{here}/photo.jpg@mixed4" in scene.preset.objective
-    assert "guide:gone.jpg@mixed4" in scene.preset.objective
+    assert f"guide:{here}/photo.jpg@mixed4" in str(scene.preset.model_dump(mode="json")["objective"])
+    assert "guide:gone.jpg@mixed4" in str(scene.preset.model_dump(mode="json")["objective"])
     assert shelf.load("mask: luma\nmodel: vgg16", "here/mine.yaml").mask.source == "luma"
 
 

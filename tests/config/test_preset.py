@@ -6,22 +6,16 @@ from fractions import Fraction
 
 import pytest
 
-from dreamvid.config.preset import (
-    OutputSettings,
-    Preset,
-    field_paths,
-    output_size,
-    parse_assignments,
-    parse_rate,
-    parse_time,
-    parse_value,
-)
+from dreamvid.config.fields import field_paths
+from dreamvid.config.preset import Preset, parse_assignments, parse_value
+from dreamvid.config.settings import OutputSettings, output_size
 from dreamvid.errors import SettingsError
+from dreamvid.schedule.times import parse_rate, parse_time
 from dreamvid.types import Size
 
 
 def test_every_field_has_a_help_text_that_is_a_sentence() -> None:
-    for path, info in field_paths().items():
+    for path, info in field_paths(Preset).items():
         assert info.description, path
         assert info.description.endswith("."), path
 
@@ -38,7 +32,7 @@ def test_overrides_keep_what_they_do_not_name() -> None:
 
 def test_a_preset_cannot_be_changed_in_place() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Preset().objective = "mixed3"  # type: ignore[misc]  # exactly what must fail
+        Preset().objective = "mixed3"  # type: ignore[assignment, misc]  # exactly what must fail
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.errors import SettingsError
+from dreamvid.objective import parse
 from dreamvid.schedule.easing import Easing
-from dreamvid.schedule.keyframes import TimeOffset
+from dreamvid.schedule.times import TimeOffset
 
 
 def refused(scene: object) -> str:
@@ -65,7 +66,7 @@ def test_a_scene_changes_only_what_it_sets() -> None:
     )
     first, second = (scene.preset for scene in preset.in_scenes())
     assert (first.octaves.count, first.octaves.scale) == (2, 1.3)
-    assert (first.look.strength, first.look.blend, first.objective) == (0.5, "screen", "mixed3")
+    assert (first.look.strength, first.look.blend, first.objective) == (0.5, "screen", parse("mixed3"))
     assert first.is_constant()
     assert second.octaves == preset.octaves
     assert second.look == preset.look
@@ -99,7 +100,7 @@ def test_what_a_scene_leaves_empty_it_leaves_alone() -> None:
     preset = Preset.build({"objective": "mixed3", "octaves": 2, "scenes": [empty]})
     (scene,) = preset.in_scenes()
     assert scene.settings.changes() == {}
-    assert (scene.preset.objective, scene.preset.octaves.count) == ("mixed3", 2)
+    assert (scene.preset.objective, scene.preset.octaves.count) == (parse("mixed3"), 2)
     assert Preset.build(preset.model_dump(mode="json")).scenes[0].objective is None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dreamvid.config.fields import field_paths
+from dreamvid.config.fields import field_paths, meta_of
 from dreamvid.config.loader import load_preset, preset_folders
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
@@ -56,7 +56,7 @@ def test_the_schema_is_one() -> None:
 def test_every_field_has_its_words_unit_and_default(path: str) -> None:
     info, said = field_paths(Preset)[path], part(path, SCHEMA)
     assert said["description"] == info.description
-    assert said.get("unit") == (info.json_schema_extra or {}).get("unit")
+    assert said.get("unit", "") == meta_of(info).unit
     values = Preset().model_dump(mode="json")
     for key in path.split("."):
         values = values[key]

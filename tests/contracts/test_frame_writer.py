@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import WriteError
 from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import AscentSettings, ModelSettings, OctaveSettings, RunSettings
+from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, RunSettings
 from dreamvid.engine.dreamer import DreamEngine, clear_cache, shifts
 from dreamvid.engine.network import load_network
 from dreamvid.errors import EngineError, SettingsError

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import find_model
 from dreamvid.engine.files import load_model_file
 from dreamvid.engine.loading import scramble

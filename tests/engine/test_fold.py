@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import known_models
 from dreamvid.engine.fold import fold_batch_norms
 from dreamvid.engine.graph import Graph, Ref, from_keras

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import AscentSettings
+from dreamvid.config.settings import AscentSettings
 from dreamvid.engine.gradient_filters import (
     GradientFilters,
     filter_gradient,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import known_models
 from dreamvid.engine.dreamer import clear_cache
 from dreamvid.engine.loading import scramble

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
+from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.engine.dreamer import DreamEngine
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.errors import ObjectiveError

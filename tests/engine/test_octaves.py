@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.config.preset import OctaveSettings
+from dreamvid.config.settings import OctaveSettings
 from dreamvid.engine.octaves import OctavePlan
 from dreamvid.types import Size
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.graph import from_keras
 from dreamvid.engine.network import load_network
 from dreamvid.engine.receptive_field import Geometry, measure, strides

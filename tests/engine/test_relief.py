@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import AscentSettings, OctaveSettings, RunSettings
+from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.engine import gradient as gradients
 from dreamvid.engine.dreamer import DreamEngine, clear_cache
 from dreamvid.engine.relief import Relief, is_out_of_memory

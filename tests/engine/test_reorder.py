@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras
 

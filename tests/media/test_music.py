@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dreamvid.audio.music import Track, fit_track, write_track
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DamagedError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.audio import read_audio
 from dreamvid.media.output.writer import open_writer

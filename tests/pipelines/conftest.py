@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dreamvid.config.preset import OutputSettings, Preset
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.types import Frame, Size, VideoInfo

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings, Preset
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
 from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.media.input.source import open_source

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer

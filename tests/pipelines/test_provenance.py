@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from dreamvid._version import __version__
-from dreamvid.config.preset import OutputSettings, Preset
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import WriteError
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.provenance import KEY, fingerprint, is_delivered, settings_json

@@ -155,7 +155,7 @@ def test_a_still_gets_the_first_moment() -> None:
     )
     still = stand_still(preset)
     assert (still.look.strength, still.is_constant()) == (0.25, True)
-    assert still.objective.startswith("mixed1")
+    assert str(still.objective).startswith("mixed1")
 
 
 def test_a_scheduled_look_that_does_not_change_is_the_constant_one_bit_for_bit(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dreamvid.config.loader import load_preset
-from dreamvid.config.preset import ModelSettings, OutputSettings, Preset
+from dreamvid.config.settings import ModelSettings, OutputSettings
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.catalog import speed_class
@@ -25,6 +25,7 @@ from dreamvid.pipelines.zoom.run import run_zoom
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
+    from dreamvid.config.preset import Preset
     from dreamvid.types import RGB
 
 pytestmark = pytest.mark.e2e

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -25,7 +25,7 @@ from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.pipelines.frame_loop import dream_video
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 
 class Same:
     def dream(self, image, *, detail=None, steps=None, effort=None, frame_index=None):

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamvid.errors import ScheduleError
-from dreamvid.schedule.easing import EASINGS, LINEAR, Easing, lerp, parse_easing, quoted
+from dreamvid.schedule.easing import EASINGS, LINEAR, Easing, lerp, parse_easing
+from dreamvid.text import quoted
 
 OVERSHOOTING = {"back", "in-back", "out-back"}
 RISING = [name for name in EASINGS if "bounce" not in name and name not in OVERSHOOTING]

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamvid.errors import ScheduleError
-from dreamvid.schedule.expression import FUNCTIONS, NAMES, SIGNALS, Expression, TimePoint
+from dreamvid.schedule.expression import FUNCTIONS, NAMES, Expression
+from dreamvid.schedule.times import SIGNALS, TimePoint
 
 MOMENT = TimePoint(t=2.5, f=60, fps=24.0, duration=10.0, signals=dict.fromkeys(SIGNALS, 0.5))
 REALS = st.floats(-1e6, 1e6)

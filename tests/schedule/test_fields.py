@@ -1,4 +1,4 @@
-"""Settings that change over time: numbers that remember their schedules, held to the range of their fields."""
+"""Settings that may change over time: numbers or schedules, held to the range of their fields."""
 
 from __future__ import annotations
 
@@ -12,33 +12,43 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
+from dreamvid.config.fields import SettingsModel
 from dreamvid.config.preset import Preset
-from dreamvid.config.settings import SettingsModel
 from dreamvid.errors import ScheduleError, SettingsError
+from dreamvid.objective import parse
 from dreamvid.schedule.easing import EASINGS
+from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.fields import (
     TIME_PATTERN,
     Bounds,
+    BoundSchedule,
     Scheduled,
-    VaryingFloat,
-    VaryingInt,
-    at,
+    bounds_of,
+    constant,
     keyframes_schema,
 )
-from dreamvid.schedule.keyframes import Expression, TimePoint, parse_schedule, parse_when
+from dreamvid.schedule.keyframes import Keyframes, parse_schedule
+from dreamvid.schedule.times import START, TimePoint, parse_offset
 
 
 class Settings(SettingsModel):
     """One field of each kind that takes a schedule."""
 
-    share: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] = 0.5
-    open_share: Annotated[float, Field(gt=0.0, lt=1.0), Scheduled()] = 0.5
-    count: Annotated[int, Field(ge=1, le=10), Scheduled()] = 5
-    open_count: Annotated[int, Field(gt=1, lt=10), Scheduled()] = 5
-    maybe: Annotated[float, Field(ge=0.0, le=1.0), Scheduled()] | None = None
-    free: Annotated[float, Scheduled()] = 0.0
+    share: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = 0.5
+    open_share: Annotated[Scheduled[float], Bounds(gt=0.0, lt=1.0)] = 0.5
+    count: Annotated[Scheduled[int], Bounds(ge=1, le=10)] = 5
+    open_count: Annotated[Scheduled[int], Bounds(gt=1, lt=10)] = 5
+    maybe: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] | None = None
+    free: Annotated[Scheduled[float], Bounds()] = 0.0
+
+
+def at(settings: Settings, field: str, point: TimePoint) -> float:
+    value, info = getattr(settings, field), Settings.model_fields[field]
+    bounds = bounds_of(info.annotation, info.metadata)
+    assert bounds is not None
+    return BoundSchedule(value, bounds).at(point) if isinstance(value, Keyframes | Expression) else value
 
 
 def moment(t: float, duration: float | None = 10.0) -> TimePoint:
@@ -61,17 +71,19 @@ def test_a_constant_stays_what_it_is() -> None:
     settings = Settings.model_validate({"share": 0.25, "count": "7", "free": "1e3"})
     assert (settings.share, settings.count, settings.free) == (0.25, 7, 1000.0)
     assert [type(value) for value in (settings.share, settings.count)] == [float, int]
-    assert at(settings.share, moment(3.0)) is settings.share
+    assert constant(settings.share) is settings.share
 
 
-def test_a_schedule_is_the_number_that_it_starts_with() -> None:
+def test_a_schedule_is_what_it_is() -> None:
     settings = Settings.model_validate({"share": {"0s": 0.25, "4s": 1}, "count": "2 + t", "maybe": "0.5*p"})
-    assert isinstance(settings.share, VaryingFloat)
-    assert isinstance(settings.count, VaryingInt)
-    assert isinstance(settings.maybe, VaryingFloat)
-    assert (settings.share, settings.count, settings.maybe) == (0.25, 2, 0.0)
-    assert settings.share + 1 == 1.25
-    assert [at(settings.share, moment(t)) for t in (0.0, 2.0, 4.0, 9.0)] == [0.25, 0.625, 1.0, 1.0]
+    assert settings.share == parse_schedule({"0s": 0.25, "4s": 1})
+    assert (settings.count, settings.maybe) == (Expression("2 + t"), Expression("0.5*p"))
+    assert [at(settings, "share", moment(t)) for t in (0.0, 2.0, 4.0, 9.0)] == [0.25, 0.625, 1.0, 1.0]
+
+
+def test_a_schedule_is_never_taken_for_a_number() -> None:
+    with pytest.raises(TypeError, match="not a schedule"):
+        constant(Settings.model_validate({"share": "t"}).share)
 
 
 @pytest.mark.parametrize(
@@ -86,69 +98,63 @@ def test_a_schedule_is_the_number_that_it_starts_with() -> None:
     ],
 )
 def test_a_schedule_is_held_within_the_range_of_its_field(field: str, low: float, high: float) -> None:
-    value = getattr(Settings.model_validate({field: "1000*sin(tau*t/8)"}), field)
-    reached = [at(value, moment(t)) for t in (2.0, 6.0)]
+    settings = Settings.model_validate({field: "1000*sin(tau*t/8)"})
+    reached = [at(settings, field, moment(t)) for t in (2.0, 6.0)]
     assert reached == [high, low]
     for each in reached:
         assert getattr(Settings.model_validate({field: each}), field) == each
 
 
 def test_whole_numbers_are_rounded() -> None:
-    count = Settings.model_validate({"count": {"0s": 1, "4s": 5}}).count
-    values = [at(count, moment(t)) for t in (0.0, 0.4, 0.6, 1.0, 4.0)]
+    settings = Settings.model_validate({"count": {"0s": 1, "4s": 5}})
+    values = [at(settings, "count", moment(t)) for t in (0.0, 0.4, 0.6, 1.0, 4.0)]
     assert values == [1, 1, 2, 2, 5]
     assert {type(value) for value in values} == {int}
 
 
 @given(st.floats(-1e12, 1e12), st.sampled_from(["share", "open_share", "count", "open_count"]))
 def test_whatever_a_schedule_gives_its_field_takes(value: float, field: str) -> None:
-    varying = getattr(Settings.model_validate({field: f"{value!r} + 0*t"}), field)
-    now = at(varying, moment(1.0))
-    assert varying.bounds.hold(now)
+    now = at(Settings.model_validate({field: f"{value!r} + 0*t"}), field, moment(1.0))
     assert getattr(Settings.model_validate({field: now}), field) == now
 
 
 def test_a_schedule_is_a_pure_function_of_the_moment() -> None:
-    share = Settings.model_validate({"share": {"0s": 0, "5s": 1, "ease": "bounce"}}).share
+    settings = Settings.model_validate({"share": {"0s": 0, "5s": 1, "ease": "bounce"}})
     times = [0.3 * n for n in range(40)]
-    there = [at(share, moment(t)) for t in times]
-    assert [at(share, moment(t)) for t in reversed(times)] == there[::-1]
+    there = [at(settings, "share", moment(t)) for t in times]
+    assert [at(settings, "share", moment(t)) for t in reversed(times)] == there[::-1]
 
 
-def test_varying_numbers_are_equal_where_their_schedules_are() -> None:
+def test_settings_are_equal_where_their_schedules_are() -> None:
     one, same, other = (
-        Settings.model_validate({"share": {"0s": 0.5, "4s": last}}).share for last in (1.0, 1.0, 0.0)
+        Settings.model_validate({"share": {"0s": 0.5, "4s": last}}) for last in (1.0, 1.0, 0.0)
     )
     assert one == same
     assert one != other
-    assert one == 0.5
-    assert not one != 0.5  # noqa: SIM202  the operator itself
-    assert hash(one) == hash(same) == hash(0.5)
-    assert Settings(share=one) != Settings(share=other)
+    assert one.share != 0.5
+    assert hash(one.share) == hash(same.share)
 
 
-def test_varying_numbers_can_be_copied_and_sent() -> None:
+def test_schedules_can_be_copied_and_sent() -> None:
     settings = Settings.model_validate({"share": "0.5 + 0.1*sin(t)", "count": {"0s": 1, "end": 9}})
     for again in (copy.deepcopy(settings), pickle.loads(pickle.dumps(settings))):  # noqa: S301  our own
         assert again == settings
-        assert at(again.share, moment(1.0)) == at(settings.share, moment(1.0))
+        assert at(again, "share", moment(1.0)) == at(settings, "share", moment(1.0))
 
 
 def test_a_schedule_is_taken_as_an_object_too() -> None:
     schedule = parse_schedule({"0s": 0.1, "4s": 0.9})
-    assert at(Settings.model_validate({"share": schedule}).share, moment(2.0)) == 0.5
-    assert at(Settings.model_validate({"share": Expression("p")}).share, moment(5.0)) == 0.5
+    assert at(Settings.model_validate({"share": schedule}), "share", moment(2.0)) == 0.5
+    assert at(Settings.model_validate({"share": Expression("p")}), "share", moment(5.0)) == 0.5
     with pytest.raises(ValidationError, match="less than or equal to 1"):
         Settings.model_validate({"share": parse_schedule({"0s": 2})})
 
 
-def test_a_varying_number_is_held_to_the_range_of_a_field_that_it_moves_to() -> None:
+def test_a_schedule_is_held_to_the_range_of_a_field_that_it_moves_to() -> None:
     free = Settings.model_validate({"free": {"0s": 0, "4s": 8}}).free
     assert locations({"share": free}) == {("share", "4s"): "Input should be less than or equal to 1"}
-    assert (
-        at(Settings.model_validate({"count": Settings.model_validate({"free": "t"}).free}).count, moment(3))
-        == 3
-    )
+    moved = Settings.model_validate({"count": Settings.model_validate({"free": "t"}).free})
+    assert at(moved, "count", moment(3)) == 3
 
 
 def test_every_wrong_keyframe_is_told_by_its_own_key() -> None:
@@ -211,19 +217,19 @@ def test_what_is_neither_number_nor_schedule_is_told(value: object, says: str) -
 
 
 def test_what_an_expression_needs_may_be_unknown_later() -> None:
-    share = Settings.model_validate({"share": "p"}).share
+    settings = Settings.model_validate({"share": "p"})
     with pytest.raises(ScheduleError, match="duration"):
-        at(share, moment(1.0, duration=None))
+        at(settings, "share", moment(1.0, duration=None))
 
 
 def test_music_is_silent_at_the_start() -> None:
-    assert Settings.model_validate({"share": "0.2 + bass"}).share == 0.2
+    assert at(Settings.model_validate({"share": "0.2 + bass"}), "share", START) == 0.2
 
 
-@pytest.mark.parametrize("bounds", [Bounds(0.0, 1.0), Bounds(1, 9, whole=True), Bounds()])
-def test_bounds_hold_what_they_fit(bounds: Bounds) -> None:
+@pytest.mark.parametrize("bounds", [Bounds(ge=0.0, le=1.0), Bounds(gt=1, lt=9, whole=True), Bounds()])
+def test_bounds_contain_what_they_fit(bounds: Bounds) -> None:
     for value in (-1e9, -0.5, 0.0, 0.4, 1.5, 8.5, 1e9):
-        assert bounds.hold(bounds.fit(value))
+        assert bounds.contain(bounds.fit(value))
 
 
 @pytest.mark.parametrize(
@@ -255,11 +261,11 @@ def test_a_preset_at_a_moment_is_a_constant_one() -> None:
     assert (now.ascent.steps, now.ascent.step_size, now.ascent.jitter) == (6, 1.0, 16)
     assert now.look.strength == 0.0
     assert (now.stability.decay, now.stability.steps, now.stability.blend) == (0.8, 2, 0.45)
-    assert now.objective == "mixed3:0.5, mixed4:0.5"
+    assert now.objective == parse("mixed3:0.5, mixed4:0.5")
     assert Preset.build(now.values()) == now
     assert preset.model_dump() == before
     assert preset.at(moment(2.0)) == now
-    assert preset.varying().keys() == {
+    assert preset.schedules().keys() == {
         "ascent.steps",
         "ascent.step_size",
         "look.strength",
@@ -355,7 +361,7 @@ def test_a_thousand_keyframes_are_read_and_followed_in_time() -> None:
 )
 def test_the_schema_knows_every_time_that_is_read(text: str) -> None:
     try:
-        parse_when(text)
+        parse_offset(text)
     except ScheduleError:
         return
     assert re.search(TIME_PATTERN, text)

@@ -14,22 +14,20 @@ from hypothesis import strategies as st
 from dreamvid.errors import ObjectiveError, ScheduleError
 from dreamvid.objective import parse
 from dreamvid.schedule.easing import EASINGS, Easing
+from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.keyframes import (
-    END,
-    Expression,
     Key,
     Keyframes,
-    Timeline,
-    TimeOffset,
-    TimePoint,
+    KeyframeTrack,
     is_schedule,
     parse_schedule,
-    parse_timeline,
-    parse_when,
+    parse_track,
 )
+from dreamvid.schedule.times import END, TimeOffset, TimePoint, parse_offset
 
 if TYPE_CHECKING:
-    from dreamvid.schedule.keyframes import Schedule, Unit
+    from dreamvid.schedule.keyframes import Schedule
+    from dreamvid.schedule.times import Unit
 
 
 def at(t: float, *, duration: float | None = 8.0, fps: float = 24.0) -> TimePoint:
@@ -45,16 +43,16 @@ AMOUNTS: dict[Unit, st.SearchStrategy[float]] = {
     "f": st.integers(0, 10**6).map(float),
     "%": st.floats(0.0, 100.0),
 }
-WHENS = st.sampled_from(list(AMOUNTS)).flatmap(
+OFFSETS = st.sampled_from(list(AMOUNTS)).flatmap(
     lambda unit: AMOUNTS[unit].map(lambda amount: TimeOffset(amount, unit))
 )
 EASES = st.one_of(
     st.none(), st.sampled_from(EASINGS).map(Easing), st.just(Easing("bezier", (0.1, -1.0, 0.9, 2.0)))
 )
-KEYS = st.builds(Key, WHENS, st.floats(-1e9, 1e9), EASES)
-TIMELINES = st.builds(
-    lambda keys, ease: Timeline(tuple(keys), ease),
-    st.lists(KEYS, min_size=1, max_size=6, unique_by=lambda key: key.when),
+KEYS = st.builds(Key, OFFSETS, st.floats(-1e9, 1e9), EASES)
+TRACKS = st.builds(
+    lambda keys, ease: KeyframeTrack(tuple(keys), ease),
+    st.lists(KEYS, min_size=1, max_size=6, unique_by=lambda key: key.time),
     EASES.map(lambda ease: ease or Easing()),
 )
 
@@ -85,7 +83,7 @@ TIMELINES = st.builds(
     ],
 )
 def test_a_time_is_read_in_many_ways(value: object, seconds: float) -> None:
-    assert parse_when(value).seconds(24.0, 10.0) == seconds
+    assert parse_offset(value).seconds(24.0, 10.0) == seconds
 
 
 @pytest.mark.parametrize(
@@ -102,10 +100,10 @@ def test_a_time_is_written_briefly(when: TimeOffset, text: str) -> None:
     assert str(when) == text
 
 
-@given(WHENS)
+@given(OFFSETS)
 def test_a_written_time_reads_back(when: TimeOffset) -> None:
-    assert parse_when(str(when)) == when
-    assert parse_when(when) is when
+    assert parse_offset(str(when)) == when
+    assert parse_offset(when) is when
 
 
 @pytest.mark.parametrize(
@@ -146,22 +144,22 @@ def test_a_written_time_reads_back(when: TimeOffset) -> None:
 )
 def test_what_is_no_time_is_one_short_line(value: object) -> None:
     with pytest.raises(ScheduleError, match=r"^time must") as caught:
-        parse_when(value)
+        parse_offset(value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 200
 
 
 def test_only_shares_of_the_scene_need_its_duration() -> None:
-    assert parse_when("25%").needs_duration
+    assert parse_offset("25%").needs_duration
     assert END.needs_duration
-    assert not parse_when("25f").needs_duration
+    assert not parse_offset("25f").needs_duration
     with pytest.raises(ScheduleError, match="'end' needs the scene's duration"):
         END.seconds(24.0, None)
 
 
 def test_frames_need_a_frame_rate() -> None:
     with pytest.raises(ScheduleError, match="'12f' needs a frame rate"):
-        parse_when("12f").seconds(0.0, 1.0)
+        parse_offset("12f").seconds(0.0, 1.0)
 
 
 def test_keyframes_hold_before_and_after_and_move_between() -> None:
@@ -235,22 +233,22 @@ def test_seconds_need_no_duration() -> None:
 
 
 def test_position_names_keys_as_listed_and_the_eased_share() -> None:
-    timeline = parse_timeline({"4s": "b", "0s": "a", "6s": {"value": "c", "ease": "in"}})
-    assert timeline.position(at(0.0)) == (1, 0, 0.0)
-    assert timeline.position(at(1.0)) == (1, 0, 0.25)
-    assert timeline.position(at(5.0)) == (0, 2, 0.25)
-    assert timeline.position(at(-1.0)) == (1, 1, 0.0)
-    assert timeline.position(at(6.0)) == (2, 2, 0.0)
+    track = parse_track({"4s": "b", "0s": "a", "6s": {"value": "c", "ease": "in"}})
+    assert track.position(at(0.0)) == (1, 0, 0.0)
+    assert track.position(at(1.0)) == (1, 0, 0.25)
+    assert track.position(at(5.0)) == (0, 2, 0.25)
+    assert track.position(at(-1.0)) == (1, 1, 0.0)
+    assert track.position(at(6.0)) == (2, 2, 0.0)
 
 
-def test_a_timeline_holds_values_of_any_kind() -> None:
-    timeline = parse_timeline({0: "mixed3", "end": {"value": "mixed4", "ease": "sine"}})
-    objectives = timeline.map(lambda text: parse(str(text)))
+def test_a_track_holds_values_of_any_kind() -> None:
+    track = parse_track({0: "mixed3", "end": {"value": "mixed4", "ease": "sine"}})
+    objectives = track.map(lambda text: parse(str(text)))
     assert [str(key.value) for key in objectives.keys] == ["mixed3", "mixed4"]
     assert [key.ease for key in objectives.keys] == [None, Easing("sine")]
-    weights = parse_timeline({0: {"mixed3": 1.0}, 1: {"value": {"value": 2.0}}})
+    weights = parse_track({0: {"mixed3": 1.0}, 1: {"value": {"value": 2.0}}})
     assert [key.value for key in weights.keys] == [{"mixed3": 1.0}, {"value": 2.0}]
-    assert parse_timeline(weights.plain()) == weights
+    assert parse_track(weights.plain()) == weights
 
 
 def test_an_error_in_a_value_names_its_key() -> None:
@@ -258,21 +256,22 @@ def test_an_error_in_a_value_names_its_key() -> None:
         raise ObjectiveError(f"has no {value}")
 
     with pytest.raises(ScheduleError, match=r"^keyframe 4s has no tea$"):
-        parse_timeline({"0:04": "tea"}).map(refuse)
+        parse_track({"0:04": "tea"}).map(refuse)
 
 
-@given(TIMELINES)
-def test_keyframes_that_are_written_read_back(timeline: Timeline[float]) -> None:
-    schedule = Keyframes(timeline)
+@given(TRACKS)
+def test_keyframes_that_are_written_read_back(track: KeyframeTrack[float]) -> None:
+    schedule = Keyframes(track.keys, track.ease)
     assert parse_schedule(json.loads(json.dumps(schedule.plain()))) == schedule
 
 
-@given(TIMELINES, st.floats(0.0, 1e6), st.floats(0.0, 1e6))
-def test_the_same_moment_gives_the_same_value(timeline: Timeline[float], t: float, duration: float) -> None:
+@given(TRACKS, st.floats(0.0, 1e6), st.floats(0.0, 1e6))
+def test_the_same_moment_gives_the_same_value(track: KeyframeTrack[float], t: float, duration: float) -> None:
     moment = TimePoint(t, round(t * 24), 24.0, duration)
-    first = Keyframes(timeline).at(moment)
-    Keyframes(timeline).at(TimePoint(t / 2, 0, 25.0, duration * 2))
-    assert Keyframes(timeline).at(moment) == first
+    schedule = Keyframes(track.keys, track.ease)
+    first = schedule.at(moment)
+    schedule.at(TimePoint(t / 2, 0, 25.0, duration * 2))
+    assert schedule.at(moment) == first
 
 
 @given(

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from dreamvid.config.preset import Preset
 from dreamvid.errors import ObjectiveError, ScheduleError, SettingsError
 from dreamvid.objective import parse
-from dreamvid.schedule.keyframes import TimePoint
-from dreamvid.schedule.objective_schedule import Journey
+from dreamvid.schedule.objective_schedule import ObjectiveSchedule
+from dreamvid.schedule.times import TimePoint
 
 
-def journey(source: Any) -> Journey:
+def schedule(source: Any) -> ObjectiveSchedule:
     objective = Preset.build({"objective": source}).objective
-    assert isinstance(objective, Journey)
+    assert isinstance(objective, ObjectiveSchedule)
     return objective
 
 
@@ -29,7 +29,7 @@ def moment(t: float, *, fps: float = 24.0, duration: float | None = 8.0) -> Time
 
 
 def weights(source: Any, *times: float) -> list[tuple[float, ...]]:
-    found = journey(source)
+    found = schedule(source)
     return [tuple(term.weight for term in found.at(moment(t)).terms) for t in times]
 
 
@@ -88,7 +88,7 @@ def test_an_easing_may_overshoot() -> None:
 
 
 def test_a_cycle_changes_every_frame() -> None:
-    found = journey({"cycle": ["a1", "b1", "c1"], "every": "1f"})
+    found = schedule({"cycle": ["a1", "b1", "c1"], "every": "1f"})
     for fps in (24.0, 24000 / 1001, 60000 / 1001, 12.5):
         for f in (0, 1, 2, 3, 4, 10_000, 99_999, 1_000_000):
             now = found.at(TimePoint(f / fps, f, fps))
@@ -96,7 +96,7 @@ def test_a_cycle_changes_every_frame() -> None:
 
 
 def test_a_cycle_takes_a_frame_each_where_nothing_else_is_said() -> None:
-    assert journey({"cycle": ["a1", "b1"]}) == journey({"cycle": ["a1", "b1"], "every": "1f", "fade": 0})
+    assert schedule({"cycle": ["a1", "b1"]}) == schedule({"cycle": ["a1", "b1"], "every": "1f", "fade": 0})
 
 
 def test_a_cycle_by_the_second_fades_at_the_end_of_each_turn() -> None:
@@ -123,7 +123,7 @@ def test_a_cycle_of_one_is_a_constant() -> None:
 
 
 def test_a_cycle_may_go_by_shares_of_the_scene() -> None:
-    found = journey({"cycle": ["a1", "b1"], "every": "25%"})
+    found = schedule({"cycle": ["a1", "b1"], "every": "25%"})
     assert found.needs_duration
     assert [found.at(moment(t)).terms[0].weight for t in (0, 2, 4, 6)] == [1.0, 0.0, 1.0, 0.0]
     with pytest.raises(ScheduleError, match="duration"):
@@ -139,7 +139,7 @@ def test_a_cycle_may_go_by_shares_of_the_scene() -> None:
     ],
 )
 def test_terms_never_change_only_their_weights(source: Any) -> None:
-    found = journey(source)
+    found = schedule(source)
     assert {term.weight for term in found.terms} == {1.0}
     for t in (0.0, 0.1, 1.7, 3.0, 5.5, 8.0, 20.0):
         now = found.at(moment(t))
@@ -148,15 +148,14 @@ def test_terms_never_change_only_their_weights(source: Any) -> None:
         ]
 
 
-def test_a_journey_is_the_text_of_its_start() -> None:
-    found = journey({"0s": "mixed3:0.5", "4s": "mixed4"})
-    assert found == "mixed3:0.5, mixed4:0"
-    assert found == str(found.at(moment(0.0)))
-    assert parse(found) == found.at(moment(0.0))
+def test_the_objective_of_a_moment_has_the_text_form_of_any() -> None:
+    start = schedule({"0s": "mixed3:0.5", "4s": "mixed4"}).at(moment(0.0))
+    assert str(start) == "mixed3:0.5, mixed4:0"
+    assert parse(str(start)) == start
 
 
-def test_journeys_are_equal_where_they_go_on_alike() -> None:
-    one, same, other = (journey({"0s": "mixed3", last: "mixed4"}) for last in ("4s", "0:04", "5s"))
+def test_schedules_are_equal_where_they_go_on_alike() -> None:
+    one, same, other = (schedule({"0s": "mixed3", last: "mixed4"}) for last in ("4s", "0:04", "5s"))
     assert one == same
     assert one != other
     assert hash(one) == hash(same)
@@ -175,11 +174,12 @@ def test_journeys_are_equal_where_they_go_on_alike() -> None:
         {"cycle": ["mixed3", "mixed4"], "every": 2, "fade": "3f"},
     ],
 )
-def test_a_journey_is_written_as_it_was_read(source: Any) -> None:
+def test_a_schedule_is_written_as_it_was_read(source: Any) -> None:
     preset = Preset.build({"objective": source})
     assert Preset.build(preset.values()) == preset
     assert Preset.build(preset.model_dump(mode="json", exclude_none=True)).objective == preset.objective
-    assert preset.values()["objective"] == source
+    assert preset.model_dump(mode="json")["objective"] == source
+    assert preset.values()["objective"] is preset.objective
 
 
 def test_every_mistake_is_told_by_its_key() -> None:
@@ -236,22 +236,22 @@ def test_every_mistake_is_told_by_its_key() -> None:
         (None, "must be a text, not nothing"),
     ],
 )
-def test_what_is_no_journey_is_one_line(source: Any, says: str) -> None:
+def test_what_is_no_schedule_is_one_line(source: Any, says: str) -> None:
     with pytest.raises(SettingsError, match=says) as caught:
         Preset.build({"objective": source})
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
 
 
-def test_errors_of_the_journey_itself_are_dreamvids_own() -> None:
+def test_errors_of_the_schedule_itself_are_dreamvids_own() -> None:
     with pytest.raises(ObjectiveError, match="empty"):
-        Journey.of({})
+        ObjectiveSchedule.parse({})
     with pytest.raises(ObjectiveError, match="more than 64 terms"):
-        Journey.of({"cycle": [f"a{n}" for n in range(65)]})
+        ObjectiveSchedule.parse({"cycle": [f"a{n}" for n in range(65)]})
 
 
 def test_a_weight_that_grows_beyond_all_bounds_is_an_error_then() -> None:
-    found = journey({"mixed3": "10**t"})
+    found = schedule({"mixed3": "10**t"})
     assert found.at(moment(2.0)).terms[0].weight == 100.0
     with pytest.raises(ObjectiveError, match="weight must be between"):
         found.at(moment(7.0))
@@ -259,10 +259,10 @@ def test_a_weight_that_grows_beyond_all_bounds_is_an_error_then() -> None:
 
 def test_turns_without_a_frame_rate_are_an_error() -> None:
     with pytest.raises(ScheduleError, match="more than 0"):
-        journey({"cycle": ["a1", "b1"], "every": "1s"}).at(TimePoint(0.0, 0, 0.0, 1.0))
+        schedule({"cycle": ["a1", "b1"], "every": "1s"}).at(TimePoint(0.0, 0, 0.0, 1.0))
 
 
-def test_long_journeys_are_read_and_followed_in_time() -> None:
+def test_long_schedules_are_read_and_followed_in_time() -> None:
     sources: list[Any] = [
         {f"{n}s": ", ".join(f"m#{(7 * n + k) % 60}" for k in range(30)) for n in range(999)},
         {"cycle": [f"m#{n % 60}" for n in range(1000)], "every": "1f", "fade": "1f"},

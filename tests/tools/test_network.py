@@ -13,7 +13,7 @@ from dreamnet.equalize import equalize, equalize_in_dreams
 from dreamnet.export import export
 from dreamnet.network import FusedBatchNormalization, build_network
 from dreamnet.plot import plot
-from dreamvid.config.preset import ModelSettings
+from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.network import load_network
 
 if TYPE_CHECKING:

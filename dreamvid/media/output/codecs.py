@@ -18,7 +18,7 @@ from dreamvid.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dreamvid.config.preset import OutputSettings
+    from dreamvid.config.settings import OutputSettings
     from dreamvid.types import VideoInfo
 
 Speed = Literal["fast", "medium", "slow"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from dreamvid.config.preset import OutputSettings
+    from dreamvid.config.settings import OutputSettings
     from dreamvid.types import FrameWriter, VideoInfo
 
 _log = logging.getLogger(__name__)

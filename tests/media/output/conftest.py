@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.writer import open_writer
 from dreamvid.types import RGB, Alpha, Frame, Size, VideoInfo
 

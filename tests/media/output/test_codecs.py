@@ -8,7 +8,7 @@ from typing import Any
 import av
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import SettingsError, WriteError
 from dreamvid.media.containers import CONTAINERS
 from dreamvid.media.output import codecs

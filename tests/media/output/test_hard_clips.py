@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 

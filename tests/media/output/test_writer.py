@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import SettingsError, WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import check_output, default_output

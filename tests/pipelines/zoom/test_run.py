@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from dreamvid.config.preset import OutputSettings, parse_value
+from dreamvid.config.preset import parse_value
+from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
