@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dreamvid.config.fields import field_paths, merge, unfold
+from dreamvid.config.fields import EVERY, field_paths, merge, meta_of, named_files, rename_files, unfold
 from dreamvid.config.messages import problems
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
@@ -37,6 +38,42 @@ def test_a_scene_has_the_same_fields_of_the_groups_that_it_may_change() -> None:
     assert {path for path in scene if "." in path} == {
         path for path in whole if path.partition(".")[0] in groups
     }
+
+
+def test_every_flag_sets_one_field_of_a_pipeline() -> None:
+    for pipeline in EVERY:
+        flags = [
+            meta.flag for meta in map(meta_of, field_paths(Preset).values()) if pipeline in meta.pipelines
+        ]
+        named = [flag for flag in flags if flag]
+        assert len(named) == len(set(named))
+
+
+def test_files_are_named_by_their_fields_alone() -> None:
+    values = {
+        "description": "photo.png",
+        "model": {"name": "dreamnet", "weights": "photo.png"},
+        "mask": "photo.png",
+        "objective": {"guide:photo.png@mixed3, mixed4": 1, "class:photo.png": {"0s": 0, "4s": 1}},
+        "trip": {"start": "photo.png@1:05", "palette": "start", "music": "photo.png"},
+        "inputs": ["photo.png"],
+        "scenes": [{"objective": {"cycle": ["guide:photo.png@mixed3"]}, "model": {"name": "photo.png"}}, 5],
+    }
+    renamed = rename_files(values, lambda name, mark: f"{mark.role}/{name}", Preset)
+    assert renamed == {
+        "description": "photo.png",
+        "model": {"name": "dreamnet", "weights": "weights/photo.png"},
+        "mask": "mask/photo.png",
+        "objective": {"guide:guide/photo.png@mixed3, mixed4": 1, "class:photo.png": {"0s": 0, "4s": 1}},
+        "trip": {"start": "start/photo.png@1:05", "palette": "start", "music": "music/photo.png"},
+        "inputs": ["input/photo.png"],
+        "scenes": [
+            {"objective": {"cycle": ["guide:guide/photo.png@mixed3"]}, "model": {"name": "model/photo.png"}},
+            5,
+        ],
+    }
+    trip = Preset.build({"trip": values["trip"]}).trip
+    assert dict(named_files(trip)) == {"start": Path("photo.png"), "music": Path("photo.png")}
 
 
 @pytest.mark.parametrize(

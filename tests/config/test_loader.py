@@ -469,6 +469,30 @@ def test_files_that_a_preset_names_are_looked_for_beside_it(
     assert shelf.load("mask: luma\nmodel: vgg16", "here/mine.yaml").mask.source == "luma"
 
 
+def test_the_files_of_a_trip_are_looked_for_beside_its_preset(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("clip.mp4", "photo.png", "song.mp3", "colors.png"):
+        shelf.put(f"here/{name}", "")
+    monkeypatch.chdir(shelf.folder)
+    here = shelf.folder / "here"
+    preset = shelf.load(
+        "trip: {start: photo.png, music: song.mp3, palette: colors.png}\n"
+        "scenes: [{}, {start: 4s, objective: 'guide:photo.png@mixed4'}]\n",
+        "here/mine.yaml",
+    )
+    assert preset.trip.start == str(here / "photo.png")
+    assert preset.trip.music == here / "song.mp3"
+    assert preset.trip.palette == str(here / "colors.png")
+    assert shelf.load("extends: here/mine.yaml").trip.music == here / "song.mp3"
+    assert (
+        shelf.load("trip: {start: clip.mp4@1:02.5}", "here/mine.yaml").trip.start == f"{here}/clip.mp4@1:02.5"
+    )
+    for start in ("noise", "'#204060'", "'#204060-#ff8800'", "gone.mp4@3s"):
+        trip = shelf.load(f"trip: {{start: {start}, music: gone.mp3}}", "here/mine.yaml").trip
+        assert (trip.start, str(trip.music), trip.palette) == (start.strip("'"), "gone.mp3", "start")
+
+
 def test_files_beside_a_preset_are_found_from_everywhere(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

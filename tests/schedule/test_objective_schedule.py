@@ -178,7 +178,7 @@ def test_a_schedule_is_written_as_it_was_read(source: Any) -> None:
     preset = Preset.build({"objective": source})
     assert Preset.build(preset.values()) == preset
     assert Preset.build(preset.model_dump(mode="json", exclude_none=True)).objective == preset.objective
-    assert preset.model_dump(mode="json")["objective"] == source
+    assert preset.model_dump()["objective"] == source
     assert preset.values()["objective"] is preset.objective
 
 
