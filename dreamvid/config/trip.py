@@ -14,7 +14,7 @@ from dreamvid.schedule.fields import Bounds, Scheduled
 from dreamvid.schedule.times import Seconds
 
 _TRIPS: tuple[Pipeline, ...] = ("zoom",)
-_START_FILE = re.compile(r"\A(?!noise\Z|#)(.+?)(?:@[0-9:.]+s?)?\Z", re.DOTALL)
+_START_FILE = re.compile(r"\A(?!noise\Z|#[#0-9a-fA-F\s-]*\Z)(.+?)(?:@[0-9:.]+s?)?\Z", re.DOTALL)
 _PALETTE_FILE = re.compile(r"\A(?!start\Z)(.+)\Z", re.DOTALL)
 
 
