@@ -23,7 +23,7 @@ from dreamvid.pipelines.identity import describe
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import settings_json
 from dreamvid.pipelines.resume import OutputJob, ResumePoint, run_resumable
-from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     write_clip(clip, SIZE, frames=frames)
     preset = Preset()
     source = open_source(clip)
-    looks = build_looks(preset, RunOptions(), Clock.of(source.info), SIZE)
+    timeline = load_timeline(preset, RunOptions(), VideoClock.of(source.info), SIZE)
 
     def writer() -> FrameWriter:
         return open_writer(
@@ -57,13 +57,13 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
     def bare() -> None:
         out = writer()
         with out:
-            loop = FrameLoop(source, looks.looks, detect_cuts=True, stores_carries=False)
+            loop = FrameLoop(source, timeline, detect_cuts=True, stores_carries=False)
             loop(ResumePoint(), lambda frame, _: out.write(frame), lambda: False)
 
     def kept() -> None:
         text = settings_json(preset, source=clip, resolved={}, files={})
         manifest = describe(text, output=output, inputs=[clip], info=source.info, bits=8)
-        loop = FrameLoop(source, looks.looks, detect_cuts=True)
+        loop = FrameLoop(source, timeline, detect_cuts=True)
         run_resumable(OutputJob(output, manifest), loop, writer(), RunOptions(chunk=Fraction(1)))
 
     processor: dict[str, list[float]] = {"kept": [], "bare": []}

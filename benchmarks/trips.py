@@ -14,7 +14,7 @@ from figures import Figure
 from dreamvid.config.preset import Preset
 from dreamvid.image.transform import Velocity, warp
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
 from dreamvid.pipelines.zoom.frame_by_frame import FrameByFrameZoom
 from dreamvid.pipelines.zoom.run import fill_defaults
@@ -49,7 +49,7 @@ def _speed(frames: int) -> list[Figure]:
         scenes = trip.step.scenes(state.index, state.picture)
         before = time.perf_counter()
         for scene in scenes:
-            scene.look.dreamer.dream(state.picture, steps=1, frame_index=state.index)
+            scene.settings.dreamer.dream(state.picture, steps=1, frame_index=state.index)
         gradients.append(time.perf_counter() - before)
     whole, bare = statistics.median(seconds), statistics.median(gradients)
     note = f"{FAST}, {frames} frames"
@@ -99,7 +99,7 @@ def _drift(frames: int) -> list[Figure]:
 def _begin(size: Size, frames: int) -> tuple[FrameByFrameZoom, ZoomState]:
     duration = frames / FPS
     preset = fill_defaults(Preset.build({"pipeline": "zoom"}), duration)
-    looks = build_looks(preset, RunOptions(), Clock(FPS, duration), size).looks
+    looks = load_timeline(preset, RunOptions(), VideoClock(FPS, duration), size)
     trip = FrameByFrameZoom(FeedbackStep(looks, ZoomClock(FPS, frames)))
     start = read_start_image(parse_start_image("noise"), size, 0)
     return trip, trip.begin(start, starts_from_picture=False)

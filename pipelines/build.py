@@ -34,7 +34,7 @@ _FIRST = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class LoadedDreamer:
     """A dreamer that is ready, what ``auto`` became, and the further files that it was made from, by role."""
 
     dreamer: DreamEngine
@@ -48,7 +48,9 @@ def warn_unused_trip_fields(preset: Preset) -> None:
         _log.warning("the preset's camera and trip settings are for 'dreamvid zoom'; here nothing is moved")
 
 
-def build_dreamer(preset: Preset, options: RunOptions, *, objective: Objective | None = None) -> Built:
+def build_dreamer(
+    preset: Preset, options: RunOptions, *, objective: Objective | None = None
+) -> LoadedDreamer:
     """Return the dreamer that a preset describes.
 
     ``objective`` overrules the preset's, for guide images given as arrays. Loads TensorFlow.
@@ -93,7 +95,7 @@ def build_dreamer(preset: Preset, options: RunOptions, *, objective: Objective |
             "plan": engine.plan_for(size),
         }
 
-    return Built(engine, resolved, _files(preset, objective))
+    return LoadedDreamer(engine, resolved, _files(preset, objective))
 
 
 def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:

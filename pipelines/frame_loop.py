@@ -20,8 +20,8 @@ from dreamvid.checkpoint.state import State
 from dreamvid.errors import NonFiniteDreamError, NothingDreamedError
 from dreamvid.pipelines.compositing import Compositor
 from dreamvid.pipelines.frame_task import FrameTask
-from dreamvid.pipelines.look import Look, OneLook
 from dreamvid.pipelines.resume import ResumePoint
+from dreamvid.pipelines.scenes import FrameSettings, Timeline
 from dreamvid.pipelines.threads import Line, Stages
 from dreamvid.types import RGB, Carry, DetailStatistics, Frame
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dreamvid.pipelines.look import Looks, Part
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.resume import FrameSink
+    from dreamvid.pipelines.scenes import SceneShare
     from dreamvid.types import (
         Dreamer,
         FrameSource,
@@ -152,7 +152,7 @@ class FrameLoop:
     """
 
     source: FrameSource
-    looks: Looks
+    timeline: Timeline
     masks: Masks | None = None
     detect_cuts: bool = False
     stores_carries: bool = True
@@ -195,8 +195,8 @@ class FrameLoop:
     def _decode(self, frames: Iterable[Frame]) -> Iterator[FrameTask]:
         before = time.perf_counter()
         for frame in frames:
-            parts = self.looks.at(frame)
-            task = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts)
+            parts = self.timeline.at(frame)
+            task = FrameTask(frame, parts[0].settings.compositor.prepare(frame.rgb), parts)
             self._count("decode", before)
             yield task
             before = time.perf_counter()
@@ -223,7 +223,7 @@ class FrameLoop:
             dreams, carries = [], {}
             for part, motion in zip(task.parts, task.motions, strict=True):
                 carry = state.carries.get(part.scene)
-                dream = dream_or_fallback(part.look, task.frame, task.picture, motion=motion, carry=carry)
+                dream = dream_or_fallback(part.settings, task.frame, task.picture, motion=motion, carry=carry)
                 state = _counted(state, dream.error)
                 dreams.append(dream.picture)
                 if dream.carry is not None:
@@ -267,8 +267,8 @@ def dream_video(
     on_frame: Callable[[DreamedFrame], None] = lambda _: None,
 ) -> LoopState:
     """Dream every frame of ``source`` into ``writer`` with one dreamer, without checkpoints."""
-    looks = OneLook(Look(dreamer, stabilizer, Compositor()))
-    loop = FrameLoop(source, looks, masks, detect_cuts, stores_carries=False, on_frame=on_frame)
+    timeline = Timeline.single(FrameSettings(dreamer, stabilizer, Compositor()))
+    loop = FrameLoop(source, timeline, masks, detect_cuts, stores_carries=False, on_frame=on_frame)
     with writer:
         loop(ResumePoint(), lambda frame, _: writer.write(frame), lambda: False)
     return loop.state
@@ -283,18 +283,18 @@ class Dream(NamedTuple):
 
 
 def dream_or_fallback(
-    look: Look, frame: Frame, picture: RGB, *, motion: Motion | None, carry: Carry | None
+    settings: FrameSettings, frame: Frame, picture: RGB, *, motion: Motion | None, carry: Carry | None
 ) -> Dream:
     """Dream a frame in one scene and stabilize it against that scene's last frame.
 
     A dream that holds numbers which are not finite is replaced by the carried detail, or by the source where none is
     carried; then the next frame starts anew. So one bad frame does not end a night's run.
     """
-    initial = look.stabilizer.prepare(motion, carry)
+    initial = settings.stabilizer.prepare(motion, carry)
     if initial.detail is not None and not np.isfinite(initial.detail).all():
-        initial = look.stabilizer.prepare(None, None)
+        initial = settings.stabilizer.prepare(None, None)
     try:
-        return _dream(look, frame, picture, initial, carry)
+        return _dream(settings, frame, picture, initial, carry)
     except NonFiniteDreamError as error:
         is_carried = carry is not None and initial.detail is not None
         _log.warning(
@@ -311,8 +311,10 @@ def dream_or_fallback(
         return Dream(dreamed, replace(carry, source=picture, dreamed=dreamed), error)
 
 
-def _dream(look: Look, frame: Frame, picture: RGB, initial: InitialDetail, carry: Carry | None) -> Dream:
-    dreamed = look.dreamer.dream(
+def _dream(
+    settings: FrameSettings, frame: Frame, picture: RGB, initial: InitialDetail, carry: Carry | None
+) -> Dream:
+    dreamed = settings.dreamer.dream(
         picture,
         detail=initial.detail,
         steps=initial.steps,
@@ -321,7 +323,7 @@ def _dream(look: Look, frame: Frame, picture: RGB, initial: InitialDetail, carry
     )
     if not np.isfinite(dreamed).all():
         raise NonFiniteDreamError("its dream holds what is no finite number; try --precision float32")
-    stabilized = look.stabilizer.stabilize(picture, dreamed, initial, carry)
+    stabilized = settings.stabilizer.stabilize(picture, dreamed, initial, carry)
     if not np.isfinite(stabilized.dreamed).all():
         raise NonFiniteDreamError("its dream holds what is no finite number once it is stabilized")
     return Dream(stabilized.dreamed, stabilized)
@@ -337,18 +339,18 @@ def _counted(state: LoopState, error: NonFiniteDreamError | None) -> LoopState:
     return state
 
 
-def _motion(part: Part, task: FrameTask, last: FrameTask | None) -> Motion | None:
+def _motion(part: SceneShare, task: FrameTask, last: FrameTask | None) -> Motion | None:
     """Return the motion since the last frame, for a scene that shows that one, too."""
     if last is None or part.scene not in {earlier.scene for earlier in last.parts}:
         return None
-    return part.look.stabilizer.estimate_motion(task.picture, last.picture)
+    return part.settings.stabilizer.estimate_motion(task.picture, last.picture)
 
 
 def composite(task: FrameTask, dreams: tuple[RGB, ...]) -> RGB:
     """Return the frame to write ``[H, W, 3]``: each scene's dream over the source, mixed by the scenes' shares."""
     source = task.frame.rgb
     pictures = [
-        part.look.finish.apply(source, task.picture, dream, task.mask)
+        part.settings.compositor.apply(source, task.picture, dream, task.mask)
         for part, dream in zip(task.parts, dreams, strict=True)
     ]
     if len(pictures) == 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.look import Part
+    from dreamvid.pipelines.scenes import SceneShare
     from dreamvid.types import RGB, Frame, Mask, Motion
 
 
@@ -32,7 +32,7 @@ class FrameTask:
 
     frame: Frame
     picture: RGB
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SceneShare, ...] = ()
     motions: tuple[Motion | None, ...] = ()
     starts_shot: bool = False
     mask: Mask | None = None

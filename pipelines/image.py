@@ -19,7 +19,7 @@ from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_folder, check_target, make_folder
 from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.pipelines.result import RunResult
-from dreamvid.pipelines.scenes import stand_still
+from dreamvid.pipelines.scenes import first_still
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.media.still.reader import Still
-    from dreamvid.pipelines.build import Built
+    from dreamvid.pipelines.build import LoadedDreamer
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import ConfirmOverwrite
 
@@ -52,7 +52,7 @@ def dream_images(
     """
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    recipe, preset = preset, stand_still(preset)
+    recipe, preset = preset, first_still(preset)
     sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
     targets = [_target(source, output, several=len(sources) > 1) for source in sources]
     for path in targets:
@@ -125,7 +125,7 @@ def _dream_one(
     *,
     preset: Preset,
     recipe: Preset,
-    built: Built,
+    built: LoadedDreamer,
     masks: Masks | None,
     measure: bool,
 ) -> RunResult:

@@ -13,7 +13,7 @@ from dreamvid.errors import DreamvidError, PresetError, SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.build import best_objective, read_guides
 from dreamvid.pipelines.masks import mask_file
-from dreamvid.pipelines.scenes import Clock, check_schedules, spans
+from dreamvid.pipelines.scenes import VideoClock, check_schedules, scene_spans
 from dreamvid.schedule.objective_schedule import AUTO, ObjectiveSchedule
 from dreamvid.schedule.times import START
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.network import Network
-    from dreamvid.pipelines.scenes import Span
+    from dreamvid.pipelines.scenes import SceneSpan
 
 _log = logging.getLogger(__name__)
 
@@ -59,10 +59,10 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     mask = mask_file(preset.mask)
     if mask is not None and not is_there(mask):
         yield ("mask", "source"), f"there is no file '{mask}'"
-    clock = Clock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
+    clock = VideoClock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
     scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]
     try:
-        found = spans(preset, clock)
+        found = scene_spans(preset, clock)
     except SettingsError as error:
         yield _parted(error)
     else:
@@ -89,7 +89,7 @@ def _parted(error: SettingsError) -> tuple[Keys, str]:
     return tuple(path.split(".")), message
 
 
-def _check_schedules(span: Span, clock: Clock, scene: Keys) -> Iterator[tuple[Keys, str]]:
+def _check_schedules(span: SceneSpan, clock: VideoClock, scene: Keys) -> Iterator[tuple[Keys, str]]:
     """Yield what is wrong with a scene's schedules, each taken for constant from then on."""
     preset = span.scene.preset
     changing = {*preset.schedules(), "objective"}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dreamvid.checkpoint.manifest import Pictures
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import ConfirmOverwrite
-    from dreamvid.pipelines.scenes import BuiltLooks
+    from dreamvid.pipelines.scenes import Timeline
     from dreamvid.types import RGB, Carry, Frame, Mask
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class PreviewRequest:
     """Frames from a time (seconds) on, how they are dreamed, and the length of the video (seconds)."""
 
     frames_from: Callable[[Fraction], Iterator[Frame]]
-    built: BuiltLooks
+    timeline: Timeline
     masks: Masks | None
     pictures: Pictures
     seconds: Fraction | None
@@ -130,15 +130,15 @@ def _dream_at(request: PreviewRequest, at: Fraction) -> tuple[RGB, float, float]
     carries: dict[int, Carry] = {}
     result: RGB | None = None
     for frame in itertools.islice(request.frames_from(at), 2):
-        parts = request.built.looks.at(frame)
-        task = FrameTask(frame, parts[0].look.finish.prepare(frame.rgb), parts, starts_shot=not tasks)
+        parts = request.timeline.at(frame)
+        task = FrameTask(frame, parts[0].settings.compositor.prepare(frame.rgb), parts, starts_shot=not tasks)
         started = time.perf_counter()
         dreams: list[RGB] = []
         for part in parts:
             motion, carry = None, carries.get(part.scene)
             if carry is not None:
-                motion = part.look.stabilizer.estimate_motion(task.picture, tasks[0].picture)
-            dream = dream_or_fallback(part.look, frame, task.picture, motion=motion, carry=carry)
+                motion = part.settings.stabilizer.estimate_motion(task.picture, tasks[0].picture)
+            dream = dream_or_fallback(part.settings, frame, task.picture, motion=motion, carry=carry)
             dreams.append(dream.picture)
             if dream.carry is not None:
                 carries[part.scene] = dream.carry

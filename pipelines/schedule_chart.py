@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid.atomic import AtomicOutput
 from dreamvid.pipelines.measure_chart import check_suffix
-from dreamvid.pipelines.scenes import Clock, Span, spans
+from dreamvid.pipelines.scenes import SceneSpan, VideoClock, scene_spans
 from dreamvid.schedule.objective_schedule import ObjectiveSchedule
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _POINTS = 600
 
 
-def write_schedules(path: Path, preset: Preset, clock: Clock, *, overwrite: bool) -> None:
+def write_schedules(path: Path, preset: Preset, clock: VideoClock, *, overwrite: bool) -> None:
     """Draw what changes over time in a preset, scene after scene, into a picture file.
 
     Raises
@@ -33,10 +33,10 @@ def write_schedules(path: Path, preset: Preset, clock: Clock, *, overwrite: bool
     target.write(data.getvalue())
 
 
-def _draw(preset: Preset, clock: Clock) -> Any:
+def _draw(preset: Preset, clock: VideoClock) -> Any:
     from matplotlib.figure import Figure  # noqa: PLC0415  only charts need it; without pyplot, no display
 
-    found = spans(preset, clock)
+    found = scene_spans(preset, clock)
     names = list(dict.fromkeys(name for span in found for name in _series(span, clock, 2)))
     panels = list(dict.fromkeys(name.partition(": ")[0] for name in names)) or ["nothing is on a schedule"]
     figure = Figure(figsize=(9, 1.2 + 1.8 * len(panels)), layout="constrained")
@@ -56,12 +56,12 @@ def _draw(preset: Preset, clock: Clock) -> Any:
     return figure
 
 
-def _series(span: Span, clock: Clock, points: int) -> dict[str, tuple[list[float], list[float]]]:
+def _series(span: SceneSpan, clock: VideoClock, points: int) -> dict[str, tuple[list[float], list[float]]]:
     """Return times and values by name; the terms of an objective share the panel ``objective``."""
     fps = float(clock.fps)
-    length = 10.0 if span.last is None else span.last - span.start
+    length = 10.0 if span.end is None else span.end - span.start
     times = [span.start + length * k / max(points - 1, 1) for k in range(points)]
-    moments = [span.moment(t, round(t * fps), clock) for t in times]
+    moments = [span.point(t, round(t * fps), clock) for t in times]
     found: dict[str, tuple[list[float], list[float]]] = {}
     for path, value in span.scene.preset.schedules().items():
         found[path] = (times, [value.at(moment) for moment in moments])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.settings import output_size
-from dreamvid.pipelines.build import warn_unused_trip_fields
+from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState
 from dreamvid.pipelines.identity import describe, restore_begun_settings
@@ -20,7 +20,7 @@ from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
 from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
-from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.pipelines.scenes import VideoClock, load_timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dreamvid.checkpoint.manifest import Manifest
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.masks import Masks
-    from dreamvid.pipelines.scenes import BuiltLooks
+    from dreamvid.pipelines.scenes import BuildDreamer, Timeline
     from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
 
 _BYTES_CARRIED = 24
@@ -38,7 +38,12 @@ _BYTES_CARRIED = 24
 
 
 def dream_file(
-    source: Path, output: Path | None, preset: Preset, options: RunOptions = RunOptions()
+    source: Path,
+    output: Path | None,
+    preset: Preset,
+    options: RunOptions = RunOptions(),
+    *,
+    build: BuildDreamer = build_dreamer,
 ) -> RunResult:
     """Dream a whole video; go on where an earlier run of the same dream was cut off.
 
@@ -48,6 +53,8 @@ def dream_file(
         A video, an animation, or a folder of PNGs.
     output
         The file or folder to write; None is ``<name>.dream<suffix>`` beside the source.
+    build
+        Returns the dreamer of a scene.
 
     Raises
     ------
@@ -56,11 +63,16 @@ def dream_file(
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
-    return prepare(source, output, preset, options).make()
+    return prepare(source, output, preset, options, build=build).make()
 
 
 def prepare(
-    source: Path, output: Path | None, preset: Preset, options: RunOptions = RunOptions()
+    source: Path,
+    output: Path | None,
+    preset: Preset,
+    options: RunOptions = RunOptions(),
+    *,
+    build: BuildDreamer = build_dreamer,
 ) -> ReadyDream:
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
     job = _open(source, output, preset, options)
@@ -70,16 +82,16 @@ def prepare(
         (lambda _: True) if unfinished else options.confirm_overwrite
     )  # asked below, once it is known what is there
     check_target(job.output, [source], confirm, folder=job.folder)
-    clock, begun = Clock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
-    built = build_looks(begun, options, clock, job.info.size)
+    clock, begun = VideoClock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
+    timeline = load_timeline(begun, options, clock, job.info.size, build)
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
-    resolved = built.resolved(dreamed_size)
-    text = settings_json(preset, source=source, resolved=resolved, files=built.files)
+    resolved = timeline.resolved(dreamed_size)
+    text = settings_json(preset, source=source, resolved=resolved, files=timeline.files)
     check = partial(check_target, job.output, [source], options.confirm_overwrite, folder=job.folder)
     delivered = unfinished and is_delivered(job.output, text, check)
-    state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if built.carries else 0
-    task = OutputJob(job.output, job.manifest(text, built.files), state, delivered)
-    return ReadyDream(job, built, resolved, task, job.writer(text))
+    state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if timeline.carries else 0
+    task = OutputJob(job.output, job.manifest(text, timeline.files), state, delivered)
+    return ReadyDream(job, timeline, resolved, task, job.writer(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,7 @@ class ReadyDream:
     """A dream that is ready to be made: everything is checked, the networks are loaded."""
 
     job: _Job
-    built: BuiltLooks
+    timeline: Timeline
     resolved: dict[str, object]
     task: OutputJob
     writer: FrameWriter
@@ -97,7 +109,7 @@ class ReadyDream:
         job, pictures = self.job, self.task.manifest.pictures
         seconds = None if pictures.frames is None else pictures.frames / job.info.rate
         glance = PreviewRequest(
-            job.frames_from, self.built, job.masks, pictures, seconds, self.task.state_bytes
+            job.frames_from, self.timeline, job.masks, pictures, seconds, self.task.state_bytes
         )
         return preview(
             glance, job.output, count, source=job.source, confirm_overwrite=job.options.confirm_overwrite
@@ -105,7 +117,7 @@ class ReadyDream:
 
     def make(self) -> RunResult:
         """Dream the whole; see :func:`dream_file`."""
-        job, carries = self.job, self.built.carries
+        job, carries = self.job, self.timeline.carries
         first: list[DreamedFrame] = []
 
         def on_frame(frame: DreamedFrame) -> None:
@@ -116,7 +128,7 @@ class ReadyDream:
         needs_cuts = carries or (job.masks is not None and job.masks.follows_motion)
         loop = FrameLoop(
             job.frames,
-            self.built.looks,
+            self.timeline,
             job.masks,
             detect_cuts=needs_cuts and job.preset.stability.cuts,
             stores_carries=carries,
@@ -139,7 +151,8 @@ class ReadyDream:
 
     def _gain(self, frame: DreamedFrame) -> float | None:
         """Return the ratio of the objective's score after and before dreaming."""
-        before, after = (self.built.first.dreamer.score(picture) for picture in (frame.source, frame.dreamed))
+        dreamer = self.timeline.scenes[0].loaded.dreamer
+        before, after = (dreamer.score(picture) for picture in (frame.source, frame.dreamed))
         return after / before if before > 0 else None
 
 

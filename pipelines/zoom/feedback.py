@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.config.trip import CameraSettings
     from dreamvid.image.transform import Similarity
-    from dreamvid.pipelines.look import Looks, Part
+    from dreamvid.pipelines.scenes import SceneShare, Timeline
     from dreamvid.schedule.fields import Scheduled
     from dreamvid.types import StepMap
 
@@ -115,7 +115,7 @@ class FeedbackStep:
     name, at a time in seconds. A frame whose dream is not finite goes on undreamed, with a warning.
     """
 
-    timeline: Looks
+    timeline: Timeline
     clock: ZoomClock
     signals: Callable[[float], Mapping[str, float]] | None = None
 
@@ -124,11 +124,11 @@ class FeedbackStep:
         """Length of a frame in frames of :data:`REFERENCE_FPS`."""
         return REFERENCE_FPS / float(self.clock.fps)
 
-    def scenes(self, index: int, picture: RGB) -> tuple[Part, ...]:
+    def scenes(self, index: int, picture: RGB) -> tuple[SceneShare, ...]:
         """Return the scenes that a frame lies in; their shares add up to 1."""
         return self.timeline.at(Frame(max(0, index), self.clock.time(index), picture))
 
-    def motion(self, scenes: tuple[Part, ...], index: int, size: Size) -> Similarity:
+    def motion(self, scenes: tuple[SceneShare, ...], index: int, size: Size) -> Similarity:
         """Return the camera's motion from the previous frame to this one."""
         velocity = _mean_velocity(scenes)
         if self.signals is not None:
@@ -142,11 +142,11 @@ class FeedbackStep:
         for index in range(0, frames, -(-frames // _MAX_CHECKED)):
             self.motion(self.scenes(index, picture), index, size)
 
-    def is_static(self, scenes: tuple[Part, ...]) -> bool:
+    def is_static(self, scenes: tuple[SceneShare, ...]) -> bool:
         """Return whether nothing is dreamed: only the camera moves, and nothing needs to be held."""
         return all(self._steps(settings_of(scene)) <= 0.0 for scene in scenes)
 
-    def full_dream(self, picture: RGB, scenes: tuple[Part, ...], index: int) -> RGB:
+    def full_dream(self, picture: RGB, scenes: tuple[SceneShare, ...], index: int) -> RGB:
         """Return the full dream of a picture, at the strength of ``look.strength``.
 
         Raises
@@ -156,11 +156,11 @@ class FeedbackStep:
         """
         steps = math.ceil(_FULL_DREAM_STEPS * constant(settings_of(scenes[-1]).ascent.steps))
 
-        def dream(scene: Part) -> RGB:
+        def dream(scene: SceneShare) -> RGB:
             strength = constant(settings_of(scene).look.strength)
             if strength == 0.0:
                 return picture
-            dreamed = scene.look.dreamer.dream(picture, steps=steps, frame_index=index)
+            dreamed = scene.settings.dreamer.dream(picture, steps=steps, frame_index=index)
             return dreamed if strength == 1.0 else picture + np.float32(strength) * (dreamed - picture)
 
         return _finite(_mix(scenes, [dream(scene) for scene in scenes]))
@@ -180,7 +180,9 @@ class FeedbackStep:
         finest = (_FINEST_BAND_SHARE * gray, _FINEST_BAND_SHARE * color)
         return dreamed, HoldTargets(detail._replace(bands=(finest, *coarser)), colors)
 
-    def dream_further(self, picture: RGB, scenes: tuple[Part, ...], targets: HoldTargets, index: int) -> RGB:
+    def dream_further(
+        self, picture: RGB, scenes: tuple[SceneShare, ...], targets: HoldTargets, index: int
+    ) -> RGB:
         """Return a moved picture dreamed further by one frame's steps, and held."""
         if self.is_static(scenes):
             return picture
@@ -188,7 +190,7 @@ class FeedbackStep:
         return self.hold(dreamed, scenes, targets, self.reference_frames)
 
     def hold(
-        self, dreamed: RGB, scenes: tuple[Part, ...], targets: HoldTargets, reference_frames: float
+        self, dreamed: RGB, scenes: tuple[SceneShare, ...], targets: HoldTargets, reference_frames: float
     ) -> RGB:
         """Return a dream moved towards the targets, as far as in some frames of :data:`REFERENCE_FPS`."""
         trip = settings_of(scenes[-1]).trip
@@ -207,7 +209,7 @@ class FeedbackStep:
         rate, steps = constant(settings.trip.rate), constant(settings.ascent.steps)
         return rate * steps * constant(settings.look.strength) / float(self.clock.fps)
 
-    def _dream(self, scene: Part, picture: RGB, index: int) -> RGB:
+    def _dream(self, scene: SceneShare, picture: RGB, index: int) -> RGB:
         steps = self._steps(settings_of(scene))
         if steps <= 0.0:
             return picture
@@ -215,7 +217,7 @@ class FeedbackStep:
         frame_index = index % self.clock.frames + 1
         try:
             return _finite(
-                scene.look.dreamer.dream(
+                scene.settings.dreamer.dream(
                     picture,
                     steps=max(1, round(steps)),
                     effort=_step_map(picture, steps),
@@ -227,13 +229,12 @@ class FeedbackStep:
             return picture
 
 
-def settings_of(scene: Part) -> Preset:
+def settings_of(scene: SceneShare) -> Preset:
     """Return the settings that a scene has at a frame."""
-    assert scene.look.settings is not None
-    return scene.look.settings
+    return scene.settings.preset
 
 
-def _mean_velocity(scenes: tuple[Part, ...]) -> Velocity:
+def _mean_velocity(scenes: tuple[SceneShare, ...]) -> Velocity:
     """Return the mean velocity of the scenes' cameras, weighted by their shares."""
 
     def mean(value: Callable[[CameraSettings], Scheduled[float]]) -> float:
@@ -258,7 +259,7 @@ def _pulse(velocity: Velocity, settings: Preset, signals: Mapping[str, float]) -
     return replace(velocity, zoom=math.exp(speed * max(0.0, factor)))
 
 
-def _mix(scenes: tuple[Part, ...], pictures: list[RGB]) -> RGB:
+def _mix(scenes: tuple[SceneShare, ...], pictures: list[RGB]) -> RGB:
     """Return the mean of the scenes' pictures, weighted by their shares."""
     if len(pictures) == 1:
         return pictures[0]

@@ -19,7 +19,7 @@ from dreamvid.types import RGB, Size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.pipelines.look import Part
+    from dreamvid.pipelines.scenes import SceneShare
     from dreamvid.pipelines.zoom.feedback import FeedbackStep
     from dreamvid.types import Frame
 
@@ -118,13 +118,13 @@ class FrameByFrameZoom:
             tuple(arrays[f"preroll.{number}"] for number in range(len(arrays) - 2)),
         )
 
-    def _soften(self, scenes: tuple[Part, ...]) -> float:
+    def _soften(self, scenes: tuple[SceneShare, ...]) -> float:
         # Without dreams nothing restores the detail.
         if self.step.is_static(scenes):
             return 0.0
         return float(1.0 - (1.0 - _SOFTEN) ** self.step.reference_frames)
 
-    def _move(self, state: ZoomState, scenes: tuple[Part, ...], index: int) -> ZoomState:
+    def _move(self, state: ZoomState, scenes: tuple[SceneShare, ...], index: int) -> ZoomState:
         """Return the state with its picture as the camera sees it one frame later."""
         size = Size(*state.picture.shape[:2])
         motion = self.step.motion(scenes, index, size)
@@ -157,7 +157,7 @@ class FrameByFrameZoom:
         return picture + np.float32(1.0 - after / before) * (target - picture)
 
 
-def _mirror(picture: RGB, scenes: tuple[Part, ...]) -> RGB:
+def _mirror(picture: RGB, scenes: tuple[SceneShare, ...]) -> RGB:
     """Return a picture as seen in the kaleidoscope; applied after the dream, which is not symmetric."""
     mirrors = settings_of(scenes[-1]).camera.mirrors
     return np.clip(warp(picture, _NO_MOTION, mirrors=mirrors), 0.0, 1.0) if mirrors > 1 else picture

@@ -15,6 +15,7 @@ from dreamvid.config.settings import LONGEST_SIDE, output_size
 from dreamvid.errors import SettingsError
 from dreamvid.image.resize import cover
 from dreamvid.media.limits import check_frames, check_picture
+from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.identity import describe, restore_begun_settings
 from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.options import RunOptions
@@ -22,7 +23,7 @@ from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
-from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
 from dreamvid.pipelines.zoom.frame_by_frame import FrameByFrameZoom
 from dreamvid.pipelines.zoom.frames import ZoomFrames
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import OutputSettings
+    from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.pipelines.zoom.frames import ZoomMode
     from dreamvid.pipelines.zoom.music import Soundtrack
     from dreamvid.pipelines.zoom.start_image import StartImage
@@ -90,7 +92,13 @@ class ZoomPlan(NamedTuple):
         return self.clock.frames / self.clock.fps
 
 
-def run_zoom(output: Path | None, preset: Preset, options: RunOptions = RunOptions()) -> RunResult:
+def run_zoom(
+    output: Path | None,
+    preset: Preset,
+    options: RunOptions = RunOptions(),
+    *,
+    build: BuildDreamer = build_dreamer,
+) -> RunResult:
     """Make a zoom trip, or resume an earlier run of the same trip.
 
     Parameters
@@ -98,6 +106,8 @@ def run_zoom(output: Path | None, preset: Preset, options: RunOptions = RunOptio
     output
         The file or folder to write; None is ``<name>.dream.mp4`` beside the start image's file, or ``trip.dream.mp4``
         in the current folder.
+    build
+        Returns the dreamer of a scene.
 
     Raises
     ------
@@ -119,18 +129,18 @@ def run_zoom(output: Path | None, preset: Preset, options: RunOptions = RunOptio
     palette = _read_palette(files.get("palette"))
     started = time.perf_counter()
     with soundtrack(preset, plan.duration, plan.info.rate) as music:
-        clock = Clock(plan.info.rate, plan.duration, None if music is None else music.signals)
+        clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
         settings = restore_begun_settings(plan.preset, output, fresh=options.fresh)
-        built = build_looks(settings, options, clock, plan.info.size)
-        resolved = built.resolved(plan.info.size)
-        text = settings_json(preset, source=None, resolved=resolved, files={**built.files, **files})
+        timeline = load_timeline(settings, options, clock, plan.info.size, build)
+        resolved = timeline.resolved(plan.info.size)
+        text = settings_json(preset, source=None, resolved=resolved, files={**timeline.files, **files})
         delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))
-        mode = choose_mode(plan, FeedbackStep(built.looks, plan.clock, clock.signals))
+        mode = choose_mode(plan, FeedbackStep(timeline, plan.clock, clock.signals))
         mode.check(plan.start)
         frames = ZoomFrames(
             mode, plan.clock.frames, plan.start, plan.start_image.is_picture, palette, options.progress
         )
-        inputs = [*built.files.values(), *files.values()]
+        inputs = [*timeline.files.values(), *files.values()]
         job = _output_job(plan, output, text, inputs, options.command, delivered=delivered)
         result = run_resumable(job, frames, _open_writer(plan, output, text, music), options)
     return RunResult(

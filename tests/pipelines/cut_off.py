@@ -27,14 +27,10 @@ import numpy as np
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError
-from dreamvid.flow.optical_flow import DenseInverseSearch
-from dreamvid.flow.stabilizer import CarriedDetail
 from dreamvid.media.input.source import open_source
-from dreamvid.pipelines import video
-from dreamvid.pipelines.compositing import Compositor
-from dreamvid.pipelines.look import Look, OneLook
+from dreamvid.pipelines.build import LoadedDreamer
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.scenes import BuiltLooks
+from dreamvid.pipelines.video import dream_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +61,8 @@ class Waves:
         return np.asarray(np.clip(waves, 0.0, 1.0), np.float32)
 
 
-def built(*_: object, **__: object) -> BuiltLooks:
-    steady = CarriedDetail(
-        DenseInverseSearch("medium", 64), longest=64, full=5, steps=2, decay=0.95, blend=0.4
-    )
-    look = OneLook(Look(Waves(), steady, Compositor()))
-    return BuiltLooks(look, carries=True, first=None, resolved=lambda _: {"precision": "float32"})  # type: ignore[arg-type]
+def build(*_: object) -> LoadedDreamer:
+    return LoadedDreamer(Waves(), lambda _: {"precision": "float32"}, {})  # type: ignore[arg-type]  # no network
 
 
 class Cut:
@@ -167,12 +159,12 @@ def main() -> None:
     """See the module."""
     clip, output, how, stride = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     at = int(sys.argv[5]) if len(sys.argv) > 5 else 1
-    video.build_looks = built  # type: ignore[attr-defined]  # in place of what loads a network
-    preset = Preset.build({"mask": {"source": "motion"}})
+    steady = {"flow": {"scale": 64}, "steps": 2, "decay": 0.95, "blend": 0.4}
+    preset = Preset.build({"ascent": {"steps": 4}, "mask": {"source": "motion"}, "stability": steady})
     keeping = RunOptions(chunk=Fraction(1, 4))
 
     def dream() -> None:
-        video.dream_file(clip, output, preset, keeping)
+        dream_file(clip, output, preset, keeping, build=build)
 
     def cut_dream() -> None:
         Cut(at, how)

@@ -13,8 +13,8 @@ from dreamvid.errors import EngineError, NonFiniteDreamError
 from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames
 from dreamvid.pipelines.compositing import Compositor
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop
-from dreamvid.pipelines.look import Look, OneLook
 from dreamvid.pipelines.resume import ResumePoint
+from dreamvid.pipelines.scenes import FrameSettings, Timeline
 from dreamvid.types import RGB, Carry, Flow, Frame, InitialDetail, Motion, Size, StepMap, VideoInfo
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(dreamer: Waves, stabilizer: Stabilizer, frames: int = 10) -> list[Made]:
     def on_frame(frame: DreamedFrame) -> None:
         made.append(Made(frame.dreamed, loop.state.carries.get(0)))
 
-    looks = OneLook(Look(dreamer, stabilizer, Compositor()))
+    looks = Timeline.single(FrameSettings(dreamer, stabilizer, Compositor()))
     loop = FrameLoop(Clip(frames), looks, on_frame=on_frame)
     loop(ResumePoint(), lambda *_: None, lambda: False)
     return made

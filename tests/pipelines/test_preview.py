@@ -47,7 +47,7 @@ def test_the_whole_takes_over_what_comes_out_the_same(
     prepare(clip, plain, preset, RunOptions(device="cpu")).make()
     ready = prepare(clip, taken, preset, RunOptions(device="cpu"))
     ready.preview(4)
-    dreamer = ready.built.first.dreamer
+    dreamer = ready.timeline.scenes[0].loaded.dreamer
     dreamed: list[bytes] = []
     dream = dreamer.dream
 

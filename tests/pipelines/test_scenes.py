@@ -13,7 +13,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.scenes import Clock, build_looks, check_schedules, spans, stand_still
+from dreamvid.pipelines.scenes import VideoClock, check_schedules, first_still, load_timeline, scene_spans
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from dreamvid.pipelines.look import Looks, Part
+    from dreamvid.pipelines.scenes import SceneShare, Timeline
     from dreamvid.types import RGB
 
 pytestmark = pytest.mark.e2e
 
 RATE = Fraction(10)
-CLOCK = Clock(RATE, Fraction(4))
+CLOCK = VideoClock(RATE, Fraction(4))
 SIZE = Size(48, 80)
 PICTURE = np.full((48, 80, 3), 0.5, np.float32)
 BASE: dict[str, Any] = {"octaves": 2, "ascent": {"steps": 2}, "run": {"precision": "float32"}}
 
 
-def looks_of(values: Mapping[str, Any]) -> Looks:
-    return build_looks(Preset.build({**BASE, **values}), RunOptions(), CLOCK, SIZE).looks
+def timeline_of(values: Mapping[str, Any]) -> Timeline:
+    return load_timeline(Preset.build({**BASE, **values}), RunOptions(), CLOCK, SIZE)
 
 
-def at(looks: Looks, frame: int) -> tuple[Part, ...]:
-    return looks.at(Frame(frame, frame / RATE, PICTURE))
+def at(timeline: Timeline, frame: int) -> tuple[SceneShare, ...]:
+    return timeline.at(Frame(frame, frame / RATE, PICTURE))
 
 
 def pictures(path: Path) -> list[RGB]:
@@ -53,9 +53,11 @@ def dream(clip: Path, preset: Preset, name: str) -> list[RGB]:
 
 
 def test_scenes_follow_one_another_and_share_frames_while_they_fade() -> None:
-    looks = looks_of({"scenes": [{}, {"start": "1s", "transition": 1, "ease": "linear"}, {"start": "75%"}]})
+    timeline = timeline_of(
+        {"scenes": [{}, {"start": "1s", "transition": 1, "ease": "linear"}, {"start": "75%"}]}
+    )
     shares = {
-        frame: [(p.scene, round(p.share, 6)) for p in at(looks, frame)]
+        frame: [(p.scene, round(p.share, 6)) for p in at(timeline, frame)]
         for frame in (0, 9, 15, 20, 29, 30, 39)
     }
     assert shares == {
@@ -71,49 +73,49 @@ def test_scenes_follow_one_another_and_share_frames_while_they_fade() -> None:
 
 def test_shares_always_add_up_to_one() -> None:
     scenes = [{}, {"start": "1s", "transition": 3}, {"start": "2s", "transition": 2, "ease": "bounce"}]
-    looks = looks_of({"scenes": scenes})
+    timeline = timeline_of({"scenes": scenes})
     for frame in range(40):
-        parts = at(looks, frame)
+        parts = at(timeline, frame)
         assert sum(part.share for part in parts) == pytest.approx(1.0)
         assert [part.scene for part in parts] == sorted(part.scene for part in parts)
 
 
 def test_each_scene_has_a_clock_of_its_own() -> None:
-    looks = looks_of({"look": {"strength": {"0s": 0.0, "1s": 1.0}}, "scenes": [{}, {"start": "2s"}]})
-    strengths = [at(looks, frame)[-1].look.finish.strength for frame in (0, 5, 10, 19, 20, 25, 30)]
+    timeline = timeline_of({"look": {"strength": {"0s": 0.0, "1s": 1.0}}, "scenes": [{}, {"start": "2s"}]})
+    strengths = [at(timeline, frame)[-1].settings.compositor.strength for frame in (0, 5, 10, 19, 20, 25, 30)]
     assert strengths == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0])
 
 
 def test_the_end_is_the_end_of_the_scene_where_the_next_has_taken_over() -> None:
-    looks = looks_of(
+    timeline = timeline_of(
         {"look": {"strength": {"0s": 0.0, "end": 1.0}}, "scenes": [{}, {"start": "2s", "transition": 1}]}
     )
-    assert at(looks, 15)[0].look.finish.strength == pytest.approx(0.5)
-    assert at(looks, 30)[-1].look.finish.strength == pytest.approx(0.5)
+    assert at(timeline, 15)[0].settings.compositor.strength == pytest.approx(0.5)
+    assert at(timeline, 30)[-1].settings.compositor.strength == pytest.approx(0.5)
 
 
-def test_a_look_is_a_function_of_the_frame_alone() -> None:
-    looks = looks_of({"look": {"strength": "0.5 + 0.5*noise(3*t, 1)"}, "ascent": {"steps": "2 + f/10"}})
-    forward = [at(looks, frame)[0].look.finish for frame in range(40)]
-    assert [at(looks, frame)[0].look.finish for frame in reversed(range(40))] == forward[::-1]
+def test_the_settings_are_a_function_of_the_frame_alone() -> None:
+    timeline = timeline_of({"look": {"strength": "0.5 + 0.5*noise(3*t, 1)"}, "ascent": {"steps": "2 + f/10"}})
+    forward = [at(timeline, frame)[0].settings.compositor for frame in range(40)]
+    assert [at(timeline, frame)[0].settings.compositor for frame in reversed(range(40))] == forward[::-1]
 
 
 def test_what_is_constant_is_made_once() -> None:
-    looks = looks_of({"look": {"strength": "t/4"}})
-    first, last = at(looks, 0)[0].look, at(looks, 39)[0].look
+    timeline = timeline_of({"look": {"strength": "t/4"}})
+    first, last = at(timeline, 0)[0].settings, at(timeline, 39)[0].settings
     assert first.dreamer is last.dreamer
     assert first.stabilizer is last.stabilizer
-    assert first.finish != last.finish
+    assert first.compositor != last.compositor
 
 
 def test_objectives_change_without_a_new_trace() -> None:
     journey = {"0s": "mixed1", "2s": "mixed4", "end": "mixed2"}
-    built = build_looks(Preset.build({**BASE, "objective": journey}), RunOptions(), CLOCK, SIZE)
-    dreams = [at(built.looks, frame)[0].look.dreamer.dream(PICTURE) for frame in (0, 10, 20, 39)]
-    assert built.first.dreamer.traces == 1
+    timeline = load_timeline(Preset.build({**BASE, "objective": journey}), RunOptions(), CLOCK, SIZE)
+    dreams = [at(timeline, frame)[0].settings.dreamer.dream(PICTURE) for frame in (0, 10, 20, 39)]
+    assert timeline.scenes[0].loaded.dreamer.traces == 1
     assert all(np.abs(a - b).max() > 0.004 for a, b in pairwise(dreams))
-    alone = build_looks(Preset.build({**BASE, "objective": "mixed4"}), RunOptions(), CLOCK, SIZE)
-    assert np.abs(dreams[2] - alone.first.dreamer.dream(PICTURE)).max() < 0.01
+    alone = load_timeline(Preset.build({**BASE, "objective": "mixed4"}), RunOptions(), CLOCK, SIZE)
+    assert np.abs(dreams[2] - alone.scenes[0].loaded.dreamer.dream(PICTURE)).max() < 0.01
 
 
 @pytest.mark.parametrize(
@@ -125,26 +127,26 @@ def test_objectives_change_without_a_new_trace() -> None:
 )
 def test_scenes_must_come_in_order(scenes: list[dict[str, object]], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
-        spans(Preset.build({"scenes": scenes}), CLOCK)
+        scene_spans(Preset.build({"scenes": scenes}), CLOCK)
 
 
 def test_what_needs_the_duration_says_so_where_it_is_not_known() -> None:
-    unknown = Clock(RATE, None)
+    unknown = VideoClock(RATE, None)
     with pytest.raises(SettingsError, match=r"scenes\.1\.start.*duration"):
-        spans(Preset.build({"scenes": [{}, {"start": "50%"}]}), unknown)
+        scene_spans(Preset.build({"scenes": [{}, {"start": "50%"}]}), unknown)
     for values in (
         {"look": {"strength": {"0s": 0, "end": 1}}},
         {"objective": {"0s": "mixed1", "end": "mixed2"}},
     ):
         with pytest.raises(SettingsError, match=r"(strength|objective).*duration"):
-            check_schedules(spans(Preset.build(values), unknown), unknown)
+            check_schedules(scene_spans(Preset.build(values), unknown), unknown)
 
 
 def test_schedules_are_checked_before_the_first_frame() -> None:
     with pytest.raises(SettingsError, match=r"look\.strength.*t = 3"):
-        looks_of({"look": {"strength": "1/(t-3)"}})
+        timeline_of({"look": {"strength": "1/(t-3)"}})
     preset = Preset.build({"look": {"strength": "t/2"}})
-    assert check_schedules(spans(preset, CLOCK), CLOCK) == [
+    assert check_schedules(scene_spans(preset, CLOCK), CLOCK) == [
         "look.strength: is 1.05 at 2.1 s; it is held at 1"
     ]
 
@@ -153,14 +155,12 @@ def test_a_still_gets_the_first_moment() -> None:
     preset = Preset.build(
         {"objective": {"0s": "mixed1", "end": "mixed2"}, "look": {"strength": {"0s": 0.25, "1s": 1}}}
     )
-    still = stand_still(preset)
+    still = first_still(preset)
     assert (still.look.strength, still.is_constant()) == (0.25, True)
     assert str(still.objective).startswith("mixed1")
 
 
-def test_a_scheduled_look_that_does_not_change_is_the_constant_one_bit_for_bit(
-    clip: Path, quick: Preset
-) -> None:
+def test_a_schedule_that_does_not_change_is_the_constant_one_bit_for_bit(clip: Path, quick: Preset) -> None:
     scheduled = quick.override({"ascent.step_size": "0.005 + 0*t", "objective": {"mixed5": "1 + 0*t"}})
     constant = quick.override({"objective": "mixed5"})
     for one, two in zip(dream(clip, scheduled, "a.mkv"), dream(clip, constant, "b.mkv"), strict=True):

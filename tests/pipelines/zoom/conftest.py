@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import wave
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 import cv2
@@ -12,8 +11,9 @@ import numpy as np
 import pytest
 
 from dreamvid.config.preset import Preset
+from dreamvid.pipelines.build import LoadedDreamer
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.scenes import Clock, build_looks
+from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.pipelines.zoom.feedback import FeedbackStep
 from dreamvid.pipelines.zoom.run import choose_mode, plan_zoom
 from dreamvid.types import Size
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.types import RGB, StepMap
 
 _NOISE_PER_STEP = 0.02
@@ -53,16 +54,15 @@ class StubDreamer:
         return self
 
 
+def _build_stub(preset: Preset, _: RunOptions) -> LoadedDreamer:
+    dreamer: Any = StubDreamer(preset.run.seed)
+    return LoadedDreamer(dreamer, lambda _: {"precision": "float32"}, {})
+
+
 @pytest.fixture
-def stub_dreams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every dream of the pipelines is a stub's."""
-
-    def build(preset: Preset, *_: object, **__: object) -> SimpleNamespace:
-        return SimpleNamespace(
-            dreamer=StubDreamer(preset.run.seed), resolved=lambda _: {"precision": "float32"}, files={}
-        )
-
-    monkeypatch.setattr("dreamvid.pipelines.scenes.build_dreamer", build)
+def build_stub() -> BuildDreamer:
+    """Give what builds stub dreamers."""
+    return _build_stub
 
 
 @pytest.fixture
@@ -87,13 +87,13 @@ def build_preset() -> Callable[..., Preset]:
 
 
 @pytest.fixture
-def prepare(stub_dreams: None, build_preset: Callable[..., Preset]) -> Callable[..., Any]:  # noqa: ARG001  stubs
+def prepare(build_preset: Callable[..., Preset]) -> Callable[..., Any]:
     """Give a function that returns the plan and the mode of a zoom."""
 
     def prepare_zoom(**changes: object) -> tuple[Any, Any]:
         plan = plan_zoom(build_preset(**changes))
-        clock = Clock(plan.info.rate, plan.duration)
-        timeline = build_looks(plan.preset, RunOptions(), clock, plan.info.size).looks
+        clock = VideoClock(plan.info.rate, plan.duration)
+        timeline = load_timeline(plan.preset, RunOptions(), clock, plan.info.size, _build_stub)
         mode = choose_mode(plan, FeedbackStep(timeline, plan.clock))
         mode.check(plan.start)
         return plan, mode

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.types import RGB
 
 Make = Any
@@ -36,14 +37,14 @@ Make = Any
 @pytest.fixture
 def make(
     tmp_path: Path,
-    stub_dreams: None,  # noqa: ARG001  for its effect
+    build_stub: BuildDreamer,
     build_preset: Callable[..., Preset],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Make:
     monkeypatch.chdir(tmp_path)
 
     def run(name: str | Path = "trip.mkv", options: RunOptions = RunOptions(), **changes: object) -> Path:
-        return run_zoom(Path(name), build_preset(**changes), options).output
+        return run_zoom(Path(name), build_preset(**changes), options, build=build_stub).output
 
     return run
 
