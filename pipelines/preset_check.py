@@ -1,19 +1,20 @@
-"""Whether a preset would run: its text, its schedules, its mask, and its objectives against the networks it names."""
+"""List presets, and check whether one would run: text, schedules, mask, and objectives against its networks."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from dreamvid.config.loader import is_there, load_preset
+from dreamvid.config.loader import find_presets, is_there, load_preset
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.build import best_objective, read_guides
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.scenes import VideoClock, check_schedules, scene_spans
+from dreamvid.schedule.fields import constant
 from dreamvid.schedule.objective_schedule import AUTO, ObjectiveSchedule
 from dreamvid.schedule.times import START
 
@@ -30,8 +31,47 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Length (s) and frame rate (fps) of a video that is not known.
 _SECONDS = Fraction(10)
 _RATE = Fraction(24)
+
+SpeedClass = Literal["fast", "medium", "slow"]
+
+# Cost of a gradient step as a multiple of dreamnet's, and of networks that are not listed.
+_STEP_COST = {"dreamnet": 1.0, "mobilenetv2": 1.0, "inceptionv3": 2.0, "vgg16": 8.0, "vgg19": 10.0}
+_OTHER_STEP_COST = 4.0
+_KEYFRAME_COST = (
+    3.4  # of a trip's keyframe as a multiple of a frame's: 1.5 times the steps on 1.5 times the size
+)
+# Gradients of dreamnet over the whole picture per frame: up to the first is fast, from the second on slow.
+_FAST_COST, _SLOW_COST = 8.0, 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class PresetEntry:
+    """A preset in the list; ``problem`` says why it cannot be used, where it cannot."""
+
+    name: str
+    path: Path
+    preset: Preset | None
+    problem: str = ""
+
+
+def list_presets() -> list[PresetEntry]:
+    """Return all presets by name, those that cannot be read among them."""
+    entries = []
+    for name, path in sorted(find_presets().items()):
+        try:
+            entries.append(PresetEntry(name, path, load_preset(path).preset))
+        except SettingsError as error:
+            entries.append(PresetEntry(name, path, None, str(error).partition("\n")[0]))
+    return entries
+
+
+def speed_class(preset: Preset) -> SpeedClass:
+    """Return how long a preset takes for a frame, compared to others, on the same machine."""
+    work = max(_cost(scene.preset) for scene in preset.in_scenes())
+    return "fast" if work <= _FAST_COST else "slow" if work >= _SLOW_COST else "medium"
 
 
 def check_preset(ref: str | Path) -> Preset:
@@ -157,3 +197,19 @@ def _place(objective: Objective | ObjectiveSchedule | str, name: str) -> Keys:
     return next(
         (("objective", str(key)) for key, value in found.items() if name in f"{key} {value}"), ("objective",)
     )
+
+
+def _cost(preset: Preset) -> float:
+    """Return the gradients of dreamnet over a whole picture that one frame takes, by the settings at the start."""
+    preset = preset.at(START)
+    areas = sum(preset.octaves.scale ** (-2 * octave) for octave in range(preset.octaves.count))
+    steps = float(constant(preset.ascent.steps))
+    if preset.pipeline == "zoom":
+        key, rate = preset.trip.keyframe, float(preset.output.fps or 24)
+        grown = max(1, round(constant(preset.trip.rate) * steps * constant(preset.look.strength) / rate))
+        steps = grown if key is None else _KEYFRAME_COST * steps / (float(key) * rate)
+    if preset.pipeline == "video":
+        carried = preset.stability.steps
+        share = 1.0 - constant(preset.stability.steadiness)
+        steps = max(1.0, round(steps * share)) if carried is None else max(1.0, constant(carried))
+    return areas * steps * _STEP_COST.get(preset.model.name.lower(), _OTHER_STEP_COST)

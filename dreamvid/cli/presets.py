@@ -29,7 +29,7 @@ _REFERENCE = typer.Argument(metavar="NAME", help="A name from 'presets list', or
 @app.command("list")
 def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the presets that ship, and your own."""
-    from dreamvid.pipelines.catalog import list_presets, speed_class  # noqa: PLC0415  only this needs it
+    from dreamvid.pipelines.preset_check import list_presets, speed_class  # noqa: PLC0415  only this needs it
 
     rows = []
     for entry in list_presets():

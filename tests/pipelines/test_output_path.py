@@ -27,7 +27,7 @@ def _no_dreaming(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("too late: the network was asked for already")
 
     monkeypatch.setattr(image, "build_dreamer", never)
-    monkeypatch.setattr(video, "build_looks", never)
+    monkeypatch.setattr(video, "load_timeline", never)
 
 
 @pytest.fixture

@@ -16,10 +16,9 @@ from dreamvid.config.loader import load_preset
 from dreamvid.config.settings import ModelSettings, OutputSettings
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
-from dreamvid.pipelines.catalog import speed_class
 from dreamvid.pipelines.landscape import Landscape
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.preset_check import check_preset
+from dreamvid.pipelines.preset_check import check_preset, speed_class
 from dreamvid.pipelines.video import dream_file
 from dreamvid.pipelines.zoom.run import run_zoom
 from dreamvid.types import Frame, Size, VideoInfo

@@ -167,7 +167,7 @@ class RecordingDreamer:
 def further(mode: Any, dreamer: RecordingDreamer, picture: RGB, index: int = 3) -> RGB:
     """Return a picture that a dreamer has dreamed further by a frame."""
     scenes = tuple(
-        scene._replace(look=scene.settings._replace(dreamer=dreamer))
+        scene._replace(settings=scene.settings._replace(dreamer=dreamer))
         for scene in mode.step.scenes(index, picture)
     )
     _, targets = mode.step.measure_targets(picture, picture, None)

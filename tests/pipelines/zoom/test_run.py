@@ -17,6 +17,7 @@ from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.registry import PIPELINES
 from dreamvid.pipelines.replay import replay
 from dreamvid.pipelines.zoom.run import default_output, fill_defaults, plan_zoom, run_zoom, zoom_size
 from dreamvid.pipelines.zoom.start_image import parse_start_image
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.result import RunResult
     from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.types import RGB
 
@@ -42,6 +44,11 @@ def make(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Make:
     monkeypatch.chdir(tmp_path)
+
+    def run_stub(_: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
+        return run_zoom(output, preset, options, build=build_stub)
+
+    monkeypatch.setitem(PIPELINES, "zoom", PIPELINES["zoom"]._replace(run=run_stub))  # for replays
 
     def run(name: str | Path = "trip.mkv", options: RunOptions = RunOptions(), **changes: object) -> Path:
         return run_zoom(Path(name), build_preset(**changes), options, build=build_stub).output
