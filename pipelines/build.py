@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from dreamvid.config.fields import named_files
 from dreamvid.errors import ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.objective import Objective
+from dreamvid.pipelines.steps import gradient_steps
 from dreamvid.schedule.fields import constant
 from dreamvid.schedule.times import START
 from dreamvid.types import RGB, Size
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _GUIDE_SIDE = 512
-_FIRST = 1.25
-"""Steps of a shot's first frame as a multiple of the preset's: later ones carry it on and live on its advance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +105,18 @@ def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
     from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
     settings = preset.stability
-    steadiness, full_steps = constant(settings.steadiness), constant(preset.ascent.steps)
+    steadiness = constant(settings.steadiness)
     if steadiness == 0.0:
         return IndependentFrames()
     freedom = 1.0 - steadiness
-    steps = max(1, round(full_steps * freedom)) if settings.steps is None else constant(settings.steps)
     return CarriedDetail(
         make_estimator(settings.method, settings.flow.preset, settings.flow.scale),
         longest=settings.flow.scale,
-        full=math.ceil(_FIRST * full_steps),
-        steps=min(steps, full_steps),
+        full=int(gradient_steps(preset, "first frame")),
+        steps=int(gradient_steps(preset, "carried frame")),
         decay=1.0 - 0.25 * freedom**2 if settings.decay is None else constant(settings.decay),
         blend=0.625 * steadiness if settings.blend is None else constant(settings.blend),
-        ascent_length=full_steps * constant(preset.ascent.step_size),
+        ascent_length=gradient_steps(preset, "still") * constant(preset.ascent.step_size),
         turnover=turnover,
     )
 

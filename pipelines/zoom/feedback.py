@@ -22,6 +22,7 @@ from dreamvid.flow.detail_statistics import channel_means, hold_statistics, meas
 from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
 from dreamvid.image.resize import blur
 from dreamvid.image.transform import Velocity
+from dreamvid.pipelines.steps import gradient_steps
 from dreamvid.schedule.fields import constant
 from dreamvid.types import RGB, DetailStatistics, Frame, Size
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.scenes import SceneShare, Timeline
     from dreamvid.schedule.fields import Scheduled
-    from dreamvid.types import StepMap
+from dreamvid.types import StepMap
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +52,6 @@ _MAX_BAND_GAIN = 1.10
 _EVENNESS = 0.12
 # Exponent of `trip.color_lock` per reference frame: a lock of 0.5 removes 1 - 0.5 ** 0.25 = 16 % of the difference.
 _LOCK_EXPONENT = 0.25
-# Steps of a full dream as a multiple of the preset's: it starts from a picture without any dream in it.
-_FULL_DREAM_STEPS = 1.5
 # Target of the finest band as a share of its strength in the first dream. The rest is grain (of the noise that a zoom
 # starts from), which resampling removes from all later frames; holding it would amplify artifacts instead.
 _FINEST_BAND_SHARE = 0.6
@@ -154,7 +153,7 @@ class FeedbackStep:
         NonFiniteDreamError
             Where the dream has values that are not finite.
         """
-        steps = math.ceil(_FULL_DREAM_STEPS * constant(settings_of(scenes[-1]).ascent.steps))
+        steps = int(gradient_steps(settings_of(scenes[-1]), "zoom start"))
 
         def dream(scene: SceneShare) -> RGB:
             strength = constant(settings_of(scene).look.strength)
@@ -206,8 +205,7 @@ class FeedbackStep:
 
     def _steps(self, settings: Preset) -> float:
         """Return the mean number of steps that a frame is dreamed further by, mostly below 1."""
-        rate, steps = constant(settings.trip.rate), constant(settings.ascent.steps)
-        return rate * steps * constant(settings.look.strength) / float(self.clock.fps)
+        return gradient_steps(settings, "zoom frame", fps=self.clock.fps)
 
     def _dream(self, scene: SceneShare, picture: RGB, index: int) -> RGB:
         steps = self._steps(settings_of(scene))
