@@ -192,7 +192,7 @@ class _Timed:
 
 def _is_still(path: Path) -> bool:
     """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
-    from dreamvid.media.still.open_image import open_image  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.still.reader import open_image  # noqa: PLC0415  PyAV loads only when media is touched
 
     try:
         with open_image(path) as picture:

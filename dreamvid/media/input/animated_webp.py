@@ -11,7 +11,7 @@ from dreamvid.errors import DamagedError, ReadError
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import check_frames
-from dreamvid.media.still.open_image import open_image
+from dreamvid.media.still.reader import open_image
 from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 

@@ -8,7 +8,7 @@ from dreamvid.atomic import write_error, write_new
 from dreamvid.errors import WriteError
 from dreamvid.media.input.frame_list import FILE_NAME, FrameEntry, FrameList
 from dreamvid.media.output.frame_converter import FrameConverter
-from dreamvid.media.still.png import encode_png
+from dreamvid.media.still.writer import encode_png
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -1,7 +1,7 @@
-"""ICC profiles: colors of matrix and gray profiles to sRGB in float, so that 16-bit pictures keep their depth.
+"""Convert the colors of ICC matrix and gray profiles to sRGB in float, so that 16-bit pictures keep their depth.
 
 A profile of the "matrix/TRC" kind (ICC.1:2022, 8.3.3) is three tone curves and three colorants relative to D50.
-Profiles made of tables (printers, CMYK) are no such thing; Pillow's LittleCMS converts those, at 8 bits.
+Pillow's LittleCMS, which converts all other profiles, has 8 bits per channel.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
     Curve = NDArray[np.float64]
 
-_CURVE_STEPS = 4096
-_SAME = 0.5 / 255
+_CURVE_STEPS = np.linspace(0.0, 1.0, 4096)
+_HALF_A_CODE = 0.5 / 255
 
 # Linear sRGB to XYZ relative to D50, as the sRGB profile of ICC says (columns red, green, blue).
 _SRGB_COLORANTS = np.array(
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
 )
-# Which parameters each parametric curve has (ICC.1:2022, table 68): g a b c d e f.
-_PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
+_MATRIX_ROUNDING = 0.005
+"""What s15Fixed16 rounding and small variants of sRGB change in a matrix."""
 
 
 class UnsupportedProfileError(ValueError):
-    """A profile that is damaged or is not made of curves and a matrix."""
+    """A profile that is damaged, or not made of curves and a matrix."""
 
 
 def to_srgb(picture: RGB, profile: bytes) -> RGB:
@@ -44,51 +44,44 @@ def to_srgb(picture: RGB, profile: bytes) -> RGB:
         Where LittleCMS must do it, or nobody can.
     """
     try:
-        tags = _tags(profile)
-        curves, matrix = _curves_and_matrix(profile, tags)
-    except UnsupportedProfileError:
-        raise
-    except (struct.error, LookupError, ValueError, ArithmeticError) as error:
+        curves, matrix = _curves_and_matrix(profile)
+    except (struct.error, LookupError, ArithmeticError, ValueError) as error:
         raise UnsupportedProfileError(str(error)) from error
-    steps = np.linspace(0.0, 1.0, _CURVE_STEPS)
-    if np.abs(matrix - np.eye(3)).max() < 0.005 and all(  # noqa: PLR2004  s15Fixed16 rounding, and small variants
-        np.abs(_encode(curve) - steps).max() < _SAME for curve in curves
+    if np.abs(matrix - np.eye(3)).max() < _MATRIX_ROUNDING and all(
+        np.abs(_encode(curve) - _CURVE_STEPS).max() < _HALF_A_CODE for curve in curves
     ):
         return picture
-    if not (np.isfinite(matrix).all() and all(np.isfinite(curve).all() for curve in curves)):
-        raise UnsupportedProfileError("curves without end")
+    if not (np.isfinite(matrix).all() and np.isfinite(curves).all()):
+        raise UnsupportedProfileError("infinite values")
     linear = np.stack(
-        [np.interp(picture[..., i], steps, curve).astype(np.float32) for i, curve in enumerate(curves)],
+        [
+            np.interp(picture[..., i], _CURVE_STEPS, curve).astype(np.float32)
+            for i, curve in enumerate(curves)
+        ],
         axis=-1,
     )
     return _encode(np.clip(linear @ matrix.T.astype(np.float32), 0.0, 1.0)).astype(np.float32)
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes]:
+def _curves_and_matrix(profile: bytes) -> tuple[list[Curve], NDArray[np.float64]]:
+    """Return the tone curves of red, green and blue, and the matrix to linear sRGB."""
     if profile[36:40] != b"acsp":
         raise UnsupportedProfileError("no ICC profile")
     (count,) = struct.unpack_from(">I", profile, 128)
     entries = (struct.unpack_from(">4sII", profile, 132 + 12 * i) for i in range(min(count, 100)))
-    return {name: profile[start : start + size] for name, start, size in entries}
-
-
-def _curves_and_matrix(profile: bytes, tags: dict[bytes, bytes]) -> tuple[list[Curve], NDArray[np.float64]]:
+    tags = {name: profile[start : start + size] for name, start, size in entries}
     if profile[16:20] == b"GRAY":
         return [_curve(tags[b"kTRC"])] * 3, np.eye(3)
     if profile[16:20] != b"RGB " or b"A2B0" in tags:
         raise UnsupportedProfileError("made of tables")
     curves = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    colorants = np.stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
-    return curves, np.linalg.inv(_SRGB_COLORANTS) @ colorants
-
-
-def _xyz(tag: bytes) -> NDArray[np.float64]:
-    return np.array(struct.unpack_from(">3i", tag, 8)) / 65536
+    xyz = [struct.unpack_from(">3i", tags[name], 8) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    return curves, np.linalg.inv(_SRGB_COLORANTS) @ (np.array(xyz).T / 65536)
 
 
 def _curve(tag: bytes) -> Curve:
-    """Return linear light at evenly spaced code values from 0 to 1."""
-    steps = np.linspace(0.0, 1.0, _CURVE_STEPS)
+    """Return linear light at ``_CURVE_STEPS`` (ICC.1:2022, 10.6 curveType and 10.18 parametricCurveType)."""
+    steps = _CURVE_STEPS
     if tag[:4] == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
         if count == 0:
@@ -97,23 +90,14 @@ def _curve(tag: bytes) -> Curve:
             return np.asarray(steps ** (struct.unpack_from(">H", tag, 12)[0] / 256))
         table = np.frombuffer(tag, ">u2", count, 12) / 65535
         return np.asarray(np.interp(steps, np.linspace(0.0, 1.0, count), table))
-    if tag[:4] == b"para":
-        (kind,) = struct.unpack_from(">H", tag, 8)
-        values = np.array(struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)) / 65536
-        return _parametric(kind, values, steps)
-    raise UnsupportedProfileError("unknown curve")
-
-
-def _parametric(kind: int, values: NDArray[np.float64], x: Curve) -> Curve:
-    gamma, a, b, c, d, e, f = np.pad(values, (0, 7 - len(values))).tolist()
+    # Of the parametric functions those of sRGB, Display P3 and pure gammas; LittleCMS knows the rare others.
+    kind = struct.unpack_from(">H", tag, 8)[0] if tag[:4] == b"para" else None
     if kind == 0:
-        a = 1.0
-    base = np.clip(a * x + b, 0.0, None) ** gamma
-    if kind in {1, 2}:  # below -b/a: constant
-        return np.asarray(np.where(x >= -b / a, base + c, c))
-    if kind in {3, 4}:
-        return np.asarray(np.where(x >= d, base + e, c * x + f))
-    return np.asarray(base)
+        return np.asarray(steps ** (struct.unpack_from(">i", tag, 12)[0] / 65536))
+    if kind == 3:  # noqa: PLR2004  gamma, a, b, c, d
+        gamma, a, b, c, d = (value / 65536 for value in struct.unpack_from(">5i", tag, 12))
+        return np.asarray(np.where(steps >= d, np.clip(a * steps + b, 0.0, None) ** gamma, c * steps))
+    raise UnsupportedProfileError("unknown curve")
 
 
 def _encode(linear: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,26 +1,32 @@
-"""Read still pictures upright, in sRGB and at their full depth."""
+"""Read still pictures: orientation, color profile, palette, CMYK, 16 bits, gray and alpha are honored."""
 
 from __future__ import annotations
 
 import logging
+import struct
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
+import imageio.v3 as iio
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
-from dreamvid.media.color.orientation import Orientation, exif_orientation
+from dreamvid.errors import ReadError
+from dreamvid.media.color.orientation import exif_orientation
+from dreamvid.media.input.container import check_file, looks_like_video
+from dreamvid.media.limits import MAX_PIXELS, check_picture
 from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
 from dreamvid.media.still.metadata import embedded_text
-from dreamvid.media.still.open_image import open_image
 from dreamvid.text import printable
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,8 +34,29 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
+"""Pillow's names of what is read; none of them starts another program or opens another file."""
+
 _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
+_BITS_PER_SAMPLE = 258
+_WEBP_HEADER_BYTES = 30
+
+# What Pillow and imageio raise for broken files, one format or another.
+_BROKEN = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    LookupError,
+    OverflowError,
+    struct.error,
+)
+
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)  # it logs what it then raises
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +87,72 @@ class Still:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_still(path: str | Path) -> Still:
-    """Read a picture; orientation, color profile, palette, CMYK, 16 bits, gray and alpha are honored.
+@dataclass(frozen=True, slots=True)
+class OpenImage:
+    """A picture file that is open.
 
-    Of several frames the first is taken, with a warning.
+    Attributes
+    ----------
+    reader
+        imageio's Pillow plugin.
+    format
+        Pillow's name of the format.
+    frames
+        Number of pictures in the file.
+    is_16_bit
+        Whether it has 16 bits per channel, of which Pillow would drop eight unless it is gray.
+    """
+
+    reader: Any
+    format: str
+    frames: int
+    is_16_bit: bool
+    _file: BinaryIO
+
+    def read_bytes(self) -> bytes:
+        """Return the whole file."""
+        position = self._file.tell()
+        self._file.seek(0)
+        try:
+            return self._file.read()
+        finally:
+            self._file.seek(position)
+
+
+def read_still(path: str | Path) -> Still:
+    """Read a picture as sRGB, upright; of several frames the first, with a warning.
 
     Raises
     ------
     ReadError
         In one line, for what is missing, broken, too large or no picture.
     """
-    found = Path(path)
-    with warnings.catch_warnings(), open_image(found) as picture:
+    path = Path(path)
+    with warnings.catch_warnings(), open_image(path) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
-        if picture.frames > 1 and picture.format != "MPO":
-            _log.warning(f"{printable(found)} holds {picture.frames} pictures; the first is taken")
-        facts = picture.reader.metadata(index=0)
+        if image.frames > 1 and image.format != "MPO":
+            _log.warning(f"{printable(path)} holds {image.frames} pictures; the first is taken")
+        facts = image.reader.metadata(index=0)
         profile = facts.get("icc_profile")
-        pixels = _deep_pixels(picture.data()) if picture.deep else None
+        pixels = _read_16_bit(image.read_bytes()) if image.is_16_bit else None
         if pixels is None:
-            pixels, profile = _shallow_pixels(picture.reader, facts, profile)
-        if picture.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
-            pixels = _orientation(picture.reader).apply(pixels)
+            pixels, profile = _read_8_bit(image.reader, facts, profile)
+        if image.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
+            # Only now, as the metadata of palettes are whole only after the pixels are read. imageio's own ``rotate``
+            # mirrors the color channels of palettes instead of the picture.
+            tags = image.reader.metadata(index=0, exclude_applied=False)
+            pixels = exif_orientation(tags.get("Orientation")).apply(pixels)
     rgb = np.ascontiguousarray(pixels[..., :3])
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None  # noqa: PLR2004  RGBA
-    if isinstance(profile, bytes):  # and no text of that name
-        rgb = _managed(rgb, profile)
-    else:
+    if not isinstance(profile, bytes):  # a text may have that name
         profile = None
+    if profile is not None:
+        rgb = _apply_profile(rgb, profile)
     gray = facts["mode"] in _GRAY_MODES
-    if gray and not picture.deep:
-        gray = bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
-    texts = {str(k): v for k, v in facts.items() if isinstance(v, str) and k != "mode"}
-    return Still(rgb, alpha, 16 if picture.deep else 8, gray, profile, texts)
+    if gray and not image.is_16_bit:
+        gray = bool((rgb == rgb[..., :1]).all())
+    texts = {str(key): value for key, value in facts.items() if isinstance(value, str) and key != "mode"}
+    return Still(rgb, alpha, 16 if image.is_16_bit else 8, gray, profile, texts)
 
 
 def read_embedded(path: str | Path) -> str | None:
@@ -103,21 +163,83 @@ def read_embedded(path: str | Path) -> str | None:
     ReadError
         For what is no picture.
     """
-    with warnings.catch_warnings(), open_image(Path(path)) as picture:
+    with warnings.catch_warnings(), open_image(Path(path)) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
-        return embedded_text(picture.reader.metadata(index=0))
+        return embedded_text(image.reader.metadata(index=0))
 
 
-def _orientation(reader: Any) -> Orientation:
-    """Return how a picture must be turned.
+@contextmanager
+def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenImage]:
+    """Open a picture and, at the end, close it; errors of reading it inside of the block are one line too.
 
-    imageio's own ``rotate`` mirrors the color channels of palettes instead of the picture. And its metadata of
-    palettes are whole only after the pixels are read.
+    Raises
+    ------
+    ReadError
+        For what is missing, broken, too large or no picture.
     """
-    return exif_orientation(reader.metadata(index=0, exclude_applied=False).get("Orientation"))
+    name = printable(path)
+    try:
+        with check_file(path).open("rb") as file, _pillow_reads_large_pictures():
+            check_picture(name, _webp_canvas(file.read(_WEBP_HEADER_BYTES)))
+            file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # odd metadata, and that it is large
+                # imageio's Pillow plugin tries all formats that Pillow knows, with EPS among them, which runs
+                # Ghostscript. So Pillow looks at the header first, with a list of formats.
+                Image.init()
+                with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
+                    check_picture(name, Size(image.height, image.width))
+                    facts = (str(image.format), getattr(image, "n_frames", 1), _is_16_bit(image))
+                file.seek(0)
+                # An open file and a named plugin: nothing in a path or a file chooses how it is read.
+                reader = iio.imopen(file, "r", plugin="pillow")
+            with reader:
+                yield OpenImage(reader, *facts, file)
+    except UnidentifiedImageError as error:
+        problem = "is not a picture that dreamvid can read (PNG, JPEG, WebP, TIFF, BMP)"
+        with path.open("rb") as file:
+            if looks_like_video(file.read(12)):
+                problem = "is a video; use `dreamvid video` for it"
+        if len(formats) == 1:  # its first bytes have told its format
+            problem = "is damaged: not even its first frame can be decoded"
+        raise ReadError(f"{name} {problem}") from error
+    except Image.DecompressionBombError as error:
+        raise ReadError(f"{name} is too large; at most {MAX_PIXELS // 10**6} megapixels are read") from error
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ReadError(f"cannot read {name}: {error.strerror.lower()}") from error
+        raise ReadError(f"{name} is damaged: {str(error) or 'it ends too early'}") from error
+    except MemoryError as error:
+        raise ReadError(f"{name} is too large for this machine's memory") from error
 
 
-def _deep_pixels(data: bytes) -> RGB | None:
+@contextmanager
+def _pillow_reads_large_pictures() -> Iterator[None]:
+    """Let Pillow open pictures of up to ``MAX_PIXELS``; it refuses those of more than twice its own limit."""
+    usual = Image.MAX_IMAGE_PIXELS
+    if usual is not None:
+        Image.MAX_IMAGE_PIXELS = max(usual, MAX_PIXELS // 2)
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = usual
+
+
+def _webp_canvas(header: bytes) -> Size:
+    """Return the size that an extended WebP announces, for which Pillow makes room at once; nothing for others."""
+    if len(header) < _WEBP_HEADER_BYTES or header[:4] != b"RIFF" or header[8:16] != b"WEBPVP8X":
+        return Size(0, 0)
+    width, height = (int.from_bytes(header[at : at + 3], "little") + 1 for at in (24, 27))
+    return Size(height, width)
+
+
+def _is_16_bit(image: Image.Image) -> bool:
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return max(image.tag_v2.get(_BITS_PER_SAMPLE, (8,))) == 16 and image.mode != "F"  # noqa: PLR2004  bits
+    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())) or image.mode.startswith("I;16")
+
+
+def _read_16_bit(data: bytes) -> RGB | None:
     """Decode 16-bit PNG, TIFF or PPM: ``[H, W, 3 or 4]`` float32; None where it cannot be done.
 
     By OpenCV in memory: imageio's Pillow plugin gives 8 of 16 bits of colors, and its OpenCV plugin first copies
@@ -137,7 +259,7 @@ def _deep_pixels(data: bytes) -> RGB | None:
     return np.ascontiguousarray(picture[..., order])
 
 
-def _shallow_pixels(reader: Any, facts: Mapping[str, Any], profile: object) -> tuple[RGB, object]:
+def _read_8_bit(reader: Any, facts: Mapping[str, Any], profile: object) -> tuple[RGB, object]:
     """Read ``[H, W, 3 or 4]`` float32; color spaces but RGB are converted, and their profile is used up."""
     mode = facts["mode"]
     if mode in {"F", "I"}:
@@ -145,49 +267,40 @@ def _shallow_pixels(reader: Any, facts: Mapping[str, Any], profile: object) -> t
         values = np.clip(np.nan_to_num(reader.read(index=0) / top), 0, 1).astype(np.float32)
         return np.repeat(values[..., None], 3, axis=2), profile
     if mode in {"CMYK", "LAB"}:
-        converted = _separated(reader.read(index=0, writeable_output=False), mode, profile)
-        if converted is not None:
-            return _to_float(np.asarray(converted)), None
-        profile = None
+        source = profile
+        if mode == "LAB" and not isinstance(profile, bytes):
+            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+        if isinstance(source, bytes):
+            codes = reader.read(index=0, writeable_output=False)
+            image = Image.frombytes(mode, (codes.shape[1], codes.shape[0]), codes.tobytes())
+            rgb = _convert_by_littlecms(image, source)
+            if rgb is not None:
+                return rgb, None
+        profile = None  # a broken profile says nothing
     # Without a mode, imageio drops the clear color of a palette.
     target = "RGBA" if mode in _ALPHA_MODES or "transparency" in facts else "RGB"
     return _to_float(reader.read(index=0, mode=target, writeable_output=False)), profile
 
 
-def _separated(codes: NDArray[np.uint8], mode: str, profile: object) -> Image.Image | None:
-    """Convert CMYK (of a known profile) or LAB by LittleCMS; None where it cannot be done."""
-    if mode == "CMYK" and not isinstance(profile, bytes):
-        return None
+def _apply_profile(rgb: RGB, profile: bytes) -> RGB:
+    """Convert to sRGB; a profile that nobody understands leaves the colors as they are."""
     try:
-        source = BytesIO(profile) if isinstance(profile, bytes) else None
-        used = ImageCms.ImageCmsProfile(source) if source else ImageCms.createProfile("LAB")
-        image = Image.frombytes(mode, (codes.shape[1], codes.shape[0]), codes.tobytes())
-        return ImageCms.profileToProfile(image, used, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except ImageCms.PyCMSError:
-        return None  # a broken profile says nothing
+        return to_srgb(rgb, profile)
+    except UnsupportedProfileError:
+        converted = _convert_by_littlecms(Image.fromarray(np.rint(rgb * 255).astype(np.uint8)), profile)
+        return rgb if converted is None else converted
+
+
+def _convert_by_littlecms(image: Image.Image, profile: bytes) -> RGB | None:
+    """Convert an 8-bit image of any color space to sRGB, ``[H, W, 3]`` float32; None for a broken profile."""
+    target = ImageCms.createProfile("sRGB")
+    try:
+        converted = ImageCms.profileToProfile(image, BytesIO(profile), target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None
+    return None if converted is None else _to_float(np.asarray(converted))
 
 
 def _to_float(codes: NDArray[Any]) -> RGB:
     scaled: RGB = np.divide(codes, np.float32(255), dtype=np.float32)
     return scaled
-
-
-def _managed(rgb: RGB, profile: bytes) -> RGB:
-    """Convert to sRGB; a profile that nobody understands leaves the colors as they are."""
-    try:
-        return to_srgb(rgb, profile)
-    except UnsupportedProfileError:
-        pass
-    try:
-        image = Image.fromarray(np.rint(rgb * 255).astype(np.uint8))
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.ImageCmsProfile(BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            outputMode="RGB",
-        )
-    except (ImageCms.PyCMSError, OSError):
-        return rgb
-    if converted is not None:
-        rgb = _to_float(np.asarray(converted))
-    return rgb

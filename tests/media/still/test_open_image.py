@@ -9,8 +9,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from dreamvid.errors import ReadError
-from dreamvid.media.still.open_image import open_image
-from dreamvid.media.still.reader import read_embedded, read_still
+from dreamvid.media.still.reader import open_image, read_embedded, read_still
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,13 +56,13 @@ def test_facts_of_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "a"
     COLORS.save(path, "GIF", save_all=True, append_images=[GRADIENT.convert("RGB")])
     with open_image(path) as picture:
-        assert (picture.format, picture.frames, picture.deep) == ("GIF", 2, False)
+        assert (picture.format, picture.frames, picture.is_16_bit) == ("GIF", 2, False)
         picture.reader.read(index=0)
-        assert picture.data() == path.read_bytes()
+        assert picture.read_bytes() == path.read_bytes()
         picture.reader.read(index=1)
     Image.fromarray(np.zeros((2, 2), np.uint16)).save(path, "PNG")
     with open_image(path) as picture:
-        assert (picture.format, picture.frames, picture.deep) == ("PNG", 1, True)
+        assert (picture.format, picture.frames, picture.is_16_bit) == ("PNG", 1, True)
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP"])

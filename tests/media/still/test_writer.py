@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamvid.media.still.png import encode_png
+from dreamvid.media.still.writer import encode_png
 
 
 @pytest.mark.parametrize(("channels", "kind"), [(c, k) for c in (1, 3, 4) for k in (np.uint8, np.uint16)])
