@@ -141,7 +141,7 @@ def _open_file(path: Path, start: Fraction, rate: Fraction | None, *, keep_going
     ``start`` (seconds) is where runs begin within the file; ``rate`` is that of a folder without ``frames.json`` (24
     where it is None).
     """
-    from dreamvid.media.input.frame_list import read_frame_list  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.image_sequence import read_frame_list  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  the same
 

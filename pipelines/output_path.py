@@ -33,7 +33,7 @@ def check_target(
         Where the output is one of the inputs, its folder is missing or cannot be written, something else than an
         output is there, or it exists and may not be replaced.
     """
-    from dreamvid.media.input.frame_list import holds_only_frames  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.image_sequence import holds_only_frames  # noqa: PLC0415  PyAV loads only when media is touched
 
     replaceable = holds_only_frames if folder else None
     AtomicOutput(output, inputs=inputs, overwrite=True, is_replaceable_folder=replaceable)

@@ -119,10 +119,10 @@ def is_delivered(output: Path, text: str, check: Callable[[], object]) -> bool:
 
 def _made(output: Path) -> int:
     """Return when an output was written to last; 0 where there is none."""
-    from dreamvid.media.input.frame_list import FILE_NAME  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.input.image_sequence import FRAME_LIST_NAME  # noqa: PLC0415  PyAV loads only when media is touched
 
     try:
-        return (output / FILE_NAME if output.is_dir() else output).stat().st_mtime_ns
+        return (output / FRAME_LIST_NAME if output.is_dir() else output).stat().st_mtime_ns
     except OSError:
         return 0
 

@@ -1,15 +1,16 @@
-"""Read folders of PNGs as video, in natural order, with exact times from ``frames.json`` where there is one."""
+"""Read folders of PNGs as video: in natural order, with the exact times of ``frames.json`` where there is one."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
-import struct
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ReadError
-from dreamvid.media.input.frame_list import FrameEntry, FrameList, read_frame_list
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import check_frames
@@ -18,41 +19,108 @@ from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from dreamvid.types import RGB, Alpha
 
+FRAME_LIST_NAME = "frames.json"
+FORMAT = "dreamvid-frames"
 DEFAULT_RATE = Fraction(24)
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_LIST_BYTES = 1 << 30
+_NUMBER = re.compile(r"-?\d{1,30}(/[1-9]\d{0,29}|\.\d{1,30})?")  # no exponents, which may mean endless digits
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER_BYTES = 26
 _ALPHA_COLOR_TYPES = {4, 6}
-_HEADER_BYTES = 26
+
+
+@dataclass(frozen=True, slots=True)
+class FrameEntry:
+    """One picture: the file's base name, its time and its duration (seconds)."""
+
+    file: str
+    pts: Fraction
+    duration: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameList:
+    """A folder of pictures, as ``frames.json`` describes it.
+
+    ``rate`` is frames per second (the average where it varies), ``sar`` the sample aspect ratio, ``sound`` the
+    base name of the file that the sound is in, ``metadata`` texts such as the settings under ``dreamvid``.
+    """
+
+    rate: Fraction
+    frames: tuple[FrameEntry, ...]
+    sar: Fraction = Fraction(1)
+    variable_rate: bool = False
+    sound: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the file's text; times are exact, written as fractions (``"1001/24000"``)."""
+        frames = []
+        for frame in self.frames:
+            entry = {"file": frame.file, "pts": str(frame.pts)}
+            if frame.duration is not None:
+                entry["duration"] = str(frame.duration)
+            frames.append(entry)
+        content = {
+            "format": FORMAT,
+            "version": 1,
+            "rate": str(self.rate),
+            "sar": str(self.sar),
+            "variable_rate": self.variable_rate,
+            "sound": self.sound,
+            "metadata": dict(self.metadata),
+            "frames": frames,
+        }
+        return json.dumps(content, indent=1)
+
+
+def read_frame_list(folder: Path) -> FrameList | None:
+    """Read a folder's ``frames.json``; None where there is none.
+
+    Raises
+    ------
+    ReadError
+        Where the file is not what :meth:`FrameList.to_json` writes.
+    """
+    path = folder / FRAME_LIST_NAME
+    try:
+        if path.stat().st_size > _MAX_LIST_BYTES:
+            raise ReadError(
+                f"{printable(path)} is too large to be a list of frames; remove it to read the folder at --fps"
+            )
+        return _parse_frame_list(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ReadError(f"cannot read {printable(path)}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError) as error:
+        raise ReadError(
+            f"{printable(path)} is damaged ({error}); remove it to read the folder at --fps"
+        ) from error
+
+
+def holds_only_frames(folder: Path) -> bool:
+    """Return whether a folder is empty or holds nothing but frames that dreamvid wrote."""
+    names = {entry.name for entry in folder.iterdir()}
+    if not names:
+        return True
+    try:
+        frame_list = read_frame_list(folder)
+    except ReadError:
+        return False
+    return frame_list is not None and names <= {entry.file for entry in frame_list.frames} | {FRAME_LIST_NAME}
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts ``frame2`` before ``frame10``."""
     parts = re.split(r"([0-9]+)", name)
     return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts if part)
-
-
-def png_files(folder: Path) -> list[str]:
-    """Return the base names of a folder's PNGs in natural order, hidden ones left out.
-
-    Raises
-    ------
-    ReadError
-        Where there are none, or the folder cannot be read.
-    """
-    try:
-        names = [
-            p.name for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")
-        ]
-    except OSError as error:
-        raise ReadError(f"cannot read {printable(folder)}: {(error.strerror or '').lower()}") from error
-    if not names:
-        raise ReadError(f"{printable(folder)} is a folder without PNG files")
-    return sorted(names, key=natural_key)
 
 
 def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
@@ -65,57 +133,106 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
     ReadError
         Where there is nothing to read, or ``frames.json`` names what is not there.
     """
-    names = png_files(folder)
-    listed = read_frame_list(folder)
-    if listed is not None:
-        missing = {entry.file for entry in listed.frames} - set(names)
-        if missing or not listed.frames:
-            example = f"lists {min(missing)}, which is not there" if missing else "lists nothing"
+    names = _png_names(folder)
+    frame_list = read_frame_list(folder)
+    if frame_list is not None:
+        missing = {entry.file for entry in frame_list.frames} - set(names)
+        if missing or not frame_list.frames:
+            problem = f"lists {min(missing)}, which is not there" if missing else "lists nothing"
             raise ReadError(
-                f"{printable(folder)}: frames.json {example}; remove it to read the folder at --fps"
+                f"{printable(folder)}: frames.json {problem}; remove it to read the folder at --fps"
             )
         if fps is None:
-            return listed
-        names = [entry.file for entry in listed.frames]
+            return frame_list
+        names = [entry.file for entry in frame_list.frames]
     rate = fps or DEFAULT_RATE
     entries = tuple(FrameEntry(name, index / rate, 1 / rate) for index, name in enumerate(names))
-    if listed is None:
+    if frame_list is None:
         return FrameList(rate, entries)
-    return FrameList(rate, entries, sar=listed.sar, sound=listed.sound, metadata=listed.metadata)
+    return FrameList(rate, entries, sar=frame_list.sar, sound=frame_list.sound, metadata=frame_list.metadata)
 
 
 def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
-    """Look at a folder of PNGs; size, depth and whether there is alpha come from the files' headers."""
-    listed = list_frames(folder, fps)
-    check_frames(printable(folder), len(listed.frames))
-    first = read_still(folder / listed.frames[0].file)
-    last = listed.frames[-1]
+    """Probe a folder of PNGs; size, depth and whether there is alpha come from the files' headers."""
+    frame_list = list_frames(folder, fps)
+    check_frames(printable(folder), len(frame_list.frames))
+    first, last = frame_list.frames[0], frame_list.frames[-1]
+    still = read_still(folder / first.file)
     video = VideoInfo(
-        size=Size(*first.rgb.shape[:2]),
-        rate=listed.rate,
-        frames=len(listed.frames),
-        duration=last.pts - listed.frames[0].pts + (last.duration or 1 / listed.rate),
-        sar=listed.sar,
-        depth=first.depth,
-        has_alpha=first.alpha is not None or any(_has_alpha(folder / e.file) for e in listed.frames),
-        variable_rate=listed.variable_rate,
+        size=Size(*still.rgb.shape[:2]),
+        rate=frame_list.rate,
+        frames=len(frame_list.frames),
+        duration=last.pts - first.pts + (last.duration or 1 / frame_list.rate),
+        sar=frame_list.sar,
+        depth=still.depth,
+        has_alpha=still.alpha is not None or any(_has_alpha(folder / e.file) for e in frame_list.frames),
+        variable_rate=frame_list.variable_rate,
     )
     return MediaInfo(
         path=folder,
         kind="folder",
         video=video,
-        start=listed.frames[0].pts,
-        metadata=listed.metadata,
+        start=first.pts,
+        metadata=frame_list.metadata,
         format_name="png folder",
     )
 
 
 def read_folder(folder: Path, *, fps: Fraction | None = None) -> Iterator[TimedFrame]:
     """Yield the pictures with their times, counted from the first one's; a file is read when it is asked for."""
-    listed = list_frames(folder, fps)
-    origin = listed.frames[0].pts
-    for entry in listed.frames:
+    frame_list = list_frames(folder, fps)
+    origin = frame_list.frames[0].pts
+    for entry in frame_list.frames:
         yield TimedFrame(entry.pts - origin, entry.duration, partial(_load, folder / entry.file))
+
+
+def _parse_frame_list(content: Any) -> FrameList:
+    entries = []
+    for entry in content["frames"]:
+        duration = entry.get("duration")
+        duration = None if duration is None else _parse_number(duration)
+        entries.append(FrameEntry(_base_name(entry["file"]), _parse_number(entry["pts"]), duration))
+    if any(late.pts <= early.pts for early, late in itertools.pairwise(entries)):
+        raise ValueError("times do not grow")
+    rate, sar = _parse_number(content["rate"]), _parse_number(content.get("sar", 1))
+    if rate <= 0 or sar <= 0:
+        raise ValueError("rate and sar must be positive")
+    sound = content.get("sound")
+    return FrameList(
+        rate=rate,
+        frames=tuple(entries),
+        sar=sar,
+        variable_rate=bool(content.get("variable_rate", False)),
+        sound=None if sound is None else _base_name(sound),
+        metadata={str(key): str(value) for key, value in content.get("metadata", {}).items()},
+    )
+
+
+def _base_name(value: object) -> str:
+    """Return a base name; nothing in a list of frames may lead out of its folder."""
+    name = str(value)
+    if "/" in name or "\\" in name or "\0" in name or name in {"", ".", ".."}:
+        raise ValueError(f"{name[:80]!r} is no base name")
+    return name
+
+
+def _parse_number(value: object) -> Fraction:
+    if _NUMBER.fullmatch(str(value)) is None:
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    return Fraction(str(value))
+
+
+def _png_names(folder: Path) -> list[str]:
+    """Return the base names of a folder's PNGs in natural order, hidden ones left out."""
+    try:
+        names = [
+            p.name for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")
+        ]
+    except OSError as error:
+        raise ReadError(f"cannot read {printable(folder)}: {(error.strerror or '').lower()}") from error
+    if not names:
+        raise ReadError(f"{printable(folder)} is a folder without PNG files")
+    return sorted(names, key=natural_key)
 
 
 def _load(path: Path) -> tuple[RGB, Alpha | None]:
@@ -127,10 +244,9 @@ def _has_alpha(path: Path) -> bool:
     """Return whether a PNG's header announces an alpha channel."""
     try:
         with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
+            header = file.read(_PNG_HEADER_BYTES)
     except OSError as error:
         raise ReadError(f"cannot read {printable(path)}: {error.strerror}") from error
-    if len(header) < _HEADER_BYTES or not header.startswith(_SIGNATURE):
+    if len(header) < _PNG_HEADER_BYTES or not header.startswith(_PNG_SIGNATURE):
         return False
-    (color_type,) = struct.unpack_from("B", header, 25)
-    return color_type in _ALPHA_COLOR_TYPES
+    return header[25] in _ALPHA_COLOR_TYPES

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from dreamvid.atomic import write_error, write_new
 from dreamvid.errors import WriteError
-from dreamvid.media.input.frame_list import FILE_NAME, FrameEntry, FrameList
+from dreamvid.media.input.image_sequence import FRAME_LIST_NAME, FrameEntry, FrameList
 from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.still.writer import encode_png
 
@@ -86,10 +86,10 @@ class FolderWriter:
             metadata=spec.metadata,
         )
         try:
-            write_new(spec.target.part / FILE_NAME, listed.to_json().encode("utf-8", "replace"))
+            write_new(spec.target.part / FRAME_LIST_NAME, listed.to_json().encode("utf-8", "replace"))
             found = {entry.name for entry in spec.target.part.iterdir() if entry.stat().st_size}
         except OSError as error:
             raise write_error(spec.target.path, error) from None
-        if found != {entry.file for entry in self._entries} | {FILE_NAME}:
+        if found != {entry.file for entry in self._entries} | {FRAME_LIST_NAME}:
             raise WriteError(f"{spec.target.name}: the written folder did not verify; nothing was kept")
         spec.target.commit()

@@ -14,7 +14,7 @@ from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 from dreamvid.media.containers import CONTAINERS, FOLDER, animation_suffix, preferred_suffix
 from dreamvid.media.input.animated_webp import is_webp
-from dreamvid.media.input.frame_list import holds_only_frames, read_frame_list
+from dreamvid.media.input.image_sequence import holds_only_frames, read_frame_list
 from dreamvid.media.input.timestamps import exact_tick
 from dreamvid.media.output.codecs import CodecChoice, choose_codec
 from dreamvid.media.output.container_writer import ContainerWriter

@@ -10,8 +10,13 @@ import pytest
 from PIL import Image
 
 from dreamvid.errors import ReadError
-from dreamvid.media.input.frame_list import FILE_NAME, FrameEntry, FrameList, read_frame_list
-from dreamvid.media.input.image_sequence import natural_key
+from dreamvid.media.input.image_sequence import (
+    FRAME_LIST_NAME,
+    FrameEntry,
+    FrameList,
+    natural_key,
+    read_frame_list,
+)
 from dreamvid.media.input.probe import probe
 from dreamvid.media.input.source import open_source
 from dreamvid.types import RGB, Frame, Size
@@ -66,7 +71,7 @@ def test_frames_json_gives_exact_times(make_folder: MakeFolder) -> None:
         sound="clip.mp4",
         metadata={"dreamvid": '{"seed": 1}'},
     )
-    (folder / FILE_NAME).write_text(listed.to_json(), encoding="utf-8")
+    (folder / FRAME_LIST_NAME).write_text(listed.to_json(), encoding="utf-8")
     assert read_frame_list(folder) == listed
     frames = read(folder)
     assert [f.pts for f in frames] == times
@@ -79,7 +84,7 @@ def test_frames_json_gives_exact_times(make_folder: MakeFolder) -> None:
     )
     assert [f.pts for f in read(folder, Fraction(10))] == [0, Fraction(1, 10), Fraction(2, 10)]
     short = replace(listed, frames=listed.frames[1:])  # a list that begins late starts at 0 all the same
-    (folder / FILE_NAME).write_text(short.to_json(), encoding="utf-8")
+    (folder / FRAME_LIST_NAME).write_text(short.to_json(), encoding="utf-8")
     assert read(folder)[0].pts == 0
 
 
@@ -97,7 +102,7 @@ def test_frames_json_gives_exact_times(make_folder: MakeFolder) -> None:
 )
 def test_a_damaged_frames_json_is_one_line(make_folder: MakeFolder, text: str) -> None:
     folder = make_folder(["0.png"])
-    (folder / FILE_NAME).write_text(text)
+    (folder / FRAME_LIST_NAME).write_text(text)
     with pytest.raises(ReadError, match=r"frames\.json") as caught:
         probe(folder)
     assert "\n" not in str(caught.value)

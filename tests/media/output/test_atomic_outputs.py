@@ -11,7 +11,7 @@ import pytest
 
 from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
-from dreamvid.media.input.frame_list import holds_only_frames
+from dreamvid.media.input.image_sequence import holds_only_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
