@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from dreamvid.config.loader import find_presets, is_there, load_preset
+from dreamvid.config.loader import file_exists, find_presets, load_preset
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.build import best_objective, read_guides
@@ -88,16 +88,16 @@ def check_preset(ref: str | Path) -> Preset:
         Where there is no such preset, or the file cannot be read.
     """
     file = load_preset(ref)
-    found = list(_mistakes(file.preset))
-    if found:
-        raise PresetError(file.lines((_inherited(file, keys), message) for keys, message in found))
+    mistakes = list(_mistakes(file.preset))
+    if mistakes:
+        raise PresetError(file.lines((_inherited(file, keys), text) for keys, text in mistakes))
     return file.preset
 
 
 def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     """Yield what is wrong, by its keys within the preset."""
     mask = mask_file(preset.mask)
-    if mask is not None and not is_there(mask):
+    if mask is not None and not file_exists(mask):
         yield ("mask", "source"), f"there is no file '{mask}'"
     clock = VideoClock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
     scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]

@@ -1,4 +1,4 @@
-"""Presets in files: found by name, read with their places, laid over what they extend.
+"""Find presets by name, read their files with lines and columns, and merge them over what they extend.
 
 A name is looked up in the folders of ``DREAMVID_PRESETS``, in the user's own folder, and among those that ship; what
 ends in ``.yaml`` or ``.yml`` is a file. Files that a preset names are looked for beside it, then where one is.
@@ -18,7 +18,7 @@ from dreamvid.config.fields import GUIDES, FileName, merge, rename_files, unfold
 from dreamvid.config.messages import problems
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
-from dreamvid.config.yaml_text import LONGEST, Place, YamlTextError, read_yaml
+from dreamvid.config.yaml_text import MAX_CHARACTERS, Place, YamlTextError, read_yaml
 from dreamvid.errors import PresetError, SettingsError
 from dreamvid.text import did_you_mean
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 FOLDERS = "DREAMVID_PRESETS"
 """The environment variable that names further folders of presets, searched first."""
+
 _SUFFIXES = (".yaml", ".yml")
-_LONGEST_CHAIN = 16
-_MOST_EXTENDED = 30_000
-"""Values in all that a preset and its scenes extend, counted when they are read and each time that they are used."""
-_MOST_LINES = 100
-_LONGEST_KEY, _LONGEST_LINE = 80, 400
-_LOOK = Preset.model_fields.keys() & SceneSettings.model_fields.keys()
-"""What a scene takes of the preset that it extends."""
+_MAX_CHAIN = 16
+# Values in all that a preset and its scenes extend, counted when they are read and each time that they are used.
+_MAX_EXTENDED = 30_000
+_MAX_LINES = 100
+_MAX_KEY, _MAX_LINE = 80, 400
+_SCENE_FIELDS = Preset.model_fields.keys() & SceneSettings.model_fields.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class PresetFile:
 
     def lines(self, mistakes: Iterable[tuple[Keys, str]]) -> list[str]:
         """Return messages about settings with the file and place where each, or the nearest above, is written."""
-        found = dict.fromkeys(_Mistake(*self._layer.where(keys), keys, text) for keys, text in mistakes)
-        return _lines(found, self.path)
+        placed = dict.fromkeys(_Mistake(*self._layer.where(keys), keys, text) for keys, text in mistakes)
+        return _lines(placed, self.path)
 
     def sets(self, keys: Keys) -> bool:
         """Return whether a setting is written, in this file or in one that it extends."""
@@ -69,15 +69,16 @@ def load_preset(ref: str | Path) -> PresetFile:
         Where there is no such preset, or the file cannot be read.
     """
     path = find_preset(ref)
-    reading = _Reading()
-    layer = reading.read(path)
-    mistakes = reading.mistakes
+    reader = _LayerReader()
+    layer = reader.read(path)
+    mistakes = reader.mistakes
     try:
         preset = Preset.model_validate(layer.values)
         preset.in_scenes()
     except ValidationError as error:
         for keys, text in problems(error, Preset):
-            written = keys or (text.partition(":")[0],)  # what is wrong as a whole begins with a name
+            # An error of the preset as a whole begins with the name of a setting.
+            written = keys or (text.partition(":")[0],)
             mistakes.append(_Mistake(*layer.where(written), keys, text))
     except SettingsError as error:
         mistakes.append(_Mistake(path, Place(1, 1), (), str(error)))
@@ -111,7 +112,7 @@ def find_preset(ref: str | Path) -> Path:
 
 def find_presets() -> dict[str, Path]:
     """Return all presets by name; of two with one name, that of the folder searched first."""
-    found: dict[str, Path] = {}
+    presets: dict[str, Path] = {}
     for folder in preset_folders():
         try:
             files = sorted(folder.iterdir())
@@ -119,8 +120,8 @@ def find_presets() -> dict[str, Path]:
             continue
         for file in files:
             if file.suffix.lower() in _SUFFIXES and _is_file(file):
-                found.setdefault(file.stem, file)
-    return found
+                presets.setdefault(file.stem, file)
+    return presets
 
 
 def preset_folders() -> list[Path]:
@@ -141,11 +142,11 @@ class _Mistake:
     message: str
 
     def __str__(self) -> str:
-        """Return one line: where in which file, what, and why."""
+        """Return one line: file, place, setting and message."""
         name = ".".join(_short(key) for key in self.keys)
         is_named = not name or self.message.startswith((f"{name} ", f"{name}:"))
-        what = self.message if is_named else f"{name}: {self.message}"
-        return f"{self.path}:{self.place.line}:{self.place.column}: {_short(what, _LONGEST_LINE)}"
+        text = self.message if is_named else f"{name}: {self.message}"
+        return f"{self.path}:{self.place.line}:{self.place.column}: {_short(text, _MAX_LINE)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,22 +164,21 @@ class _Layer:
 
     def where(self, keys: Keys) -> tuple[Path, Place]:
         """Return the file and place of a path, or of the nearest above it that is written somewhere."""
-        found = (self.written(keys[:end]) for end in range(len(keys), 0, -1))
-        return next((where for where in found if where is not None), (self.path, Place(1, 1)))
+        written = (self.written(keys[:end]) for end in range(len(keys), 0, -1))
+        return next((where for where in written if where is not None), (self.path, Place(1, 1)))
 
     def written(self, keys: Keys) -> tuple[Path, Place] | None:
         """Return the file and place of a path, None where it is written nowhere."""
         if keys in self.places:
             return self.path, self.places[keys]
-        part = (
-            keys[:2] if keys[0] == "scenes" and ("scenes",) in self.places else ()
-        )  # scenes are replaced whole
+        # Scenes are replaced whole: those that are written here extend presets of their own.
+        part = keys[:2] if keys[0] == "scenes" and ("scenes",) in self.places else ()
         base = self.bases.get(part)
         return base.written(keys[len(part) :]) if base is not None and len(keys) > len(part) else None
 
 
-class _Reading:
-    """Reads a preset and all that it extends, each file once; keeps the mistakes that it meets."""
+class _LayerReader:
+    """Reads a preset and all that it extends, each file once; collects the mistakes in them."""
 
     def __init__(self) -> None:
         self.mistakes: list[_Mistake] = []
@@ -193,10 +193,10 @@ class _Reading:
         SettingsError
             Where the file cannot be read.
         """
-        own = path.resolve()
-        if own not in self._layers:
-            self._layers[own] = self._read(path, (*chain, own))
-        return self._layers[own]
+        resolved = path.resolve()
+        if resolved not in self._layers:
+            self._layers[resolved] = self._read(path, (*chain, resolved))
+        return self._layers[resolved]
 
     def _read(self, path: Path, chain: tuple[Path, ...]) -> _Layer:
         values, places = self._settings(path)
@@ -216,8 +216,9 @@ class _Reading:
                     self.mistakes.append(_Mistake(path, places[inner], inner, str(error)))
         for keys, part in parts[1:]:
             if keys in bases:
-                look = {k: v for k, v in bases[keys].values.items() if k in _LOOK or _is_unknown(k)}
-                values["scenes"][int(keys[1])] = merge(look, part, Preset)
+                # Unknown settings are kept, so that they are reported.
+                base = {k: v for k, v in bases[keys].values.items() if k in _SCENE_FIELDS or _is_unknown(k)}
+                values["scenes"][int(keys[1])] = merge(base, part, Preset)
         if () in bases:
             values = merge(bases[()].values, values, Preset)
         return _Layer(path, values, places, bases, len(places) + sum(base.size for base in bases.values()))
@@ -226,7 +227,7 @@ class _Reading:
         """Return what a file holds and where; nothing where that is not settings."""
         try:
             with path.open("rb") as stream:
-                data = stream.read(4 * LONGEST + 1)
+                data = stream.read(4 * MAX_CHARACTERS + 1)
             document = read_yaml(_decoded(data))
         except OSError as error:
             raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
@@ -252,23 +253,23 @@ class _Reading:
         path = beside if name.lower().endswith(_SUFFIXES) and _is_file(beside) else find_preset(name)
         if path.resolve() in chain:
             raise SettingsError(f"'{name}' extends this preset in its turn")
-        if len(chain) >= _LONGEST_CHAIN:
-            raise SettingsError(f"more than {_LONGEST_CHAIN} presets extend one another")
-        if self._extended <= _MOST_EXTENDED:
+        if len(chain) >= _MAX_CHAIN:
+            raise SettingsError(f"more than {_MAX_CHAIN} presets extend one another")
+        if self._extended <= _MAX_EXTENDED:
             base = self.read(path, chain)
             self._extended += base.size
-        if self._extended > _MOST_EXTENDED:
-            raise SettingsError(f"more than {_MOST_EXTENDED} values are extended in all")
+        if self._extended > _MAX_EXTENDED:
+            raise SettingsError(f"more than {_MAX_EXTENDED} values are extended in all")
         return base
 
 
 def _lines(mistakes: Iterable[_Mistake], path: Path) -> list[str]:
     """Return a line for each mistake, those of the preset's own file first."""
     ordered = sorted(mistakes, key=lambda each: (each.path != path, str(each.path), each.place))
-    lines = [str(each) for each in ordered[:_MOST_LINES]]
-    if len(ordered) > _MOST_LINES:
-        following = ordered[_MOST_LINES]
-        text = f"{len(ordered) - _MOST_LINES} more mistakes follow"
+    lines = [str(each) for each in ordered[:_MAX_LINES]]
+    if len(ordered) > _MAX_LINES:
+        following = ordered[_MAX_LINES]
+        text = f"{len(ordered) - _MAX_LINES} more mistakes follow"
         lines.append(str(_Mistake(following.path, following.place, (), text)))
     return lines
 
@@ -277,8 +278,8 @@ def _decoded(data: bytes) -> str:
     """Return the text of a file's first bytes."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise YamlTextError("is UTF-16; save it as UTF-8", Place(1, 1))
-    if len(data) > 4 * LONGEST:
-        raise YamlTextError(f"is longer than {LONGEST} characters", Place(1, 1))
+    if len(data) > 4 * MAX_CHARACTERS:
+        raise YamlTextError(f"is longer than {MAX_CHARACTERS} characters", Place(1, 1))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -288,20 +289,20 @@ def _decoded(data: bytes) -> str:
 
 
 def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place]) -> dict[str, Any]:
-    """Return the values with the files that they name taken from beside the preset, where they are there."""
+    """Return the values with the files that they name resolved beside the preset, where they exist there."""
 
     def new_name(name: str, mark: FileName) -> str:
         if mark.role == "input":  # which may be a pattern, and may come later
             return str(folder / name)
         # Words such as luma are no files.
-        is_file = ("." in name or "/" in name) and is_there(folder / name)
+        is_file = ("." in name or "/" in name) and file_exists(folder / name)
         return str(folder / name) if is_file else name
 
     result = rename_files(values, new_name, Preset)
     for keys, old in [((), values), *_scenes(values)]:
         objective = old.get("objective")
         if isinstance(objective, dict):
-            for key in objective:  # a guide among the keys is renamed, and stays where it is
+            for key in objective:  # a guide's new name is written where its old one is
                 renamed = str(GUIDES.rename(key, new_name))
                 places[*keys, "objective", renamed] = places[*keys, "objective", str(key)]
     return result
@@ -319,10 +320,10 @@ def _is_unknown(key: str) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    return is_there(path) and path.is_file()
+    return file_exists(path) and path.is_file()
 
 
-def is_there(path: Path) -> bool:
+def file_exists(path: Path) -> bool:
     """Return whether there is a file or folder of this name, whatever the name."""
     try:
         return path.exists()
@@ -337,7 +338,7 @@ def _at_home(path: Path) -> Path:
         return path
 
 
-def _short(text: str, most: int = _LONGEST_KEY) -> str:
+def _short(text: str, most: int = _MAX_KEY) -> str:
     """Return the beginning of a text, in letters that can be printed."""
     text = "".join(letter if letter.isprintable() else "?" for letter in text[: most + 1])
     return text if len(text) <= most else f"{text[:most]}..."

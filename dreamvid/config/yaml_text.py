@@ -1,19 +1,25 @@
-"""YAML that strangers wrote: plain values only, bounded, each with its line and column.
+"""YAML as plain values with their lines and columns, bounded, as it may come from strangers.
 
 YAML 1.2, whatever a directive says (`1:05` and `no` are texts, not numbers). Tags, merge keys, several documents,
-doubled keys, deep nesting and aliases that multiply are refused before anything is made of them.
+duplicate keys, deep nesting and aliases that multiply are refused while the parser's events are read, one by one.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    StreamEndEvent,
+)
 from ruamel.yaml.reader import ReaderError
 
 from dreamvid.errors import SettingsError
@@ -21,23 +27,27 @@ from dreamvid.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
-Path = tuple[str, ...]
-"""Keys from the top down; the places of a list are counted from 0."""
+    from dreamvid.config.fields import Keys
 
-LONGEST = 1 << 17
-"""Characters that a text may have."""
-_DEEPEST = 24
-_MOST = 20_000
-_LONGEST_SCALAR = 16_384
-_LONGEST_NUMBER = 64
-_TOO_DEEP = f"is nested more than {_DEEPEST} deep"
-_PLAIN = "tag:yaml.org,2002:"
-_NUMBER = re.compile(r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)")
+MAX_CHARACTERS = 1 << 17
+_MAX_DEPTH = 24
+_MAX_VALUES = 20_000
+_MAX_SCALAR = 16_384
+_MAX_DIGITS = 64
+_INTEGER = re.compile(r"[-+]?(?:[0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+(?:[eE][-+][0-9]+)?)"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WORDS = {"true": True, "false": False}
-_KINDS = {"null", "bool", "int", "float", "str", "timestamp", "value", "merge", "seq", "map"}
+_WORDS: dict[str, object] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
 
 
 class Place(NamedTuple):
@@ -64,9 +74,9 @@ class Document:
     """
 
     value: object
-    places: Mapping[Path, Place]
+    places: Mapping[Keys, Place]
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: Keys) -> Place:
         """Return where a path stands, or the nearest above it that does."""
         while path and path not in self.places:
             path = path[:-1]
@@ -81,14 +91,13 @@ def read_yaml(text: str) -> Document:
     YamlTextError
         With the place, for what is no YAML or more than plain, bounded values.
     """
-    if len(text) > LONGEST:
-        raise YamlTextError(f"is longer than {LONGEST} characters", Place(1, 1))
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _BoundedComposer
+    if len(text) > MAX_CHARACTERS:
+        raise YamlTextError(f"is longer than {MAX_CHARACTERS} characters", Place(1, 1))
+    reader = _Reader(text)
     try:
-        root = yaml.compose(text)
+        return Document(reader.document(), reader.places)
     except MarkedYAMLError as error:
-        raise YamlTextError(*_explained(error)) from None
+        raise YamlTextError(*_explain(error)) from None
     except ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
@@ -97,131 +106,130 @@ def read_yaml(text: str) -> Document:
         ) from None
     except (YAMLError, ValueError, LookupError) as error:
         raise YamlTextError(f"is no YAML: {quoted(error)}", Place(1, 1)) from None
-    if root is None:
-        return Document(None, {})
-    reader = _Reader()
-    return Document(reader.value(root, ()), reader.places)
 
 
-def _explained(error: MarkedYAMLError) -> tuple[str, Place]:
+def _explain(error: MarkedYAMLError) -> tuple[str, Place]:
     """Return what is wrong, in one line, and where."""
     mark = error.problem_mark or error.context_mark
     place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
     problem = " ".join(str(error.problem or error.context or "cannot be read").split())
-    if "another document" in problem:
-        return "holds a second document; a preset is one", place
     if r"'\t'" in problem:
         return "is no YAML: lines are indented with spaces, not with tabs", place
     problem = "".join(letter for letter in problem if letter.isprintable())
     return f"is no YAML: {problem[:200]}", place
 
 
-class _BoundedComposer(Composer):
-    """Makes nodes of a text, and stops at once where they are too many or too deep."""
-
-    def __init__(self, loader: Any = None) -> None:
-        super().__init__(loader)
-        self.warn_double_anchors = False  # YAML 1.2 allows them
-        self._nodes = 0
-        self._depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Return the next node with all that is in it."""
-        self._nodes += 1
-        self._depth += 1
-        if self._nodes > _MOST or self._depth > _DEEPEST:
-            mark = self.parser.peek_event().start_mark
-            limit = f"holds more than {_MOST} values" if self._nodes > _MOST else _TOO_DEEP
-            raise YamlTextError(limit, Place(mark.line + 1, mark.column + 1))
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-
-@dataclass(slots=True)
 class _Reader:
-    """Makes values of nodes, and counts them: an alias counts each time that it is used."""
+    """Makes values of the parser's events. An alias reads those of its anchor again, so that all limits hold."""
 
-    places: dict[Path, Place] = field(default_factory=dict)
-    count: int = 0
+    def __init__(self, text: str) -> None:
+        self.places: dict[Keys, Place] = {}
+        self._parser = YAML(typ="safe", pure=True).parse(text)
+        self._events: list[Any] = []
+        self._anchors: dict[str, int] = {}
+        self._targets: dict[int, int] = {}
+        self._count = 0
 
-    def value(self, node: Node, path: Path) -> object:
-        place = _place(node)
-        self.places.setdefault(path, place)
-        self.count += 1
-        if self.count > _MOST:
-            raise YamlTextError(f"holds more than {_MOST} values (aliases count where they are used)", place)
-        if len(path) >= _DEEPEST:
-            raise YamlTextError(_TOO_DEEP, place)  # an alias within what it stands for
-        _refuse_tag(node)
-        if isinstance(node, ScalarNode):
-            return _scalar(node)
-        if isinstance(node, SequenceNode):
-            return [self.value(item, (*path, str(index))) for index, item in enumerate(node.value)]
-        assert isinstance(node, MappingNode)
+    def document(self) -> object:
+        """Return the value of the text; None where it is empty."""
+        if isinstance(self._event(1), StreamEndEvent):
+            return None
+        value, end = self._value(2, ())
+        if isinstance(self._event(end + 1), DocumentStartEvent):
+            raise YamlTextError("holds a second document; a preset is one", _place(self._event(end + 1)))
+        return value
+
+    def _value(self, index: int, path: Keys) -> tuple[object, int]:
+        """Return the value that begins with an event, and the index of the event after it."""
+        event = self._event(index)
+        if isinstance(event, AliasEvent):
+            return self._value(self._targets[index], path)[0], index + 1
+        self.places.setdefault(path, _place(event))
+        self._check(event, len(path))
+        if isinstance(event, ScalarEvent):
+            return _scalar(event), index + 1
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(index + 1, path)
+        items: list[object] = []
+        index += 1
+        while not isinstance(self._event(index), CollectionEndEvent):
+            item, index = self._value(index, (*path, str(len(items))))
+            items.append(item)
+        return items, index + 1
+
+    def _mapping(self, index: int, path: Keys) -> tuple[dict[object, object], int]:
         result: dict[object, object] = {}
-        for key_node, value_node in node.value:
-            key = _key(key_node)
+        while not isinstance(self._event(index), CollectionEndEvent):
+            place = _place(self._event(index))
+            key, index = self._key(index, path)
             if key in result:
-                raise YamlTextError(f"{quoted(key)} stands twice", _place(key_node))
+                raise YamlTextError(f"{quoted(key)} stands twice", place)
             inner = (*path, str(key))
-            self.places[inner] = _place(key_node)
-            result[key] = self.value(value_node, inner)
-        return result
+            self.places[inner] = place
+            result[key], index = self._value(index, inner)
+        return result, index + 1
+
+    def _key(self, index: int, path: Keys) -> tuple[str | int | float, int]:
+        event = self._event(self._targets.get(index, index))
+        self._check(event, len(path))
+        key = _scalar(event) if isinstance(event, ScalarEvent) else None
+        if isinstance(key, bool) or not isinstance(key, str | int | float):
+            self._value(index, (*path, "?"))  # says so where it is nested too deep
+            raise YamlTextError("a key must be a text or a number", _place(event))
+        if key == "<<" and event.implicit[0]:
+            raise YamlTextError("merge keys (<<) are not read; a preset may extend another", _place(event))
+        return key, index + 1
+
+    def _check(self, event: Any, depth: int) -> None:
+        """Count a value, and refuse it where there are too many, it is nested too deep, or has a tag."""
+        self._count += 1
+        if self._count > _MAX_VALUES:
+            text = f"holds more than {_MAX_VALUES} values (aliases count where they are used)"
+            raise YamlTextError(text, _place(event))
+        if depth >= _MAX_DEPTH:
+            raise YamlTextError(f"is nested more than {_MAX_DEPTH} deep", _place(event))
+        if event.ctag is not None and str(event.ctag) != "!":
+            name = f"{event.ctag.handle or ''}{event.ctag.suffix}"
+            raise YamlTextError(f"tag {quoted(name)} is not allowed", _place(event))
+
+    def _event(self, index: int) -> Any:
+        """Return an event, parsed when it is first needed; anchors and aliases are noted then."""
+        while len(self._events) <= index:
+            event = next(self._parser)
+            here = len(self._events)
+            if isinstance(event, AliasEvent):
+                if event.anchor not in self._anchors:
+                    raise YamlTextError(f"is no YAML: found undefined alias '{event.anchor}'", _place(event))
+                self._targets[here] = self._anchors[event.anchor]
+            elif getattr(event, "anchor", None):
+                self._anchors[event.anchor] = here
+            self._events.append(event)
+        return self._events[index]
 
 
-def _key(node: Node) -> str | int | float:
-    _refuse_tag(node)
-    key = _scalar(node) if isinstance(node, ScalarNode) else None
-    if isinstance(key, bool) or not isinstance(key, str | int | float):
-        raise YamlTextError("a key must be a text or a number", _place(node))
-    if key == "<<" and str(node.tag) == f"{_PLAIN}merge":
-        raise YamlTextError("merge keys (<<) are not read; a preset may extend another", _place(node))
-    return key
-
-
-def _scalar(node: ScalarNode) -> str | int | float | bool | None:
-    text, kind = str(node.value), str(node.tag).removeprefix(_PLAIN)
-    if len(text) > _LONGEST_SCALAR:
-        raise YamlTextError(f"holds a text of more than {_LONGEST_SCALAR} characters", _place(node))
+def _scalar(event: ScalarEvent) -> Any:
+    text = str(event.value)
+    if len(text) > _MAX_SCALAR:
+        raise YamlTextError(f"holds a text of more than {_MAX_SCALAR} characters", _place(event))
     if _SURROGATE.search(text):
-        raise YamlTextError("holds half a character, a surrogate", _place(node))
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return _WORDS.get(text.lower(), text)
-    if kind in {"int", "float"} and len(text) > _LONGEST_NUMBER:
-        raise YamlTextError(f"holds a number of more than {_LONGEST_NUMBER} digits", _place(node))
-    if kind in {"int", "float"}:
-        try:
-            return _integer(text) if kind == "int" else _float(text)
-        except ValueError:
-            return text
-    return text
-
-
-def _integer(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise ValueError
+        raise YamlTextError("holds half a character, a surrogate", _place(event))
+    if not event.implicit[0]:  # quoted, or a block
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    is_integer = _INTEGER.fullmatch(text) is not None
+    if not is_integer and not _FLOAT.fullmatch(text):
+        return text
+    if len(text) > _MAX_DIGITS:
+        raise YamlTextError(f"holds a number of more than {_MAX_DIGITS} digits", _place(event))
     digits = text.replace("_", "")
-    return int(digits, 0) if digits.lstrip("+-").lower().startswith(("0x", "0o")) else int(digits)
+    try:
+        if not is_integer:
+            return float(digits)
+        return int(digits, 0) if digits.lstrip("+-").startswith(("0x", "0o")) else int(digits)
+    except ValueError:
+        return text
 
 
-def _float(text: str) -> float:
-    word = text.lower()
-    sign = -1.0 if word.startswith("-") else 1.0
-    if word.lstrip("+-") == ".inf":
-        return sign * float("inf")
-    return float("nan") if word == ".nan" else float(text.replace("_", ""))
-
-
-def _refuse_tag(node: Node) -> None:
-    """Refuse what says what kind of value it is; the text form does."""
-    if node.ctag.handle is not None or str(node.tag).removeprefix(_PLAIN) not in _KINDS:
-        name = f"{node.ctag.handle or ''}{node.ctag.suffix}"
-        raise YamlTextError(f"tag {quoted(name)} is not allowed", _place(node))
-
-
-def _place(node: Node) -> Place:
-    mark = node.start_mark
-    return Place(1, 1) if mark is None else Place(int(mark.line) + 1, int(mark.column) + 1)
+def _place(event: Any) -> Place:
+    return Place(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,4 +1,4 @@
-"""How a value moves from one keyframe to the next: easing curves from 0 to 1.
+"""Easing curves: how a value moves from one keyframe to the next.
 
 An easing is a name, or a cubic Bezier curve by its two inner control points. The named curves are R. Penner's
 ("Motion, Tweening, and Easing", http://robertpenner.com/easing/): ``in`` starts slowly, ``out`` ends slowly,
@@ -22,8 +22,8 @@ from dreamvid.text import did_you_mean, quoted
 
 Curve = Callable[[float], float]
 
-_HIGHEST = 100.0
-_HALVINGS = 48
+_MAX_Y = 100.0
+_BISECTIONS = 48
 _BEZIER = re.compile(r"(?:cubic-)?bezier\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
 
 
@@ -51,8 +51,8 @@ class Easing:
         x1, y1, x2, y2 = self.control
         if not (0.0 <= x1 <= 1.0 and 0.0 <= x2 <= 1.0):
             raise ScheduleError(f"bezier x must lie in 0..1, not {x1:g} and {x2:g}")
-        if not (abs(y1) <= _HIGHEST and abs(y2) <= _HIGHEST):
-            raise ScheduleError(f"bezier y must lie in -{_HIGHEST:g}..{_HIGHEST:g}, not {y1:g} and {y2:g}")
+        if not (abs(y1) <= _MAX_Y and abs(y2) <= _MAX_Y):
+            raise ScheduleError(f"bezier y must lie in -{_MAX_Y:g}..{_MAX_Y:g}, not {y1:g} and {y2:g}")
 
     def __call__(self, share: float) -> float:
         """Return the share of the way at a share of the time."""
@@ -80,15 +80,15 @@ def parse_easing(value: object) -> Easing:
     if isinstance(value, str):
         bezier = _BEZIER.fullmatch(value.strip())
         if bezier is not None:
-            return _control(bezier[1].split(","), value)
+            return _parse_control(bezier[1].split(","), value)
         name = re.sub(r"[\s_]+", "-", value.strip().lower())
         return Easing(_SPELLINGS.get(name, value))
     if isinstance(value, Sequence):
-        return _control(value, value)
+        return _parse_control(value, value)
     raise ScheduleError(f"easing must be a name such as in-out, or [x1, y1, x2, y2], not {quoted(value)}")
 
 
-def _control(parts: Sequence[object], value: object) -> Easing:
+def _parse_control(parts: Sequence[object], value: object) -> Easing:
     try:
         x1, y1, x2, y2 = (number(float(part) if isinstance(part, str) else part) for part in parts)
     except ValueError:  # a text that is no number, too few, or too many
@@ -124,13 +124,13 @@ def lerp(start: float, end: float, share: float) -> float:
 
 
 def _bezier(x: float, x1: float, y1: float, x2: float, y2: float) -> float:
-    """Return y at x; x(s) rises with s wherever x1 and x2 lie in 0..1, so halving finds the one s."""
+    """Return y at x; x(s) rises with s wherever x1 and x2 lie in 0..1, so bisection finds the one s."""
 
     def along(s: float, first: float, second: float) -> float:
         return s * (3.0 * (1.0 - s) * ((1.0 - s) * first + s * second) + s * s)
 
     low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         s = (low + high) / 2.0
         low, high = (s, high) if along(s, x1, x2) < x else (low, s)
     return along((low + high) / 2.0, y1, y2)
@@ -145,11 +145,11 @@ def _bounce_out(u: float) -> float:
     return (v - 2.625) ** 2 + 0.984375
 
 
-def _mirrored(curve: Curve) -> Curve:
+def _reversed_curve(curve: Curve) -> Curve:
     return lambda u: 1.0 - curve(1.0 - u)
 
 
-def _both(curve: Curve) -> Curve:
+def _in_out(curve: Curve) -> Curve:
     return lambda u: curve(2.0 * u) / 2.0 if u < 0.5 else 1.0 - curve(2.0 - 2.0 * u) / 2.0  # noqa: PLR2004  half
 
 
@@ -158,26 +158,26 @@ _FAMILIES: Final[dict[str, Curve]] = {
     "cubic": lambda u: u * u * u,
     "sine": lambda u: 1.0 - math.cos(u * math.pi / 2.0),
     "back": lambda u: u * u * (2.70158 * u - 1.70158),
-    "bounce": _mirrored(_bounce_out),
+    "bounce": _reversed_curve(_bounce_out),
 }
 
 
-def _catalog() -> Iterable[tuple[str, Curve, tuple[str, ...]]]:
+def _named_easings() -> Iterable[tuple[str, Curve, tuple[str, ...]]]:
     """Yield each named easing: its name, its curve and all its spellings."""
     yield "linear", lambda u: u, ("linear",)
     yield "hold", lambda _: 0.0, ("hold",)
     for family, curve in _FAMILIES.items():
-        for way, bent in (("in", curve), ("out", _mirrored(curve)), ("in-out", _both(curve))):
+        for way, eased in (("in", curve), ("out", _reversed_curve(curve)), ("in-out", _in_out(curve))):
             spellings = [f"{way}-{family}", f"{family}-{way}"]
             if way == "in-out":
                 spellings.insert(0, family)
             if family == "quad":
                 spellings.insert(0, way)
-            yield spellings[0], bent, tuple(spellings)
+            yield spellings[0], eased, tuple(spellings)
 
 
-_CURVES: Final = {name: curve for name, curve, _ in _catalog()}
-_SPELLINGS: Final = {spelling: name for name, _, spellings in _catalog() for spelling in spellings}
+_CURVES: Final = {name: curve for name, curve, _ in _named_easings()}
+_SPELLINGS: Final = {spelling: name for name, _, spellings in _named_easings() for spelling in spellings}
 
 EASINGS: Final = tuple(_CURVES)
 """The names of all easings, each in its shortest spelling."""

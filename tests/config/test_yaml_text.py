@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.config.yaml_text import LONGEST, Place, YamlTextError, read_yaml
+from dreamvid.config.yaml_text import MAX_CHARACTERS, Place, YamlTextError, read_yaml
 
 
 def refused(text: str) -> tuple[str, Place]:
@@ -128,7 +128,7 @@ def test_a_path_that_is_not_there_is_at_the_nearest_above() -> None:
         ("a: &x [*x]\n", "nested more than 24 deep", Place(1, 4)),
         (f"a: {'1' * 65}\n", "more than 64 digits", Place(1, 4)),
         (f"a: 1\nb: {'x' * 16_385}\n", "more than 16384 characters", Place(2, 4)),
-        ("a" * (LONGEST + 1), "longer than", Place(1, 1)),
+        ("a" * (MAX_CHARACTERS + 1), "longer than", Place(1, 1)),
     ],
 )
 def test_what_is_no_plain_yaml_is_one_line_with_its_place(text: str, says: str, place: Place) -> None:
@@ -191,7 +191,7 @@ def test_brackets_in_texts_and_comments_do_not_nest() -> None:
             f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True)
         ),
         f"[{'1,' * 60_000}]",
-        f"{{{'a, ' * 40_000}}}",
+        f"{{{', '.join(f'a{number}' for number in range(15_000))}}}",
         "".join(f"k{number}: 1\n" for number in range(12_000)),
     ],
 )
