@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.scenes import SceneShare, Timeline
     from dreamvid.schedule.fields import Scheduled
-from dreamvid.types import StepMap
+    from dreamvid.types import StepMap
 
 _log = logging.getLogger(__name__)
 
