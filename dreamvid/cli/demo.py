@@ -19,7 +19,7 @@ def demo(
     preset: Preset,
     common: CommonOptions,
 ) -> None:
-    """Make a short clip with sound and dream it: no download, no input, under two minutes."""
+    """Make a short clip with audio and dream it; needs no input and no download, takes under two minutes."""
     with run_command(common) as run:
         from dreamvid.pipelines.demo import run_demo  # noqa: PLC0415  loads OpenCV and PyAV
 

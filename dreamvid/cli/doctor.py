@@ -14,12 +14,12 @@ from dreamvid.config.settings import ModelSettings
 
 def doctor(
     model: Annotated[
-        str, typer.Option("--model", metavar="TEXT", help="The network whose precision is probed.")
+        str, typer.Option("--model", metavar="TEXT", help="Network to measure the precision of.")
     ] = "dreamnet",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show device, precision (and why), codecs, packages and weights."""
+    """Show device, precision (and why it was chosen), codecs, packages and weights."""
     from dreamvid.pipelines.doctor import examine  # noqa: PLC0415  TensorFlow loads only when asked
 
     facts: dict[str, Any] = {

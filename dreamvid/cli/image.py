@@ -24,7 +24,7 @@ def image(
             "-o",
             "--output",
             metavar="OUT",
-            help="Output image, or a folder for several; <name>.dream.png beside each input.",
+            help=("Output image, or a folder for several; default: <name>.dream.png beside each input."),
         ),
     ] = None,
     *,

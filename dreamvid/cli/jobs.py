@@ -10,11 +10,11 @@ import typer
 
 
 def jobs(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where outputs are written to.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder with the outputs.")] = Path(),
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List unfinished work: how far it is, what it needs, and the command that goes on with it."""
+    """List unfinished runs: progress, what they need, and the command that resumes each."""
     from dreamvid.pipelines.jobs import unfinished_jobs  # noqa: PLC0415  loads NumPy
 
     unfinished = unfinished_jobs(folder)

@@ -25,7 +25,7 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="dreamvid",
-    help="DeepDream for moving pictures: dream whole videos, zoom trips and stills.",
+    help="DeepDream for video: dream videos, zoom trips and still images.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -56,9 +56,9 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """DeepDream for moving pictures: dream whole videos, zoom trips and stills."""
+    """DeepDream for video: dream videos, zoom trips and still images."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

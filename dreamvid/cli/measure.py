@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from dreamvid.flow.stability_report import Drift, Report
 
-_FILES, _PART = "Files", "What was dreamed"
+_FILES, _PART = "Files", "Dreamed part"
 _FILE_HELP = "A video, GIF, APNG or WebP animation, or a folder of PNGs"
 
 
 @common_command(
     "yes",
     "progress",
-    keep_going="Measure what comes before damage, and warn.",
+    keep_going="Measure the part before any damage, and warn.",
     quiet="Print nothing but the figures.",
 )
 def measure(
@@ -34,7 +34,7 @@ def measure(
         Path, typer.Argument(metavar="SOURCE", readable=False, help=f"The source. {_FILE_HELP}.")
     ],
     dreamed: Annotated[
-        Path, typer.Argument(metavar="DREAMED", readable=False, help="Its dream; best written losslessly.")
+        Path, typer.Argument(metavar="DREAMED", readable=False, help="The dream of it, preferably lossless.")
     ],
     *,
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")] = False,
@@ -50,15 +50,17 @@ def measure(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="The dream's start in the source (s).", rich_help_panel=_PART),
+        typer.Option(
+            metavar="TEXT", help="Start of the dreamed part in the source (s).", rich_help_panel=_PART
+        ),
     ] = None,
     duration: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="How much of the source was dreamed (s).", rich_help_panel=_PART),
+        typer.Option(metavar="TEXT", help="Length of the dreamed part (s).", rich_help_panel=_PART),
     ] = None,
     fps: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="The rate that it was dreamed at (fps).", rich_help_panel=_PART),
+        typer.Option(metavar="TEXT", help="Frame rate of the dream (fps).", rich_help_panel=_PART),
     ] = None,
     common: CommonOptions,
 ) -> None:

@@ -14,12 +14,12 @@ from dreamvid.config.preset import Preset
 if TYPE_CHECKING:
     from dreamvid.engine.network import LayerInfo
 
-app = typer.Typer(help="Look at networks and their layers.")
+app = typer.Typer(help="List networks and their layers.")
 
 
 @app.command("list")
 def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the networks that have a name."""
+    """List the built-in networks."""
     from dreamvid.engine.architectures import known_models
 
     rows = [
@@ -40,11 +40,11 @@ def list_layers(
         Path | None, typer.Option("--weights", metavar="FILE", help="Weights file for a named network.")
     ] = None,
     trust_model: Annotated[
-        bool, typer.Option("--trust-model", help="Load a model file that carries code (Lambda layers).")
+        bool, typer.Option("--trust-model", help="Load a model file that contains code (Lambda layers).")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the layers of a network that an objective can name."""
+    """List the layers of a network that an objective can use."""
     from dreamvid.engine.network import load_network
 
     settings = Preset.build({"model": {"name": model, "weights": weights}}).model

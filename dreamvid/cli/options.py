@@ -203,7 +203,7 @@ def _common_parameter(option: CommonOption) -> inspect.Parameter:
 def _preset_parameter() -> inspect.Parameter:
     info = typer.Option(
         "--preset",
-        help="Start from a preset: a name from 'presets list', or a .yaml file; other options overrule it.",
+        help=("Preset to start from: a name from 'presets list' or a .yaml file; other options override it."),
         metavar="NAME|FILE",
         rich_help_panel="The dream",
     )

@@ -21,14 +21,14 @@ from dreamvid.text import printable
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
 
-app = typer.Typer(help="Look at presets, and check your own.", no_args_is_help=True)
+app = typer.Typer(help="List, show and check presets.", no_args_is_help=True)
 
 _REFERENCE = typer.Argument(metavar="NAME", help="A name from 'presets list', or a .yaml file.")
 
 
 @app.command("list")
 def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the presets that ship, and your own."""
+    """List the built-in presets and your own."""
     from dreamvid.pipelines.preset_check import list_presets, speed_class  # noqa: PLC0415  only this needs it
 
     rows = []
@@ -45,18 +45,18 @@ def show(
     name: Annotated[str, _REFERENCE],
     *,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw its schedules into a chart (.png .svg .pdf).")
+        Path | None, typer.Option(metavar="FILE", help="Plot its schedules (.png .svg .pdf).")
     ] = None,
     duration: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Length of the video in that chart (s); a trip's own, else 10 s, where it is not known.",
+            help="Length of the video in the plot (s); default: that of the trip, else 10.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Replace an existing chart.")] = False,
 ) -> None:
-    """Print a preset with all that it extends and every default, as YAML."""
+    """Print a preset as YAML, with what it extends and all defaults."""
     preset = load_preset(name).preset
     if plot is None:
         if duration is not None:
@@ -78,10 +78,10 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Preset files, or names.")],
     *,
     text_only: Annotated[
-        bool, typer.Option("--text-only", help="Leave out the networks: quick, and blind to layers' names.")
+        bool, typer.Option("--text-only", help="Do not load networks: fast, but layer names are not checked.")
     ] = False,
 ) -> None:
-    """Check presets without dreaming: every mistake, with its line; exit 0 only where all are good."""
+    """Check presets without dreaming: print each mistake with its line; exit code 0 only if all are valid."""
     failed = 0
     for name in files:
         try:

@@ -32,7 +32,7 @@ def render(
             "--input",
             metavar="FILE",
             readable=False,
-            help="What to dream; may be repeated. Each preset's own inputs where none is given.",
+            help="Input file; may be repeated. Default: the inputs of each preset.",
         ),
     ] = None,
     output: Annotated[
@@ -41,14 +41,14 @@ def render(
             "-o",
             "--output",
             metavar="OUT",
-            help="Output file, or a folder for several; <input>.<preset> beside each input.",
+            help=("Output file, or a folder for several; default: <input>.<preset> beside each input."),
         ),
     ] = None,
     *,
     changes: dict[str, object],
     common: CommonOptions,
 ) -> None:
-    """Render presets: every one over every input; what fails is listed, the rest goes on."""
+    """Render each preset over each input; failures are listed at the end, and the rest goes on."""
     loaded, failed = _load(presets, changes)
     with run_command(common) as run:
         from dreamvid.pipelines.render import plan_jobs, render  # noqa: PLC0415  loads OpenCV and PyAV

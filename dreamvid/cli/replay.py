@@ -24,18 +24,21 @@ def replay(
         typer.Argument(
             metavar="[SOURCE]",
             readable=False,
-            help="What it was made from; looked for beside it and here, by name and fingerprint, where not given.",
+            help=(
+                "The source; default: searched beside the dream and in the current folder by name"
+                " and fingerprint."
+            ),
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="Output; <name>.again beside the dream."),
+        typer.Option("-o", "--output", metavar="OUT", help="Output; default: <name>.again beside the dream."),
     ] = None,
     *,
     changes: dict[str, object],
     common: CommonOptions,
 ) -> None:
-    """Dream it again, from the settings that are embedded in it; options overrule them."""
+    """Render a dream again from its embedded settings; options override them."""
     with run_command(common) as run:
         from dreamvid.pipelines.replay import replay  # noqa: PLC0415  loads OpenCV and PyAV
 

@@ -11,6 +11,7 @@ from dreamvid.cli.options import CommonOptions, dreaming_command
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
+from dreamvid.media.containers import SUFFIXES
 
 _MAX_PREVIEW_FRAMES = 100
 
@@ -29,7 +30,7 @@ def video(
             "-o",
             "--output",
             metavar="OUT",
-            help="Output file (.mp4 .mov .mkv .webm .gif .apng .webp) or folder; <name>.dream beside the input.",
+            help=f"Output file ({SUFFIXES}) or folder; <name>.dream beside the input.",
         ),
     ] = None,
     preview: Annotated[
@@ -37,14 +38,17 @@ def video(
         typer.Option(
             "--preview",
             metavar="N",
-            help="Dream N frames onto <output>.preview.png first, with an estimate for the whole.",
+            help=(
+                "First dream N frames into <output>.preview.png and estimate time, disk and "
+                "memory of the whole."
+            ),
         ),
     ] = None,
     *,
     preset: Preset,
     common: CommonOptions,
 ) -> None:
-    """Dream a whole video: the same frames, the same time, the same sound."""
+    """Dream a video; frames, timing and audio stay those of the source."""
     count = _preview_count(preview)
     with run_command(common) as run:
         from dreamvid.pipelines.video import prepare  # noqa: PLC0415  loads OpenCV and PyAV

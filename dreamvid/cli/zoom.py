@@ -11,15 +11,14 @@ from dreamvid.cli.options import CommonOptions, dreaming_command
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
+from dreamvid.media.containers import SUFFIXES
 
 
 @dreaming_command("zoom")
 def zoom(
     image: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[IMAGE]", readable=False, help="What it starts from; noise where none is given."
-        ),
+        typer.Argument(metavar="[IMAGE]", readable=False, help="Start image; default: 1/f noise."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -27,7 +26,7 @@ def zoom(
             "-o",
             "--output",
             metavar="OUT",
-            help="Output file (.mp4 .mov .mkv .webm .gif .apng .webp) or folder; <name>.dream.mp4 beside the image, "
+            help=f"Output file ({SUFFIXES}) or folder; <name>.dream.mp4 beside the image, "
             "or trip.dream.mp4 here.",
         ),
     ] = None,
@@ -42,7 +41,7 @@ def zoom(
     changes: dict[str, object],
     common: CommonOptions,
 ) -> None:
-    """Make a zoom trip: every frame is the last one, moved by the camera and dreamed on."""
+    """Make a zoom trip: each frame is the previous one, moved by the camera and dreamed further."""
     preset = preset.override({"pipeline": "zoom", **_start_change(image, from_video, changes)})
     with run_command(common) as run:
         from dreamvid.pipelines.zoom.run import run_zoom  # noqa: PLC0415  loads OpenCV and PyAV

@@ -63,16 +63,16 @@ class Preset(SettingsModel):
     description: str = Field(
         "",
         max_length=200,
-        description="What it looks like, in one line.",
+        description="What the result looks like, in one line.",
         json_schema_extra=Meta(affects="nothing"),
     )
     pipeline: Literal["video", "image", "zoom"] = Field(
-        "video", description="What it is for: videos, still images, or zoom trips."
+        "video", description="Kind of output: video, image (stills) or zoom (zoom trips)."
     )
     inputs: Annotated[tuple[str, ...], FileName("input")] = Field(
         (),
         max_length=1000,
-        description="Files that 'render' dreams where none is given; * and ? are filled in.",
+        description="Input files for 'render' if no -i is given; * and ? are wildcards.",
         json_schema_extra=Meta(affects="nothing"),
     )
     model: ModelSettings = ModelSettings()
@@ -95,7 +95,7 @@ class Preset(SettingsModel):
     run: RunSettings = RunSettings()
 
     scenes: tuple[SceneSettings, ...] = Field(
-        (), max_length=1000, description="Parts with looks of their own; each sets only what differs."
+        (), max_length=1000, description="Scenes: parts with their own settings; each sets only what differs."
     )
 
     @model_validator(mode="after")

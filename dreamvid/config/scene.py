@@ -55,29 +55,31 @@ EasingName = Annotated[
 
 
 class SceneSettings(SettingsModel):
-    """One part of a video: when it begins, and what is different in it from the preset that it stands in."""
+    """A part of the video with its own settings: its start, and what differs from the preset around it."""
 
     start: TimeWithin = Field(
         TimeOffset(0.0),
-        description="When the scene begins: a time within the video (4s, 1:05, 120f, 25%); it lasts until the "
-        "next one begins.",
+        description=(
+            "Start of the scene, a time in the video (4s, 1:05, 120f, 25%); it lasts until "
+            "the next scene starts."
+        ),
     )
     transition: Seconds = Field(
         Fraction(0),
         ge=0,
         le=600,
-        description="Cross-fade from the scene before, which goes on dreaming for as long; 0 is a cut.",
+        description="Length of the cross-fade from the previous scene; 0 is a cut.",
         json_schema_extra=Meta("s"),
     )
     ease: EasingName = Field(Easing("in-out"), description="Easing of the cross-fade.")
     model: ModelSettings | None = Field(None, description="The network of this scene.")
-    objective: Annotated[OptionalObjective, GUIDES] = Field(None, description="What this scene enhances.")
+    objective: Annotated[OptionalObjective, GUIDES] = Field(None, description="Objective of this scene.")
     octaves: OctaveSettings | None = Field(None, description="The octaves of this scene.")
     ascent: AscentSettings | None = Field(None, description="The ascent of this scene.")
-    look: LookSettings | None = Field(None, description="What this scene makes of its dream.")
-    stability: StabilitySettings | None = Field(None, description="How this scene holds on to things.")
+    look: LookSettings | None = Field(None, description="Compositing of this scene.")
+    stability: StabilitySettings | None = Field(None, description="Temporal stability of this scene.")
 
-    camera: CameraSettings | None = Field(None, description="How the camera of a trip moves in this scene.")
+    camera: CameraSettings | None = Field(None, description="Camera motion in this scene (zoom trips).")
 
     def changes(self) -> dict[str, Any]:
         """Return what the scene sets, nested as in a preset; a group of nothing changes nothing."""

@@ -10,7 +10,7 @@ from dreamvid.schedule.fields import EASING_SCHEMA, EXPRESSION_SCHEMA
 
 _EXTENDS = {
     "type": "string",
-    "description": "A preset, by name or file, that this one is laid over.",
+    "description": "Base preset, by name or file; this one overrides it.",
     "examples": ["classic", "mine.yaml"],
 }
 _NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"

@@ -31,7 +31,7 @@ _MASK_FILE = re.compile(r"\A(?!(?:off|luma|motion)\Z)(.+)\Z", re.DOTALL)
 
 
 class ModelSettings(SettingsModel):
-    """The network that dreams."""
+    """The network."""
 
     scalar: ClassVar[str | None] = "name"
 
@@ -43,17 +43,17 @@ class ModelSettings(SettingsModel):
     )
     weights: Annotated[Path, FileName("weights")] | None = Field(
         None,
-        description="Weights file for a named network, with or without its top.",
+        description="Weights file for a named network, with or without its classifier.",
         json_schema_extra=Meta(flag="--weights"),
     )
     input_range: str = Field(
         "auto",
-        description="Pixel range of a network of your own, as LOW,HIGH (-1,1 or 0,255).",
+        description="Pixel range of your own network, as LOW,HIGH (-1,1 or 0,255).",
         json_schema_extra=Meta(flag="--input-range"),
     )
     color_map: Literal["gray", "false-color"] = Field(
         "gray",
-        description="What a network without three input channels sees: gray, or false color.",
+        description="Input for a network without three input channels: gray or false color.",
     )
 
     @field_validator("input_range")
@@ -70,7 +70,7 @@ class ModelSettings(SettingsModel):
 
 
 class OctaveSettings(SettingsModel):
-    """The ladder of sizes, from coarse to fine."""
+    """The image pyramid: the sizes at which a frame is dreamed, from coarse to fine."""
 
     scalar: ClassVar[str | None] = "count"
 
@@ -78,14 +78,14 @@ class OctaveSettings(SettingsModel):
         5,
         ge=1,
         le=16,
-        description="Octaves: sizes at which each frame is dreamed.",
+        description="Number of octaves: sizes at which each frame is dreamed.",
         json_schema_extra=Meta(flag="--octaves"),
     )
     scale: float = Field(
         1.4,
         gt=1.0,
         le=4.0,
-        description="Octave scale: ratio of one octave's size to the next.",
+        description="Size ratio between one octave and the next.",
         json_schema_extra=Meta(flag="--octave-scale"),
     )
 
@@ -101,14 +101,14 @@ class AscentSettings(SettingsModel):
     )
     step_size: Annotated[Scheduled[float], Bounds(gt=0.0, le=1.0)] = Field(
         0.005,
-        description="Step size: change of a pixel of average gradient in one step.",
+        description="Step size: how much one step changes a pixel of average gradient.",
         json_schema_extra=Meta("full range", "--step-size"),
     )
     jitter: int = Field(
         32,
         ge=0,
         le=1024,
-        description="Largest random shift of the picture under the network in each step.",
+        description="Largest random shift (jitter) of the picture before each step.",
         json_schema_extra=Meta("px"),
     )
     normalize: Normalize = Field(
@@ -118,118 +118,130 @@ class AscentSettings(SettingsModel):
         1.0,
         ge=0.0,
         le=32.0,
-        description="Smooth the gradient by Gaussians of 0.5, 1 and 2 times this sigma; 0 is off.",
+        description="Smooth the gradient with Gaussians of 0.5, 1 and 2 times this sigma; 0 is off.",
         json_schema_extra=Meta("px"),
     )
     laplacian: int = Field(
         0,
         ge=0,
         le=8,
-        description="Laplacian-pyramid levels whose gradients are normalized one by one; 0 is off.",
+        description=(
+            "Levels of a Laplacian pyramid in which the gradient is normalized level by level; 0 is off."
+        ),
     )
     total_variation: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         0.0, description="Weight of a total-variation penalty on the added detail."
     )
     l2: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
-        0.0, description="Weight of an L2 penalty that pulls the added detail back."
+        0.0, description="Weight of an L2 penalty on the added detail."
     )
 
 
 class LookSettings(SettingsModel):
-    """What is made of the dream afterwards."""
+    """How the dream is composited with its source."""
 
     strength: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         1.0,
-        description="Share of the dreamed detail that is written: 0 the source, 1 all of it; with another blend "
-        "mode, its opacity.",
+        description=(
+            "Share of the dreamed detail that is written: 0 is the source, 1 the full dream; "
+            "with other blend modes, the opacity."
+        ),
         json_schema_extra=Meta(flag="--strength"),
     )
     blend: BlendMode = Field(
         "normal",
-        description="How the dream is laid over its source: the blend mode.",
+        description="Blend mode of the dream over its source.",
         json_schema_extra=Meta(flag="--blend", pipelines=("video", "image")),
     )
     keep_color: KeepColor = Field(
         "off",
-        description="Keep the source's colors: luma keeps its chroma, lab its hue and saturation in CIE L*a*b*, "
-        "histogram its distribution of colors.",
+        description=(
+            "Keep the source's colors: luma keeps its chroma, lab its hue and saturation in "
+            "CIE L*a*b*, histogram its color distribution."
+        ),
         json_schema_extra=Meta(flag="--keep-color", pipelines=("video", "image")),
     )
 
 
 class MaskSettings(SettingsModel):
-    """Where dreams grow."""
+    """Where the dream is visible."""
 
     scalar: ClassVar[str | None] = "source"
 
     source: Annotated[str, FileName("mask", _MASK_FILE)] = Field(
         "off",
         min_length=1,
-        description="Where dreams grow: off (everywhere), luma (where it is bright), motion (where it moves), "
-        "or an image or video file, white where dreams grow.",
+        description=(
+            "Where the dream is visible: off (everywhere), luma (bright areas), motion "
+            "(moving areas), or an image or video file that is white there."
+        ),
         json_schema_extra=Meta(flag="--mask", pipelines=("video", "image")),
     )
     feather: float = Field(
         8.0,
         ge=0.0,
         le=1024.0,
-        description="Width of the mask's soft edge, inside the mask.",
+        description="Width of the soft edge, which lies inside the mask.",
         json_schema_extra=Meta("px"),
     )
-    invert: bool = Field(False, description="Dream where the mask is black instead.")
+    invert: bool = Field(False, description="Invert the mask: dream where it is black.")
 
 
 class FlowSettings(SettingsModel):
-    """How motion is found."""
+    """Optical flow."""
 
     preset: Literal["ultrafast", "fast", "medium"] = Field(
-        "medium", description="Effort of optical flow by DIS: its preset."
+        "medium", description="Effort of DIS optical flow (OpenCV's preset)."
     )
     scale: int = Field(
         640,
         ge=64,
         le=4096,
-        description="Longest side of the frames in which motion is searched; larger ones are shrunk for it.",
+        description=("Longest side of the frames for optical flow; larger frames are scaled down for it."),
         json_schema_extra=Meta("px"),
     )
 
 
 class StabilitySettings(SettingsModel):
-    """How dreams hold on to the things in a moving picture."""
+    """How the dream follows the motion from frame to frame."""
 
     scalar: ClassVar[str | None] = "steadiness"
 
     steadiness: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         0.8,
-        description="How firmly dreams stick to what moves: 0 dreams each frame alone and flickers, "
-        "1 hardly lets them change.",
+        description=(
+            "Temporal stability: 0 dreams each frame alone and flickers, 1 hardly changes the"
+            " dream from frame to frame."
+        ),
         json_schema_extra=Meta(flag="--steadiness", pipelines=("video",)),
     )
     decay: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] | None = Field(
         None,
-        description="Share of the last frame's detail that is carried on; by steadiness where not given.",
+        description=(
+            "Share of the last frame's detail that is carried over; derived from steadiness by default."
+        ),
     )
     steps: Annotated[Scheduled[int], Bounds(ge=0, le=10000)] | None = Field(
         None,
-        description="Gradients per octave where detail is carried; by steadiness where not given.",
+        description="Gradient steps per octave on carried detail; derived from steadiness by default.",
     )
     blend: Annotated[Scheduled[float], Bounds(ge=0.0, lt=1.0)] | None = Field(
         None,
-        description="Share of the carried detail in the settled frame; by steadiness where not given.",
+        description=("Share of the carried detail in the blended frame; derived from steadiness by default."),
     )
     method: Literal["dis", "farneback"] = Field(
-        "dis", description="Optical flow: dense inverse search, or Farneback's polynomial expansion."
+        "dis", description="Optical flow method: dense inverse search (DIS) or Farneback."
     )
     flow: FlowSettings = FlowSettings()
     cuts: bool = Field(
         True,
-        description="Start anew at cuts; --no-cuts carries detail across them.",
+        description="Start each shot from scratch; --no-cuts carries detail across cuts.",
         json_schema_extra=Meta(flag="--no-cuts", pipelines=("video",)),
     )
 
 
 class InputSettings(SettingsModel):
-    """Which part of the input is used."""
+    """The part of the input to use."""
 
     panel: ClassVar[str] = "Input and output"
 
@@ -242,13 +254,13 @@ class InputSettings(SettingsModel):
     duration: Seconds | None = Field(
         None,
         gt=0,
-        description="Use this much; all where it is not given.",
+        description="Length of the part to use; default: to the end.",
         json_schema_extra=Meta("s", "--duration", ("video",)),
     )
 
 
 class OutputSettings(SettingsModel):
-    """The written file."""
+    """The output file."""
 
     panel: ClassVar[str] = "Input and output"
 
@@ -270,24 +282,26 @@ class OutputSettings(SettingsModel):
         None,
         ge=16,
         le=LONGEST_SIDE,
-        description="Dream at this width and upscale only the detail onto the full-size source.",
+        description="Dream at this width, then upscale only the detail onto the full-size source.",
         json_schema_extra=Meta("px", "--dream-width", ("video", "image")),
     )
     fps: Rate | None = Field(
         None,
-        description="Frame rate, such as 24, 23.976 or 24000/1001; the source's where not given.",
+        description="Frame rate, such as 24, 23.976 or 24000/1001; default: the source's.",
         json_schema_extra=Meta(flag="--fps", pipelines=MOVING),
     )
     codec: Codec = Field(
         "auto",
-        description="Video codec; auto chooses by the output's suffix.",
+        description="Video codec; auto: by the suffix of the output.",
         json_schema_extra=Meta(flag="--codec", pipelines=MOVING, affects="encoding"),
     )
     crf: int | None = Field(
         None,
         ge=0,
         le=63,
-        description="Constant rate factor: lower is better and larger; the codec's default.",
+        description=(
+            "Constant rate factor: lower means better quality and a larger file; default: by codec."
+        ),
         json_schema_extra=Meta(flag="--crf", pipelines=MOVING, affects="encoding"),
     )
     speed: Literal["fast", "medium", "slow"] = Field(
@@ -302,13 +316,13 @@ class OutputSettings(SettingsModel):
     )
     audio: bool = Field(
         True,
-        description="Keep the source's sound; --no-audio leaves it out.",
+        description="Copy the source's audio; --no-audio drops it.",
         json_schema_extra=Meta(flag="--no-audio", pipelines=("video",), affects="encoding"),
     )
 
 
 class RunSettings(SettingsModel):
-    """How the machine goes about it."""
+    """How the run is computed."""
 
     panel: ClassVar[str] = "The run"
 
@@ -316,17 +330,20 @@ class RunSettings(SettingsModel):
         0,
         ge=0,
         lt=2**32,
-        description="Seed of the random shifts: same seed, same picture.",
+        description="Random seed of the jitter: the same seed gives the same picture.",
         json_schema_extra=Meta(flag="--seed"),
     )
     precision: PrecisionChoice = Field(
         "auto",
-        description="Number format of the network; auto measures what is fast and good enough here.",
+        description=(
+            "Floating-point format of the network; auto measures which is fastest and "
+            "accurate enough on this machine."
+        ),
         json_schema_extra=Meta(flag="--precision", affects="resolved"),
     )
     tile: int | Literal["auto", "off"] = Field(
         "auto",
-        description="Tile size; auto by frame size and network, off never tiles.",
+        description="Tile size; auto: by frame size and network; off: no tiles.",
         json_schema_extra=Meta("px", "--tile", affects="resolved"),
     )
 

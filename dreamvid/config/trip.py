@@ -19,13 +19,13 @@ _PALETTE_FILE = re.compile(r"\A(?!start\Z)(.+)\Z", re.DOTALL)
 
 
 class CameraSettings(SettingsModel):
-    """How the camera of a trip moves, by the second, so that the frame rate changes smoothness and nothing else."""
+    """Camera motion of a zoom trip, per second, so that the frame rate changes only the smoothness."""
 
     panel: ClassVar[str] = "The trip"
 
     zoom: Annotated[Scheduled[float], Bounds(ge=0.0625, le=16.0)] = Field(
         1.25,
-        description="Zoom: how many times as large things become in a second; below 1 zooms out.",
+        description="Zoom factor per second; below 1 zooms out.",
         json_schema_extra=Meta("times/s", "--zoom", pipelines=_TRIPS),
     )
     rotation: Annotated[Scheduled[float], Bounds(ge=-720.0, le=720.0)] = Field(
@@ -43,25 +43,25 @@ class CameraSettings(SettingsModel):
     )
     center_x: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         0.5,
-        description="What zoom and rotation are about: 0 is the frame's left side, 1 its right.",
+        description=("Center of zoom and rotation: 0 is the left edge of the frame, 1 the right."),
         json_schema_extra=Meta(pipelines=_TRIPS),
     )
     center_y: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         0.5,
-        description="What zoom and rotation are about: 0 is the frame's top, 1 its bottom.",
+        description="Center of zoom and rotation: 0 is the top of the frame, 1 the bottom.",
         json_schema_extra=Meta(pipelines=_TRIPS),
     )
     mirrors: int = Field(
         0,
         ge=0,
         le=64,
-        description="Mirrors that meet in the center, as in a kaleidoscope; 0 is none.",
+        description="Number of kaleidoscope mirrors that meet in the center; 0 is off.",
         json_schema_extra=Meta(flag="--mirrors", pipelines=_TRIPS),
     )
 
 
 class TripSettings(SettingsModel):
-    """What a zoom trip starts from, how much it changes, and what of it is held."""
+    """Start image, rate of change, colors and music of a zoom trip."""
 
     panel: ClassVar[str] = "The trip"
 
@@ -76,65 +76,73 @@ class TripSettings(SettingsModel):
         Fraction(20),
         gt=0,
         le=86400,
-        description="How long the trip lasts.",
+        description="Length of the trip.",
         json_schema_extra=Meta("s", "--duration", pipelines=_TRIPS),
     )
     rate: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         4.0,
-        description="How fast the picture becomes something new: full dreams (all steps) in a second.",
+        description="Rate of change: full dreams (all steps) per second.",
         json_schema_extra=Meta("1/s", "--rate", pipelines=_TRIPS),
     )
     color_lock: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         0.5,
-        description="How firmly colors are held to the palette: 0 lets them go where the network takes them, "
-        "1 holds their mean and spread in every frame.",
+        description=(
+            "How strongly colors are held to the palette: 0 leaves them to the network, 1 "
+            "restores their mean and spread in every frame."
+        ),
         json_schema_extra=Meta(flag="--color-lock", pipelines=_TRIPS),
     )
     palette: Annotated[str, FileName("palette", _PALETTE_FILE)] = Field(
         "start",
         min_length=1,
-        description="Whose colors are held: start (the first picture's), or an image file.",
+        description="Palette to hold: start (that of the start image) or an image file.",
         json_schema_extra=Meta(flag="--palette", pipelines=_TRIPS),
     )
     hue: Annotated[Scheduled[float], Bounds(ge=-36000.0, le=36000.0)] = Field(
-        0.0, description="Turn of the palette's hues.", json_schema_extra=Meta("degrees", pipelines=_TRIPS)
+        0.0, description="Hue rotation of the palette.", json_schema_extra=Meta("degrees", pipelines=_TRIPS)
     )
     saturation: Annotated[Scheduled[float], Bounds(ge=0.0, le=4.0)] = Field(
         1.0,
-        description="How colorful the palette is held, as a multiple of its own.",
+        description="Saturation of the palette, as a multiple of its own.",
         json_schema_extra=Meta(pipelines=_TRIPS),
     )
     brightness: Annotated[Scheduled[float], Bounds(ge=0.0, le=4.0)] = Field(
         1.0,
-        description="How light the palette is held, as a multiple of its own.",
+        description="Brightness of the palette, as a multiple of its own.",
         json_schema_extra=Meta(pipelines=_TRIPS),
     )
     loop: bool = Field(
         False,
-        description="Make a seamless loop: the last frame flows into the first.",
+        description="Make a seamless loop: the last frame leads into the first.",
         json_schema_extra=Meta(flag="--loop", pipelines=_TRIPS),
     )
     keyframe: Annotated[Seconds, Field(gt=0, le=3600)] | None = Field(
         None,
-        description="Dream one large picture each so many seconds, and zoom from one into the next: cheap and very "
-        "smooth. Every frame is dreamed where it is not given.",
+        description=(
+            "Interval of keyframes: dream one large picture per interval and zoom from one "
+            "into the next, which is fast and very smooth; default: dream every frame."
+        ),
         json_schema_extra=Meta("s", "--keyframe", pipelines=_TRIPS),
     )
     music: Annotated[Path, FileName("music")] | None = Field(
         None,
-        description="A track to lay under the trip, cut and faded to its length; beat, onset, rms, bass, mid and "
-        "treble can then be used in expressions.",
+        description=(
+            "Music track, cut and faded to the length of the trip; expressions can then use "
+            "beat, onset, rms, bass, mid and treble."
+        ),
         json_schema_extra=Meta(flag="--music", pipelines=_TRIPS),
     )
     music_start: Seconds = Field(
         Fraction(0),
         ge=0,
-        description="Where in the track to begin.",
+        description="Start time within the music track.",
         json_schema_extra=Meta("s", pipelines=_TRIPS),
     )
     pulse: Annotated[Scheduled[float], Bounds(ge=0.0, le=4.0)] | None = Field(
         None,
-        description="How strongly the zoom pulses to the music's beat; 1 with music, unless an expression names a "
-        "signal of it.",
+        description=(
+            "How strongly the zoom pulses to the beat; default: 1 with music, unless an "
+            "expression uses one of its signals."
+        ),
         json_schema_extra=Meta(flag="--pulse", pipelines=_TRIPS),
     )
