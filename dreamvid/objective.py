@@ -1,13 +1,13 @@
-"""What a dream climbs: a weighted sum of terms, as a plain value.
+"""Describe what a dream ascends: a weighted sum of terms, as a plain value.
 
 The algebra follows Lucid's (https://github.com/tensorflow/lucid, ``optvis/objectives.py``)::
 
     0.5 * layer("mixed3") + channel("mixed4", 35) - neuron("mixed4", 7, x=0.5, y=0.5)
 
-An objective is always ascended; a negative weight repels. It knows nothing of a network: the engine
-evaluates it, so presets and command lines can be checked without TensorFlow. The text form, one term
-between commas, is ``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]`` or
-``guide:FILE@LAYER[:WEIGHT]``.
+An objective is always ascended; a negative weight repels. It knows nothing of a network: the engine evaluates it, so
+presets and command lines can be checked without TensorFlow. The text form, one term between commas, is
+``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]`` or ``guide:FILE@LAYER[:WEIGHT]``. To
+add a kind of term, add a row to :data:`KINDS` and its value to :mod:`dreamvid.engine.objectives`.
 """
 
 from __future__ import annotations
@@ -21,56 +21,99 @@ import numpy as np
 from dreamvid.errors import ObjectiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from dreamvid.types import RGB
 
-Kind = Literal["layer", "channel", "neuron", "class", "guide"]
 Reduce = Literal["mean-square", "mean"]
 
-_HEAVIEST = 1e6
+_MAX_WEIGHT = 1e6
+_MAX_TERMS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TermKind:
+    """A kind of term: how it is written and what it needs.
+
+    A kind with an ``argument`` is written ``NAME:ARGUMENT@LAYER``, or ``NAME:ARGUMENT`` where it ``needs_classifier``
+    and so looks at the class logits; an ``image`` is the path of a picture. A kind without is written by its layer.
+    """
+
+    name: str
+    syntax: str
+    argument: Literal["", "text", "image"] = ""
+    has_channel: bool = False
+    needs_classifier: bool = False
+    reduce: Reduce = "mean-square"
+
+
+KINDS: dict[str, TermKind] = {
+    kind.name: kind
+    for kind in (
+        TermKind("layer", "LAYER"),
+        TermKind("channel", "LAYER#CHANNEL", has_channel=True),
+        TermKind("neuron", "LAYER#CHANNEL@X/Y", has_channel=True),
+        TermKind("class", "class:NAME", argument="text", needs_classifier=True, reduce="mean"),
+        TermKind("guide", "guide:FILE@LAYER", argument="image"),
+    )
+}
+"""All kinds by name; :func:`dreamvid.engine.objectives.objective_value` registers what each evaluates to."""
+
+
+def register_kind(kind: TermKind) -> None:
+    """Add a kind with an argument; text forms can use it from now on.
+
+    Raises
+    ------
+    ObjectiveError
+        Where the name is taken, or the kind has no argument.
+    """
+    if not kind.argument or KINDS.setdefault(kind.name, kind) != kind:
+        raise ObjectiveError(f"objective kind '{kind.name}' has no argument, or its name is taken")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """One summand.
 
-    ``at`` is the neuron's relative position (x, y) in [0, 1]; ``label`` is a class name or index;
-    ``guide`` is the path of the guide image, ``guide_image`` the picture itself where it was given as one.
-    ``reduce`` says whether activations count squared (the classic's) or plainly (the tutorial's).
+    ``at`` is the neuron's relative position (x, y) in [0, 1]; ``argument`` is a class name or index or the path of
+    a guide image, ``image`` the picture itself where it was given as one. ``reduce`` says whether activations count
+    squared (the classic's) or plainly (the tutorial's).
     """
 
-    kind: Kind
+    kind: str
     layer: str = ""
     channel: int | None = None
     at: tuple[float, float] | None = None
-    label: str = ""
-    guide: str = ""
-    guide_image: RGB | None = field(default=None, compare=False, repr=False)
+    argument: str = ""
+    image: RGB | None = field(default=None, compare=False, repr=False)
     reduce: Reduce = "mean-square"
     weight: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what no network could answer."""
-        if not abs(self.weight) <= _HEAVIEST:
+        kind = KINDS.get(self.kind)
+        if kind is None:
+            raise ObjectiveError(f"objective kind '{self.kind}' is unknown; known are {', '.join(KINDS)}")
+        if not abs(self.weight) <= _MAX_WEIGHT:
             raise ObjectiveError(
-                f"objective weight must be between -{_HEAVIEST:g} and {_HEAVIEST:g}, not {self.weight:g}"
+                f"objective weight must be between -{_MAX_WEIGHT:g} and {_MAX_WEIGHT:g}, not {self.weight:g}"
             )
-        if self.kind in {"channel", "neuron"} and (self.channel is None or self.channel < 0):
+        if kind.has_channel and (self.channel is None or self.channel < 0):
             raise ObjectiveError(f"objective '{self.layer}' needs a channel number of 0 or more")
         if self.at is not None and not all(0.0 <= p <= 1.0 for p in self.at):
             raise ObjectiveError(f"objective position {self.at[0]:g}/{self.at[1]:g} must lie in 0..1")
-        if self.kind != "class" and not self.layer:
+        if not kind.needs_classifier and not self.layer:
             raise ObjectiveError("objective names no layer")
 
     def __str__(self) -> str:
         """Return the text form."""
-        if self.kind == "class":
-            body = f"class:{self.label}"
-        elif self.kind == "guide":
-            body = f"guide:{self.guide}@{self.layer}"
+        kind = KINDS[self.kind]
+        if kind.argument:
+            body = f"{kind.name}:{self.argument}" + ("" if kind.needs_classifier else f"@{self.layer}")
         else:
             body = f"mean({self.layer})" if self.reduce == "mean" else self.layer
             if self.channel is not None:
@@ -94,6 +137,17 @@ class Objective:
     def weights(self) -> NDArray[np.float32]:
         """Each term's weight, ``[terms]``."""
         return np.array([term.weight for term in self.terms], np.float32)
+
+    @property
+    def needs_classifier(self) -> bool:
+        """Whether any term looks at the class logits."""
+        return any(KINDS[term.kind].needs_classifier for term in self.terms)
+
+    @property
+    def image_files(self) -> tuple[str, ...]:
+        """Paths of the images that the terms name, each once; not those given as arrays."""
+        named = (t.argument for t in self.terms if KINDS[t.kind].argument == "image" and t.image is None)
+        return tuple(dict.fromkeys(named))
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)
@@ -131,7 +185,7 @@ def neuron(name: str, index: int, *, x: float = 0.5, y: float = 0.5) -> Objectiv
 
 def class_logit(label: str | int) -> Objective:
     """Return the objective "the logit of a class", by name (a first synonym suffices) or index."""
-    return Objective((Term("class", label=str(label), reduce="mean"),))
+    return Objective((Term("class", argument=str(label), reduce="mean"),))
 
 
 def guide(image: str | Path | RGB, name: str) -> Objective:
@@ -141,8 +195,8 @@ def guide(image: str | Path | RGB, name: str) -> Objective:
     notebook (https://github.com/google/deepdream, "Controlling dreams").
     """
     if isinstance(image, np.ndarray):
-        return Objective((Term("guide", name, guide="(array)", guide_image=image),))
-    return Objective((Term("guide", name, guide=str(image)),))
+        return Objective((Term("guide", name, argument="(array)", image=image),))
+    return Objective((Term("guide", name, argument=str(image)),))
 
 
 _LAYER_TERM = re.compile(
@@ -151,7 +205,6 @@ _LAYER_TERM = re.compile(
     re.VERBOSE,
 )
 _WEIGHT = re.compile(r"^(?P<body>.+):\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$", re.DOTALL)
-_MAX_TERMS = 64
 
 
 def parse(text: str) -> Objective:
@@ -170,18 +223,24 @@ def parse(text: str) -> Objective:
     return Objective(tuple(_parse_term(part) for part in parts), text)
 
 
+def map_image_files(text: str, change: Callable[[str], str]) -> str:
+    """Return the text form of an objective with ``change`` applied to each path of an image; all else stays."""
+    return ",".join(_map_image_file(term, change) for term in text.split(","))
+
+
+def _map_image_file(text: str, change: Callable[[str], str]) -> str:
+    name, _, rest = text.strip().partition(":")
+    path, _, layer = rest.rpartition("@")
+    if name not in KINDS or KINDS[name].argument != "image" or not path.strip():
+        return text
+    return f"{name}:{change(path.strip())}@{layer}"
+
+
 def _parse_term(text: str) -> Term:
     body, weight = _split_weight(text)
-    if body.startswith("class:"):
-        label = body.removeprefix("class:").strip()
-        if not label:
-            raise ObjectiveError(f"objective '{text}' names no class")
-        return Term("class", label=label, reduce="mean", weight=weight)
-    if body.startswith("guide:"):
-        path, _, name = body.removeprefix("guide:").rpartition("@")
-        if not path or not name:
-            raise ObjectiveError(f"objective '{text}' must read guide:FILE@LAYER")
-        return Term("guide", name.strip(), guide=path.strip(), weight=weight)
+    kind = KINDS.get(body.partition(":")[0]) if ":" in body else None
+    if kind is not None and kind.argument:
+        return _parse_argument(text, body.partition(":")[2], kind, weight)
     match = _LAYER_TERM.match(body)
     if match is None or bool(match["mean"]) != bool(match["close"] or match["close2"]):
         raise ObjectiveError(f"objective '{text}' cannot be read; write LAYER, LAYER#CHANNEL or mean(LAYER)")
@@ -199,8 +258,16 @@ def _parse_term(text: str) -> Term:
     return Term("neuron", name, channel=index, at=at, reduce=reduce, weight=weight)
 
 
+def _parse_argument(text: str, rest: str, kind: TermKind, weight: float) -> Term:
+    argument, _, name = (rest, "", "") if kind.needs_classifier else rest.rpartition("@")
+    argument, name = argument.strip(), name.strip()
+    if not argument or not (name or kind.needs_classifier):
+        raise ObjectiveError(f"objective '{text}' must read {kind.syntax}")
+    return Term(kind.name, name, argument=argument, reduce=kind.reduce, weight=weight)
+
+
 def _split_weight(text: str) -> tuple[str, float]:
     match = _WEIGHT.match(text)
-    if match is None or match["body"] in {"class", "guide"}:
+    if match is None or (match["body"] in KINDS and KINDS[match["body"]].argument):
         return text, 1.0
     return match["body"].strip(), float(match["weight"])

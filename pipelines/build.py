@@ -147,14 +147,13 @@ def best_objective(network: Network) -> Objective:
 def read_guides(objective: Objective) -> dict[str, RGB]:
     """Return the guide images that an objective names, at most 512 px on their longer side, by path."""
     guides: dict[str, RGB] = {}
-    for term in objective.terms:
-        if term.kind == "guide" and term.guide_image is None:
-            from dreamvid.media.still.reader import read_still  # noqa: PLC0415  loads imageio
+    for file in objective.image_files:
+        from dreamvid.media.still.reader import read_still  # noqa: PLC0415  loads imageio
 
-            try:
-                guides[term.guide] = _limit(read_still(Path(term.guide)).rgb)
-            except ReadError as error:
-                raise SettingsError(f"guide image: {error}") from error
+        try:
+            guides[file] = _limit(read_still(Path(file)).rgb)
+        except ReadError as error:
+            raise SettingsError(f"guide image: {error}") from error
     return guides
 
 
@@ -167,7 +166,11 @@ def _limit(image: RGB) -> RGB:
 
 
 def _files(preset: Preset, objective: Objective) -> dict[str, Path]:
-    files = {f"guide{i}": Path(t.guide) for i, t in enumerate(objective.terms) if t.kind == "guide"}
+    files = {
+        f"guide{i}": Path(t.argument)
+        for i, t in enumerate(objective.terms)
+        if t.argument in objective.image_files
+    }
     files = {role: path for role, path in files.items() if path.is_file()}
     named = dict(named_files(preset.model)) | dict(named_files(preset.mask))
     return files | {role: path for role, path in named.items() if role != "model" or path.is_file()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dreamvid.config.loader import file_exists, find_presets, load_preset
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
-from dreamvid.objective import Objective
+from dreamvid.objective import KINDS, Objective
 from dreamvid.pipelines.build import best_objective, read_guides
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.scenes import VideoClock, check_schedules, scene_spans
@@ -164,7 +164,7 @@ def _check_objective(
     from dreamvid.engine.objectives import BoundObjective
 
     terms = () if preset.objective == AUTO else preset.objective.terms
-    network = load(preset.model, any(term.kind == "class" for term in terms))
+    network = load(preset.model, any(KINDS[term.kind].needs_classifier for term in terms))
     if isinstance(network, DreamvidError):
         yield ("model", "weights" if preset.model.weights else "name"), str(network)
         return
@@ -173,7 +173,7 @@ def _check_objective(
         try:
             BoundObjective.bind(single, network, read_guides(single))
         except DreamvidError as error:
-            yield _place(preset.objective, term.layer or term.label), str(error)
+            yield _place(preset.objective, term.layer or term.argument), str(error)
 
 
 def _load(settings: ModelSettings, with_classes: bool) -> Network | DreamvidError:  # noqa: FBT001  cached

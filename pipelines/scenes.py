@@ -157,7 +157,7 @@ class LoadedScene:
         dreamer, stabilizer, compositor, _ = self.first
         ascent_changes = not scheduled.isdisjoint(_ASCENT_SCHEDULES)
         if ascent_changes or objective is not None:
-            dreamer = self.loaded.dreamer.vary(
+            dreamer = self.loaded.dreamer.with_settings(
                 objective=None if objective is None else objective.at(point),
                 ascent=preset.ascent if ascent_changes else None,
             )

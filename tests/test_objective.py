@@ -26,10 +26,10 @@ def test_the_algebra_adds_subtracts_and_scales() -> None:
         ("mean(mixed3)", Term("layer", "mixed3", reduce="mean")),
         ("mean(mixed3)#4:2", Term("channel", "mixed3", channel=4, reduce="mean", weight=2.0)),
         ("mean(mixed3#4)", Term("channel", "mixed3", channel=4, reduce="mean")),
-        ("class:tabby", Term("class", label="tabby", reduce="mean")),
-        ("class:281:-0.5", Term("class", label="281", reduce="mean", weight=-0.5)),
-        ("guide:a b.jpg@mixed3", Term("guide", "mixed3", guide="a b.jpg")),
-        ("guide:C:\\me@home.jpg@mixed3:0.5", Term("guide", "mixed3", guide="C:\\me@home.jpg", weight=0.5)),
+        ("class:tabby", Term("class", argument="tabby", reduce="mean")),
+        ("class:281:-0.5", Term("class", argument="281", reduce="mean", weight=-0.5)),
+        ("guide:a b.jpg@mixed3", Term("guide", "mixed3", argument="a b.jpg")),
+        ("guide:C:\\me@home.jpg@mixed3:0.5", Term("guide", "mixed3", argument="C:\\me@home.jpg", weight=0.5)),
         ("outer/inner.conv", Term("layer", "outer/inner.conv")),
     ],
 )
@@ -47,7 +47,7 @@ def test_a_class_by_index_or_name() -> None:
 
 def test_a_guide_may_be_an_array() -> None:
     picture = np.zeros((4, 4, 3), np.float32)
-    assert guide(picture, "mixed3").terms[0].guide_image is picture
+    assert guide(picture, "mixed3").terms[0].image is picture
 
 
 @pytest.mark.parametrize(

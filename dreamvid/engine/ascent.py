@@ -1,4 +1,13 @@
-"""All gradient steps of one octave in one compiled function."""
+"""Gradient ascent: all steps of one octave in one compiled function.
+
+What is compiled and what is given at run time::
+
+    compiled    network, layers, precision, kinds of terms and their channels, guide features, gradient filters, XLA
+    run time    pictures and their size, tiles, number of steps, shifts, weights of terms, step size, penalties
+
+So one trace, which takes seconds, serves all frames, octaves and schedules of a scene. XLA needs static shapes:
+with it there is one trace for each :class:`~dreamvid.engine.tiling.TilePlan`.
+"""
 
 from __future__ import annotations
 
@@ -7,70 +16,67 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dreamvid.engine import gradient as gradients
 from dreamvid.engine.gradient_filters import GradientFilters, filter_gradient, penalty
 from dreamvid.engine.runtime import tf
-from dreamvid.engine.tiling import Grid
+from dreamvid.engine.tiling import Grid, WindowBatch, assemble
 from dreamvid.schedule.fields import constant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from dreamvid.config.settings import AscentSettings
     from dreamvid.engine.extractor import Extractor
     from dreamvid.engine.objectives import BoundObjective
-    from dreamvid.engine.tiles import TilePlan
+    from dreamvid.engine.tiling import TilePlan
     from dreamvid.types import RGB, StepMap
 
 _CACHED_ASCENTS = 8
-_PICTURE = (None, None, 3)
-_EVEN = np.ones((1, 1, 1), np.float32)
+_CACHED_XLA_PLANS = 64
+_ANY_SIZE = (None, None, 3)
+_UNIFORM = np.ones((1, 1, 1), np.float32)
 
 
 class AscentInputs(NamedTuple):
-    """What the compiled function is given.
+    """Arguments of the compiled function.
 
-    ``start`` and ``source`` are pictures ``[H, W, 3]``; ``pace`` ``[H, W, 1]`` or ``[1, 1, 1]``; ``shifts``
-    ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``rates`` ``[3]``: step size, total-variation and L2 weight;
-    ``grid`` ``[11]`` int32.
+    ``start`` and ``source`` are pictures ``[H, W, 3]``; ``step_scale`` multiplies the steps, ``[H, W, 1]`` or
+    ``[1, 1, 1]``; ``shifts`` is ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``coefficients`` ``[3]``: step size,
+    total-variation weight, L2 weight; ``grid`` ``[11]`` int32.
     """
 
     start: Any
     source: Any
-    pace: Any
+    step_scale: Any
     shifts: Any
     weights: Any
-    rates: Any
+    coefficients: Any
     grid: Any
 
 
 class AscentResult(NamedTuple):
-    """Where the steps of an octave led.
+    """The picture ``[H, W, 3]`` after the steps of an octave.
 
-    ``broken`` is the largest share of a step's gradient that was no finite number; ``alive`` whether any step had a
-    gradient at all.
+    ``nonfinite`` is the largest share of a step's gradient that was NaN or infinite; ``has_gradient`` whether any
+    step's gradient was other than zero.
     """
 
     picture: RGB
-    broken: float
-    alive: bool
+    nonfinite: float
+    has_gradient: bool
 
 
 @lru_cache(maxsize=_CACHED_ASCENTS)
 def compiled_ascent(
     extractor: Extractor, objective: BoundObjective, filters: GradientFilters, *, xla: bool = False
 ) -> GradientAscent:
-    """Return the ascent of these; cached, since tracing it takes seconds."""
+    """Return the ascent for these; the same arguments give the same object, already traced."""
     return GradientAscent(extractor, objective, filters, xla=xla)
 
 
 class GradientAscent:
-    """Compiled gradient ascent for one extractor and objective; use :func:`compiled_ascent`.
-
-    Compiled in are the extractor (network, layers, precision), the terms but for their weights, and how the
-    gradient is filtered. Sizes, tiles, number of steps, shifts, weights and step sizes are tensors, so one trace
-    serves all of them. With ``xla``, whose shapes are static, there is one trace for each :class:`TilePlan`.
-    """
+    """Compiled gradient ascent for one extractor and objective; :func:`compiled_ascent` shares them."""
 
     def __init__(
         self, extractor: Extractor, objective: BoundObjective, filters: GradientFilters, *, xla: bool = False
@@ -80,14 +86,18 @@ class GradientAscent:
         self._objective = objective
         self._filters = filters
         self._xla = xla
-        self._compiled = lru_cache(maxsize=64)(self._compile)
-        picture, weights, grid = (
-            tf.TensorSpec(_PICTURE),
-            tf.TensorSpec([None]),
-            tf.TensorSpec([None], tf.int32),
-        )
+        self._compiled = lru_cache(maxsize=_CACHED_XLA_PLANS)(self._compile)
+        # Nothing here needs AutoGraph, which takes most of a trace's time.
         self._value = tf.function(
-            self._trace_value, input_signature=[picture, weights, grid], autograph=False
+            lambda picture, weights, grid: value(
+                picture, weights, Grid.unpack(grid), extractor=extractor, objective=objective
+            ),
+            input_signature=[
+                tf.TensorSpec(_ANY_SIZE),
+                tf.TensorSpec([None]),
+                tf.TensorSpec([None], tf.int32),
+            ],
+            autograph=False,
         )
 
     def run(
@@ -99,67 +109,125 @@ class GradientAscent:
         shifts: NDArray[np.int32],
         weights: NDArray[np.float32],
         ascent: AscentSettings,
-        pace: StepMap | None = None,
+        step_scale: StepMap | None = None,
     ) -> AscentResult:
-        """Take one step for each of ``shifts``, from ``start`` on; ``pace`` ``[H, W]`` stretches it by pixel."""
-        scheduled = ascent.step_size, ascent.total_variation, ascent.l2
-        rates = np.array([constant(rate) for rate in scheduled], np.float32)
-        lengths = _EVEN if pace is None else pace[..., None]
-        climb = AscentInputs(start, source, lengths, shifts, weights, rates, Grid.of(plan).pack())
-        picture, broken, alive = self._compiled(plan if self._xla else None)(climb)
-        return AscentResult(picture.numpy(), float(broken), bool(alive))
+        """Take one step for each of ``shifts`` from ``start``; ``step_scale`` ``[H, W]`` multiplies it by pixel."""
+        inputs = AscentInputs(
+            start,
+            source,
+            _UNIFORM if step_scale is None else step_scale[..., None],
+            shifts,
+            weights,
+            np.array(
+                [constant(rate) for rate in (ascent.step_size, ascent.total_variation, ascent.l2)], np.float32
+            ),
+            Grid.of(plan).pack(),
+        )
+        picture, nonfinite, has_gradient = self._compiled(plan if self._xla else None)(inputs)
+        return AscentResult(picture.numpy(), float(nonfinite), bool(has_gradient))
 
     def score(self, plan: TilePlan, picture: RGB, weights: NDArray[np.float32]) -> float:
-        """Return the objective of a picture."""
+        """Return the objective of a picture ``[H, W, 3]`` in [0, 1]."""
         return float(self._value(picture, weights, Grid.of(plan).pack()))
 
     def _compile(self, plan: TilePlan | None) -> Any:
         """Return the compiled function for one plan, or (None) for all."""
-        picture = tf.TensorSpec(_PICTURE if plan is None else (*plan.size, 3))
+        picture = tf.TensorSpec(_ANY_SIZE if plan is None else (*plan.size, 3))
         signature = AscentInputs(
-            picture,
-            picture,
-            tf.TensorSpec([None, None, 1]),
-            tf.TensorSpec([None, 2], tf.int32),
-            tf.TensorSpec([None]),
-            tf.TensorSpec([3]),
-            tf.TensorSpec([None], tf.int32),
+            start=picture,
+            source=picture,
+            step_scale=tf.TensorSpec([None, None, 1]),
+            shifts=tf.TensorSpec([None, 2], tf.int32),
+            weights=tf.TensorSpec([None]),
+            coefficients=tf.TensorSpec([3]),
+            grid=tf.TensorSpec([None], tf.int32),
         )
 
-        def trace(climb: AscentInputs) -> Any:
+        def trace(inputs: AscentInputs) -> Any:
             self.traces += 1
-            return self._steps(climb, Grid.unpack(climb.grid) if plan is None else Grid.of(plan))
+            return self._ascend(inputs, Grid.unpack(inputs.grid) if plan is None else Grid.of(plan))
 
-        # Nothing here needs AutoGraph, which takes most of a trace's time.
         return tf.function(trace, input_signature=[signature], autograph=False, jit_compile=self._xla or None)
 
-    def _steps(self, climb: AscentInputs, grid: Grid) -> Any:
-        step_size, total_variation, l2 = tf.unstack(climb.rates)
+    def _ascend(self, inputs: AscentInputs, grid: Grid) -> Any:
+        step_size, total_variation, l2 = tf.unstack(inputs.coefficients)
 
-        def step(index: Any, picture: Any, broken: Any, alive: Any) -> Any:
-            raw = gradients.gradient(
+        def step(index: Any, picture: Any, worst: Any, has_gradient: Any) -> Any:
+            raw = gradient(
                 picture,
-                climb.shifts[index],
-                climb.weights,
+                inputs.shifts[index],
+                inputs.weights,
                 grid,
                 extractor=self._extractor,
                 objective=self._objective,
             )
-            treated, missing = filter_gradient(raw, self._filters)
-            pull = treated - penalty(picture - climb.source, total_variation, l2)
-            picture = tf.clip_by_value(picture + step_size * climb.pace * pull, 0.0, 1.0)
-            picture = tf.ensure_shape(picture, climb.start.shape)
-            return index + 1, picture, tf.maximum(broken, missing), alive | tf.reduce_any(treated != 0.0)
+            filtered, nonfinite = filter_gradient(raw, self._filters)
+            direction = filtered - penalty(picture - inputs.source, total_variation, l2)
+            picture = tf.clip_by_value(picture + step_size * inputs.step_scale * direction, 0.0, 1.0)
+            picture = tf.ensure_shape(picture, inputs.start.shape)
+            has_gradient |= tf.reduce_any(filtered != 0.0)
+            return index + 1, picture, tf.maximum(worst, nonfinite), has_gradient
 
-        _, picture, broken, alive = tf.while_loop(
-            lambda index, *_: index < tf.shape(climb.shifts)[0],
+        _, picture, nonfinite, has_gradient = tf.while_loop(
+            lambda index, *_: index < tf.shape(inputs.shifts)[0],
             step,
-            (tf.constant(0), climb.start, tf.constant(0.0), tf.constant(False)),
+            (tf.constant(0), inputs.start, tf.constant(0.0), tf.constant(False)),
             parallel_iterations=1,
         )
-        return picture, broken, alive
+        return picture, nonfinite, has_gradient
 
-    def _trace_value(self, picture: Any, weights: Any, grid: Any) -> Any:
-        return gradients.value(
-            picture, weights, Grid.unpack(grid), extractor=self._extractor, objective=self._objective
-        )
+
+def gradient(
+    picture: Any, shift: Any, weights: Any, grid: Grid, *, extractor: Extractor, objective: BoundObjective
+) -> Any:
+    """Return the gradient ``[H, W, 3]`` float32 of the objective at a picture ``[H, W, 3]`` in [0, 1].
+
+    The picture is shifted by ``shift`` (``[2]`` int32: y, x), cut into windows, and shifted back. Each window's
+    objective sums over all that it sees and only its tile's gradient is kept, so that tiles join as if the
+    picture had been seen whole. One batch of windows is in memory at a time.
+    """
+
+    def batch_gradient(number: Any) -> Any:
+        batch = WindowBatch(grid, shift, number)
+        windows = batch.cut(picture)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(windows)
+            score = objective.value(extractor(windows), weights, batch, tiles_only=False)
+        return batch.tiles(tape.gradient(score, windows))
+
+    return assemble(_for_each_batch(grid, batch_gradient), grid, shift)
+
+
+def value(picture: Any, weights: Any, grid: Grid, *, extractor: Extractor, objective: BoundObjective) -> Any:
+    """Return the objective of a picture ``[H, W, 3]`` in [0, 1], a float32 scalar; tiles add up to the whole."""
+    no_shift = tf.zeros([2], tf.int32)
+
+    def batch_value(number: Any) -> Any:
+        batch = WindowBatch(grid, no_shift, number)
+        return objective.value(extractor(batch.cut(picture)), weights, batch, tiles_only=True)
+
+    return tf.reduce_sum(_for_each_batch(grid, batch_value))
+
+
+def _for_each_batch(grid: Grid, work: Callable[[Any], Any]) -> Any:
+    """Return ``work(0)``, ``work(1)``, ... for all batches, stacked, one after the other."""
+    batches = grid.rows * grid.columns // grid.batch
+    # `work` stays a function of its own in the graph. Inlined into the loop, TensorFlow's oneDNN pass would meet its
+    # operations in an order that changes from run to run, and choose its kernels by that: no two runs would agree to
+    # the last bit.
+    work = tf.function(
+        work,
+        input_signature=[tf.TensorSpec([], tf.int32)],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
+    if isinstance(batches, int) and batches == 1:
+        return work(tf.constant(0))[None]
+    results = tf.TensorArray(tf.float32, size=batches, element_shape=None)
+    _, results = tf.while_loop(
+        lambda number, _: number < batches,
+        lambda number, results: (number + 1, results.write(number, work(number))),
+        (tf.constant(0), results),
+        parallel_iterations=1,
+    )
+    return results.stack()

@@ -16,7 +16,7 @@ import numpy as np
 from dreamvid.engine.architectures import ModelEntry, find_model
 from dreamvid.engine.files import load_model_file, load_weights_file
 from dreamvid.engine.graph import from_keras
-from dreamvid.engine.heads import find_logits, free_size
+from dreamvid.engine.graph_transforms import find_logits, free_size
 from dreamvid.engine.labels import class_names
 from dreamvid.engine.own import LoadedModel, load_own, ranged
 from dreamvid.engine.preprocessing import preset_map

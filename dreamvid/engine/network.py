@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 from dreamvid.engine import loading
 from dreamvid.engine.architectures import ModelEntry, known_models
 from dreamvid.engine.extractor import Extractor
-from dreamvid.engine.fold import fold_batch_norms
 from dreamvid.engine.graph import INPUT, Graph, Ref
-from dreamvid.engine.heads import LOGITS
+from dreamvid.engine.graph_transforms import LOGITS, fold_batch_norms, reduce_before_pooling
 from dreamvid.engine.labels import find_class
 from dreamvid.engine.receptive_field import measure, strides
-from dreamvid.engine.reorder import reduce_before_pooling
 from dreamvid.errors import ObjectiveError
 from dreamvid.text import did_you_mean
 from dreamvid.types import Size

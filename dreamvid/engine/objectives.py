@@ -1,4 +1,4 @@
-"""Evaluates an objective on the feature maps of a network, window by window.
+"""Evaluate an objective on the feature maps of a network, window by window.
 
 Every term is a sum over positions of the picture, each weighted by the share of the picture that it stands
 for. So the value does not depend on how the picture is cut into windows, nor on its size, and layers of
@@ -23,38 +23,39 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from dreamvid.engine.heads import LOGITS
+from dreamvid.engine.graph_transforms import LOGITS
 from dreamvid.engine.runtime import tf
 from dreamvid.errors import ObjectiveError
 from dreamvid.image.resize import resize
+from dreamvid.objective import KINDS
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from dreamvid.engine.extractor import Extractor
     from dreamvid.engine.network import Network
-    from dreamvid.engine.tiling import View
+    from dreamvid.engine.tiling import WindowBatch
     from dreamvid.objective import Objective, Term
     from dreamvid.types import RGB
 
-_GUIDE_POSITIONS = 1024
+_MAX_GUIDE_POSITIONS = 1024
 """Most features that a guide image is made into, at a layer of stride 4 or more; fewer at finer ones."""
 
 
 @dataclass(frozen=True)
 class BoundTerm:
-    """A term with what it means in one network.
+    """A term with what it means in one network; ``term`` has weight 1.
 
-    ``term`` has weight 1. ``output`` is the place of its layer among the extractor's outputs, ``index`` its channel
-    or class, ``guide`` the guide image's features, ``[positions, channels]`` float32; they are compared by
-    ``guide_digest``.
+    ``output`` is the place of its layer among the extractor's outputs, ``stride`` that layer's stride in px,
+    ``index`` its channel or class, ``guide`` the features of its image, ``[positions, channels]`` float32, which
+    are compared by ``guide_digest``.
     """
 
     term: Term
@@ -63,6 +64,31 @@ class BoundTerm:
     index: int | None = None
     guide: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     guide_digest: str = ""
+
+
+class TermValue(Protocol):
+    """Evaluates one kind of term on a batch of windows."""
+
+    def __call__(self, bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+        """Return a float32 scalar for ``feature``, float32 ``[N, h, w, C]``.
+
+        With ``tiles_only`` only what lies in each window's tile counts, so that windows add up to the picture's
+        value; else all that the windows see, so that the gradient within their tiles is whole.
+        """
+        ...
+
+
+_VALUES: dict[str, TermValue] = {}
+
+
+def objective_value(kind: str) -> Callable[[TermValue], TermValue]:
+    """Register the value of a kind of :data:`dreamvid.objective.KINDS`."""
+
+    def register(value: TermValue) -> TermValue:
+        _VALUES[kind] = value
+        return value
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -102,90 +128,103 @@ class BoundObjective:
         if not objective.terms:
             raise ObjectiveError("objective is empty; name a layer, for example 'mixed4'")
         outputs: list[str] = []
-        bound: list[BoundTerm] = []
+        terms: list[BoundTerm] = []
         for term in objective.terms:
-            if term.kind == "class":
-                name, stride = LOGITS, network.extractor((LOGITS,), precision=precision).stride
-                index: int | None = network.class_index(term.label)
-            else:
-                layer = network.layer(term.layer)
-                name, stride, index = layer.name, layer.stride, term.channel
-                if index is not None and index >= layer.channels:
-                    raise ObjectiveError(
-                        f"{network.name} has {layer.channels} channels in '{name}', 0 to {layer.channels - 1}; "
-                        f"there is no channel {index}"
-                    )
-            if name not in outputs:
-                outputs.append(name)
-            plain = replace(term, weight=1.0, guide_image=None)
-            bound.append(BoundTerm(plain, outputs.index(name), stride, index))
-            if term.kind == "guide":
-                image = _guide_image(term, guides)
-                extractor = network.extractor((name,), precision=precision)
-                features = _guide_features(image, extractor, stride, term)
-                digest = hashlib.sha256(np.ascontiguousarray(features).tobytes()).hexdigest()
-                bound[-1] = replace(bound[-1], guide=features, guide_digest=digest)
-        return cls(tuple(outputs), tuple(bound), objective.weights)
+            output, stride, index = _look_up(term, network, precision)
+            if output not in outputs:
+                outputs.append(output)
+            plain = replace(term, weight=1.0, image=None)
+            bound = BoundTerm(plain, outputs.index(output), stride, index)
+            if KINDS[term.kind].argument == "image":
+                extractor = network.extractor((output,), precision=precision)
+                features = _guide_features(_guide_image(term, guides), extractor, stride, term)
+                digest = hashlib.sha256(features.tobytes()).hexdigest()
+                bound = replace(bound, guide=features, guide_digest=digest)
+            terms.append(bound)
+        return cls(tuple(outputs), tuple(terms), objective.weights)
 
-    def value(self, features: Sequence[Any], weights: Any, view: View, *, inside: bool) -> Any:
-        """Return the weighted sum over a batch of windows, a float32 scalar.
+    def value(self, features: Sequence[Any], weights: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+        """Return the weighted sum over a batch of windows, a float32 scalar; see :class:`TermValue`.
 
-        Parameters
-        ----------
-        features
-            One float32 ``[N, h, w, C]`` for each of ``outputs``.
-        weights
-            ``[terms]`` float32.
-        view
-            Where the windows lie in the picture.
-        inside
-            Count only what each window keeps (its tile), so that windows add up to the picture's value; else
-            all that the windows see, so that the gradient within their tiles is whole.
+        ``features`` has one float32 ``[N, h, w, C]`` for each of ``outputs``, ``weights`` is ``[terms]`` float32.
         """
-        values = [_term_value(bound, features[bound.output], view, inside=inside) for bound in self.terms]
+        values = [
+            _VALUES[bound.term.kind](bound, features[bound.output], batch, tiles_only=tiles_only)
+            for bound in self.terms
+        ]
         return tf.reduce_sum(tf.stack(values) * weights)
 
 
-def _term_value(bound: BoundTerm, feature: Any, view: View, *, inside: bool) -> Any:
-    term = bound.term
-    if term.kind == "neuron":
-        assert term.at is not None
-        chosen = view.place(term.at, tf.shape(feature), bound.stride, inside=inside)
-        return tf.reduce_sum(_activation(term, feature[..., bound.index]) * chosen)
-    if term.kind == "class" and feature.shape[1:3] == (1, 1):
-        return tf.reduce_sum(feature[..., bound.index]) * view.share_of_tile()
-    if bound.guide is not None:
-        positions = _likeness(feature, bound.guide)
-    elif bound.index is not None:
-        positions = _activation(term, feature[..., bound.index])
-    else:
-        positions = _activation(term, feature)
-        if inside:
-            positions = tf.reduce_sum(positions, axis=-1)
-        positions /= feature.shape[-1]
-    if inside:
-        positions *= view.inside(tf.shape(feature), bound.stride)
-    return tf.reduce_sum(positions) * view.share(bound.stride)
+@objective_value("layer")
+def _layer(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    values = activation(bound.term, feature)
+    if tiles_only:
+        values = tf.reduce_sum(values, axis=-1)
+    return mean_over_picture(values / feature.shape[-1], bound, batch, tiles_only=tiles_only)
 
 
-def _activation(term: Term, values: Any) -> Any:
+@objective_value("channel")
+def _channel(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    values = activation(bound.term, feature[..., bound.index])
+    return mean_over_picture(values, bound, batch, tiles_only=tiles_only)
+
+
+@objective_value("neuron")
+def _neuron(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    assert bound.term.at is not None
+    position = batch.one_hot(bound.term.at, tf.shape(feature), bound.stride, tiles_only=tiles_only)
+    return tf.reduce_sum(activation(bound.term, feature[..., bound.index]) * position)
+
+
+@objective_value("class")
+def _class(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    if feature.shape[1:3] == (1, 1):
+        return tf.reduce_sum(feature[..., bound.index]) * batch.tile_share()
+    return _channel(bound, feature, batch, tiles_only=tiles_only)
+
+
+@objective_value("guide")
+def _guide(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    assert bound.guide is not None
+    scores = tf.tensordot(tf.stop_gradient(feature), tf.constant(bound.guide.T), axes=1)
+    best = tf.gather(tf.constant(bound.guide), tf.argmax(scores, axis=-1, output_type=tf.int32))
+    values = tf.reduce_mean(feature * best, axis=-1)
+    return mean_over_picture(values, bound, batch, tiles_only=tiles_only)
+
+
+def activation(term: Term, values: Any) -> Any:
+    """Return the values squared, or plainly where the term says so."""
     return values if term.reduce == "mean" else tf.square(values)
 
 
-def _likeness(feature: Any, guide: NDArray[np.float32]) -> Any:
-    """Return ``[N, h, w]``: the dot product with the guide's best matching feature, over channels."""
-    scores = tf.tensordot(tf.stop_gradient(feature), tf.constant(guide.T), axes=1)
-    best = tf.gather(tf.constant(guide), tf.argmax(scores, axis=-1, output_type=tf.int32))
-    return tf.reduce_mean(feature * best, axis=-1)
+def mean_over_picture(values: Any, bound: BoundTerm, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    """Return the windows' share of the mean over the positions of the picture of ``[N, h, w]``, a scalar."""
+    if tiles_only:
+        values *= batch.in_tiles(tf.shape(values), bound.stride)
+    return tf.reduce_sum(values) * batch.feature_share(bound.stride)
+
+
+def _look_up(term: Term, network: Network, precision: str) -> tuple[str, int, int | None]:
+    """Return the output that a term looks at, its stride, and the channel or class."""
+    if KINDS[term.kind].needs_classifier:
+        stride = network.extractor((LOGITS,), precision=precision).stride
+        return LOGITS, stride, network.class_index(term.argument)
+    layer = network.layer(term.layer)
+    if term.channel is not None and term.channel >= layer.channels:
+        raise ObjectiveError(
+            f"{network.name} has {layer.channels} channels in '{layer.name}', 0 to {layer.channels - 1}; "
+            f"there is no channel {term.channel}"
+        )
+    return layer.name, layer.stride, term.channel
 
 
 def _guide_image(term: Term, guides: Mapping[str, RGB]) -> RGB:
-    image = term.guide_image if term.guide_image is not None else guides.get(term.guide)
+    image = term.image if term.image is not None else guides.get(term.argument)
     if image is None:
-        raise ObjectiveError(f"guide image '{term.guide}' was not given")
+        raise ObjectiveError(f"guide image '{term.argument}' was not given")
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:  # noqa: PLR2004  height, width, RGB
         raise ObjectiveError(
-            f"guide image '{term.guide}' has shape {image.shape}; (height, width, 3) is needed"
+            f"guide image '{term.argument}' has shape {image.shape}; (height, width, 3) is needed"
         )
     return image
 
@@ -193,16 +232,16 @@ def _guide_image(term: Term, guides: Mapping[str, RGB]) -> RGB:
 def _guide_features(image: RGB, extractor: Extractor, stride: int, term: Term) -> NDArray[np.float32]:
     """Return the features of a guide image at the extractor's only layer, ``[positions, channels]``."""
     size = extractor.fixed_size or _guide_size(Size(*image.shape[:2]), stride)
-    seen = np.clip(resize(np.asarray(image, np.float32), size), 0.0, 1.0)
-    (feature,) = extractor(tf.constant(seen[None]))
-    found: NDArray[np.float32] = np.asarray(feature, np.float32).reshape(-1, feature.shape[-1])
-    if not np.isfinite(found).all():
-        raise ObjectiveError(f"guide image '{term.guide}' has no finite features in layer '{term.layer}'")
-    return found
+    resized = np.clip(resize(np.asarray(image, np.float32), size), 0.0, 1.0)
+    (feature,) = extractor(tf.constant(resized[None]))
+    features: NDArray[np.float32] = np.asarray(feature, np.float32).reshape(-1, feature.shape[-1])
+    if not np.isfinite(features).all():
+        raise ObjectiveError(f"guide image '{term.argument}' has no finite features in layer '{term.layer}'")
+    return features
 
 
 def _guide_size(size: Size, stride: int) -> Size:
     """Return the guide's size, shrunk where it would make too many features."""
-    positions = min(_GUIDE_POSITIONS, _GUIDE_POSITIONS * stride * stride // 16)
+    positions = min(_MAX_GUIDE_POSITIONS, _MAX_GUIDE_POSITIONS * stride * stride // 16)
     factor = min(1.0, math.sqrt(positions * stride * stride / (size.height * size.width)))
     return Size(max(1, round(size.height * factor)), max(1, round(size.width * factor)))

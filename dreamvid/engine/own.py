@@ -12,7 +12,7 @@ from dreamvid.engine.architectures import known_models
 from dreamvid.engine.extractor import materialize
 from dreamvid.engine.files import load_model_file, load_weights_file
 from dreamvid.engine.graph import from_keras
-from dreamvid.engine.heads import find_logits, free_size
+from dreamvid.engine.graph_transforms import find_logits, free_size
 from dreamvid.engine.preprocessing import input_map, preset_map
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import ModelError

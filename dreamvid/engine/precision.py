@@ -20,7 +20,7 @@ import numpy as np
 import platformdirs
 
 from dreamvid._version import __version__
-from dreamvid.engine.heads import LOGITS
+from dreamvid.engine.graph_transforms import LOGITS
 from dreamvid.engine.runtime import DeviceInfo, devices, tf, versions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, RunSettings
-from dreamvid.engine.dreamer import DreamEngine, clear_cache, shifts
+from dreamvid.engine.dreamer import DreamEngine, clear_cache, jitter_shifts
 from dreamvid.engine.network import load_network
 from dreamvid.errors import EngineError, SettingsError
 from dreamvid.image.resize import resize
@@ -83,7 +83,9 @@ def test_one_trace_serves_all_frames_sizes_octaves_steps_and_weights(toy: Networ
     for steps, size in [(3, (192, 256)), (2, (192, 256)), (5, (97, 131)), (1, (40, 300))]:
         engine.dream(photo[: size[0], : size[1]], steps=steps, frame_index=steps)
     engine.dream(resize(photo, Size(300, 400)).clip(0, 1), detail=np.zeros((300, 400, 3), np.float32))
-    other = engine.vary(objective=parse("deep:0.1, low:2"), ascent=AscentSettings(step_size=0.02, l2=1.0))
+    other = engine.with_settings(
+        objective=parse("deep:0.1, low:2"), ascent=AscentSettings(step_size=0.02, l2=1.0)
+    )
     other.dream(photo)
     assert engine.traces == other.traces == 1
 
@@ -169,14 +171,14 @@ def test_seed_and_frame_index_change_the_shifts_and_so_the_dream(toy: Network, p
 
 def test_shifts_are_a_pure_function_of_seed_octave_and_step() -> None:
     reach = Size(16, 24)
-    assert np.array_equal(shifts(7, 2, 10, reach), shifts(7, 2, 10, reach))
-    assert np.array_equal(shifts(7, 2, 10, reach)[:4], shifts(7, 2, 4, reach))
-    assert not np.array_equal(shifts(7, 2, 10, reach), shifts(7, 3, 10, reach))
-    assert not np.array_equal(shifts(7, 2, 10, reach), shifts(7, 2, 10, reach, frame_index=0))
-    many = shifts(0, 0, 4000, Size(3, 5))
+    assert np.array_equal(jitter_shifts(7, 2, 10, reach), jitter_shifts(7, 2, 10, reach))
+    assert np.array_equal(jitter_shifts(7, 2, 10, reach)[:4], jitter_shifts(7, 2, 4, reach))
+    assert not np.array_equal(jitter_shifts(7, 2, 10, reach), jitter_shifts(7, 3, 10, reach))
+    assert not np.array_equal(jitter_shifts(7, 2, 10, reach), jitter_shifts(7, 2, 10, reach, frame_index=0))
+    many = jitter_shifts(0, 0, 4000, Size(3, 5))
     assert sorted(set(many[:, 0].tolist())) == list(range(4))
     assert sorted(set(many[:, 1].tolist())) == list(range(6))
-    assert not shifts(0, 0, 5, Size(0, 0)).any()
+    assert not jitter_shifts(0, 0, 5, Size(0, 0)).any()
 
 
 def test_without_steps_the_dream_is_source_plus_detail(toy: Network, photo: RGB) -> None:
@@ -258,9 +260,9 @@ def test_plans_say_what_will_be_done(dreamnet: Network) -> None:
 def test_varying_what_is_compiled_in_is_refused(toy: Network) -> None:
     engine = make_engine(toy, "deep")
     with pytest.raises(SettingsError, match="only the weights"):
-        engine.vary(objective=layer("mid"))
+        engine.with_settings(objective=layer("mid"))
     with pytest.raises(SettingsError, match=r"ascent\.smoothing"):
-        engine.vary(ascent=AscentSettings(smoothing=3.0))
+        engine.with_settings(ascent=AscentSettings(smoothing=3.0))
 
 
 def test_what_overflows_in_float16_is_dreamed_in_float32(

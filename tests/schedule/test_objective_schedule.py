@@ -143,8 +143,8 @@ def test_terms_never_change_only_their_weights(source: Any) -> None:
     assert {term.weight for term in found.terms} == {1.0}
     for t in (0.0, 0.1, 1.7, 3.0, 5.5, 8.0, 20.0):
         now = found.at(moment(t))
-        assert [(term.kind, term.layer, term.channel, term.label) for term in now.terms] == [
-            (term.kind, term.layer, term.channel, term.label) for term in found.terms
+        assert [(term.kind, term.layer, term.channel, term.argument) for term in now.terms] == [
+            (term.kind, term.layer, term.channel, term.argument) for term in found.terms
         ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.engine.tiles import Axis, TilePlan, halo_for, reach_for
+from dreamvid.engine.tiling import Axis, TilePlan, halo_for, reach_for
 from dreamvid.types import Size
 
 BUDGET = 600_000

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.engine.gradient import gradient
+from dreamvid.engine.ascent import gradient
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.engine.runtime import tf
-from dreamvid.engine.tiles import TilePlan
-from dreamvid.engine.tiling import Grid
+from dreamvid.engine.tiling import Grid, TilePlan
 from dreamvid.image.resize import resize
 from dreamvid.objective import Objective, layer, neuron
 from dreamvid.types import Size

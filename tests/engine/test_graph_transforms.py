@@ -9,8 +9,8 @@ import pytest
 
 from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import known_models
-from dreamvid.engine.fold import fold_batch_norms
 from dreamvid.engine.graph import Graph, Ref, from_keras
+from dreamvid.engine.graph_transforms import fold_batch_norms
 from dreamvid.engine.loading import scramble
 from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras, tf

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
-from dreamvid.engine import gradient as gradients
+from dreamvid.engine import ascent, dreamer
 from dreamvid.engine.dreamer import DreamEngine, clear_cache
-from dreamvid.engine.relief import Relief, is_out_of_memory
 from dreamvid.engine.runtime import tf
-from dreamvid.engine.tiles import TilePlan
+from dreamvid.engine.tiling import TilePlan
 from dreamvid.errors import EngineError
 from dreamvid.objective import layer
 from dreamvid.types import Size
@@ -44,7 +43,7 @@ def engine(network: Network, **run: Any) -> DreamEngine:
 def limit_memory(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
     """Let the gradient of a batch with more pixels run out of memory, in what is compiled from now on."""
     clear_cache()
-    real = gradients.gradient
+    real = ascent.gradient
 
     def refuse(count: Any) -> Any:
         if int(count) > pixels:
@@ -57,7 +56,7 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
             picture = tf.identity(picture)
         return real(picture, shift, weights, grid, **others)
 
-    monkeypatch.setattr(gradients, "gradient", poor)
+    monkeypatch.setattr(ascent, "gradient", poor)
 
 
 def test_smaller_batches_give_the_same_picture(
@@ -98,16 +97,15 @@ def test_memory_that_suffices_for_nothing_is_an_error(
         engine(toy).dream(photo)
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+def test_other_errors_are_not_taken_for_a_lack_of_memory(toy: Network) -> None:
     plan = TilePlan.build(Size(64, 64), stride=8, receptive_field=20, budget=10_000)
-    relief = Relief(lambda plan, _: plan)
 
     def fail(_: TilePlan) -> None:
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
 
     with pytest.raises(tf.errors.InvalidArgumentError):
-        relief.run(plan, fail)
-    assert is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "x"))
-    assert is_out_of_memory(
+        engine(toy)._run_smaller_on_oom(plan, fail)
+    assert dreamer._is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "x"))
+    assert dreamer._is_out_of_memory(
         tf.errors.InternalError(None, None, "RESOURCE_EXHAUSTED: Out of memory while trying")
     )
