@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dreamvid.media.color.pixels import has_alpha
+from dreamvid.media.color.pixel_formats import has_alpha
 from dreamvid.media.color.rgb import from_rgb
 from dreamvid.types import Size
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import av
 from av.filter import Graph
 
-from dreamvid.media.color.pixels import frame_range
-from dreamvid.media.color.ycbcr import RGB_CODE, matrix_code
+from dreamvid.media.color.pixel_formats import RGB_CODE, frame_range, matrix_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

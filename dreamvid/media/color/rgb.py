@@ -1,4 +1,4 @@
-"""Colors in and out: decoded frames become float RGB, float RGB becomes frames for the encoder.
+"""Convert decoded frames to float RGB, and float RGB to frames for the encoder.
 
 Frames of 8 bits go through libswscale's ``rgb24`` (within half a code value of the exact matrix). More bits
 do not: its 16-bit RGB loses 0.4 % at white, so only chroma is resampled there and the matrix is applied
@@ -7,7 +7,6 @@ in float here. Matrices follow ITU-T H.273; PQ and HLG are mapped to SDR by liba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import av
@@ -16,24 +15,32 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from dreamvid.media.color.filters import Bt709Mapper
-from dreamvid.media.color.pixels import SCALING, depth, frame_range, has_alpha, plane_alpha, planes, quantize
-from dreamvid.media.color.ycbcr import (
+from dreamvid.media.color.pixel_formats import (
     BT470BG,
     BT709,
     BT2020_NCL,
     FCC,
     LUMA,
     RGB_CODE,
+    SCALING,
     SMPTE170M,
     SMPTE240M,
     WIDE_PRIMARIES,
     code_values,
+    depth,
+    frame_range,
+    has_alpha,
     is_hdr,
     matrix_code,
+    plane_alpha,
+    planes,
+    quantize,
     ycbcr_matrix,
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from dreamvid.types import RGB, Alpha
 
 Matrix = Literal["bt709", "bt601"]
@@ -50,7 +57,7 @@ _SWS = {
 
 
 class RgbConverter:
-    """Turns decoded frames into float RGB; keeps the converters that libswscale sets up between frames."""
+    """Convert decoded frames to float RGB; the converters that libswscale sets up are kept between frames."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
@@ -69,56 +76,51 @@ class RgbConverter:
 
     def _as_tagged(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
         """Convert without a look at transfer and primaries."""
-        alpha_wanted = has_alpha(frame.format.name)
         if depth(frame.format.name) <= 8:  # noqa: PLR2004  what rgb24 holds
-            return self._from_8_bit(frame, alpha=alpha_wanted)
+            return self._from_8_bit(frame)
         if frame.format.is_rgb:
-            return self._from_deep_rgb(frame, alpha=alpha_wanted)
+            return self._from_deep_rgb(frame)
         if len(frame.format.components) <= 2:  # noqa: PLR2004  gray, gray and alpha
             return _from_deep_gray(frame)
         return self._from_yuv(frame)
 
-    def _from_8_bit(self, frame: av.VideoFrame, *, alpha: bool) -> tuple[RGB, Alpha | None]:
+    def _from_8_bit(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
         out = self._reformatter.reformat(
             frame,
-            format="rgba" if alpha else "rgb24",
+            format="rgba" if has_alpha(frame.format.name) else "rgb24",
             src_colorspace=None if frame.format.is_rgb else _SWS[matrix_code(frame)],
             src_color_range=frame_range(frame),
             dst_color_range=ColorRange.JPEG,
             interpolation=SCALING,
         )
-        picture = np.divide(out.to_ndarray(), np.float32(255), dtype=np.float32)
-        if not alpha:
-            return picture, None
-        return np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(picture[..., 3])
+        return split_alpha(np.divide(out.to_ndarray(), np.float32(255), dtype=np.float32))
 
-    def _from_deep_rgb(self, frame: av.VideoFrame, *, alpha: bool) -> tuple[RGB, Alpha | None]:
+    def _from_deep_rgb(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
         name = frame.format.name
-        known = name.startswith(("gbrp", "gbrap", "rgb48", "bgr48", "rgba64", "bgra64")) and "f" not in name
-        if not known:  # float and packed formats: 16 bits hold them
-            frame = self._reformatter.reformat(frame, format="rgba64le" if alpha else "rgb48le")
+        as_array = (
+            name.startswith(("gbrp", "gbrap", "rgb48", "bgr48", "rgba64", "bgra64")) and "f" not in name
+        )
+        if not as_array:  # float and packed formats, which 16 bits hold
+            frame = self._reformatter.reformat(frame, format="rgba64le" if has_alpha(name) else "rgb48le")
         picture = np.divide(
             frame.to_ndarray(), np.float32(2 ** depth(frame.format.name) - 1), dtype=np.float32
         )
         if frame.format.name.startswith("bgr"):
             picture[..., :3] = picture[..., 2::-1].copy()
-        opacity = np.ascontiguousarray(picture[..., 3]) if alpha else None
-        return np.ascontiguousarray(picture[..., :3]), opacity
+        return split_alpha(picture)
 
     def _from_yuv(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
         """Resample chroma at the frame's own depth, then apply the matrix in float."""
         bits = depth(frame.format.name)
         code, full = matrix_code(frame), frame_range(frame) == ColorRange.JPEG
-        letters = "yuva" if has_alpha(frame.format.name) else "yuv"
-        wanted = f"{letters}444p{bits}le"
-        if frame.format.name != wanted:
-            frame = self._reformatter.reformat(frame, format=wanted, interpolation=SCALING)
-        luma_and_chroma = planes(frame)[:3]
+        full_chroma = f"{'yuva' if has_alpha(frame.format.name) else 'yuv'}444p{bits}le"
+        if frame.format.name != full_chroma:
+            frame = self._reformatter.reformat(frame, format=full_chroma, interpolation=SCALING)
         matrix = np.linalg.inv(ycbcr_matrix(*LUMA[code]))
         scale, offset = code_values(bits, full=full)
         weights = matrix / scale
         bias = -weights @ offset
-        ycbcr = cv2.merge([plane.astype(np.float32) for plane in luma_and_chroma])
+        ycbcr = cv2.merge([plane.astype(np.float32) for plane in planes(frame)[:3]])
         rgb = cv2.transform(ycbcr, np.column_stack([weights, bias]).astype(np.float32))
         np.clip(rgb, 0.0, 1.0, out=rgb)
         return rgb, plane_alpha(frame)
@@ -129,13 +131,11 @@ def to_rgb(frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
     return RgbConverter().convert(frame)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How a pixel format stores what :func:`from_rgb` is given."""
-
-    bits: int
-    alpha: bool
-    rgb: bool
+def split_alpha(picture: NDArray[np.float32]) -> tuple[RGB, Alpha | None]:
+    """Split ``[H, W, 3 or 4]`` into RGB and alpha, each contiguous; without a fourth channel alpha is None."""
+    if picture.shape[2] == 3:  # noqa: PLR2004  no alpha
+        return np.ascontiguousarray(picture), None
+    return np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(picture[..., 3])
 
 
 def from_rgb(
@@ -154,34 +154,44 @@ def from_rgb(
     matrix, full_range
         For YUV formats.
     """
-    layout = _Layout(depth(pix_fmt), has_alpha(pix_fmt), av.VideoFormat(pix_fmt).is_rgb)
-    full_range = full_range or layout.rgb
-    opacity = None
-    if layout.alpha:
-        opacity = np.ones(rgb.shape[:2], np.float32) if alpha is None else alpha
-    if layout.rgb:
-        frame = _rgb_frame(rgb, opacity, layout.bits)
-    else:
-        full_range = full_range or pix_fmt.startswith(("yuvj", "gray", "ya"))
-        frame = _yuv_frame(rgb, opacity, layout.bits, matrix, full_range=full_range)
+    bits, is_rgb = depth(pix_fmt), av.VideoFormat(pix_fmt).is_rgb
+    full_range = full_range or is_rgb or pix_fmt.startswith(("yuvj", "gray", "ya"))
+    if not has_alpha(pix_fmt):
+        alpha = None
+    elif alpha is None:
+        alpha = np.ones(rgb.shape[:2], np.float32)
+    frame = (
+        _rgb_frame(rgb, alpha, bits)
+        if is_rgb
+        else _yuv_frame(rgb, alpha, bits, matrix, full_range=full_range)
+    )
     if frame.format.name != pix_fmt:
         span = ColorRange.JPEG if full_range else ColorRange.MPEG
         frame = frame.reformat(
             format=pix_fmt, src_color_range=span, dst_color_range=span, interpolation=SCALING
         )
     code = BT709 if matrix == "bt709" else SMPTE170M
-    frame.colorspace = RGB_CODE if layout.rgb else code
+    frame.colorspace = RGB_CODE if is_rgb else code
     frame.color_range = 2 if full_range else 1
     frame.color_trc = frame.color_primaries = code
     return frame
 
 
+def _from_deep_gray(frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
+    bits = depth(frame.format.name)
+    if frame.format.name.startswith("ya16"):
+        return split_alpha(
+            frame.reformat(format="rgba64le").to_ndarray().astype(np.float32) / np.float32(65535)
+        )
+    gray = np.divide(frame.to_ndarray(), np.float32(2**bits - 1), dtype=np.float32)
+    return np.repeat(gray[..., None], 3, axis=2), None
+
+
 def _rgb_frame(rgb: RGB, alpha: Alpha | None, bits: int) -> av.VideoFrame:
-    planes = [rgb] if alpha is None else [rgb, alpha[..., None]]
-    picture = quantize(np.concatenate(planes, axis=2) if alpha is not None else rgb, bits)
-    name = "gbrap" if alpha is not None else "gbrp"
+    picture = quantize(rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=2), bits)
     if bits == 8:  # noqa: PLR2004  packed, as encoders and libswscale take it fastest
         return av.VideoFrame.from_ndarray(picture, format="rgb24" if alpha is None else "rgba")
+    name = "gbrp" if alpha is None else "gbrap"
     return av.VideoFrame.from_ndarray(picture, format=f"{name}{bits}le")
 
 
@@ -205,12 +215,3 @@ def _yuv_frame(
         padded[:, : plane.width] = values
         plane.update(padded.tobytes())
     return frame
-
-
-def _from_deep_gray(frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
-    bits = depth(frame.format.name)
-    if frame.format.name.startswith("ya16"):
-        both = frame.reformat(format="rgba64le").to_ndarray().astype(np.float32) / np.float32(65535)
-        return np.ascontiguousarray(both[..., :3]), np.ascontiguousarray(both[..., 3])
-    gray = np.divide(frame.to_ndarray(), np.float32(2**bits - 1), dtype=np.float32)
-    return np.repeat(gray[..., None], 3, axis=2), None

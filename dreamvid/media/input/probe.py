@@ -12,8 +12,7 @@ from av.stream import Disposition
 
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import frame_orientation
-from dreamvid.media.color.pixels import depth, has_alpha
-from dreamvid.media.color.ycbcr import is_hdr
+from dreamvid.media.color.pixel_formats import depth, has_alpha, is_hdr
 from dreamvid.media.input.animated_webp import is_webp, probe_webp
 from dreamvid.media.input.container import can_decode, check_file, input_path, open_input
 from dreamvid.media.input.image_sequence import probe_folder

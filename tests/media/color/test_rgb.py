@@ -7,9 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from dreamvid.media.color.pixels import depth, has_alpha
+from dreamvid.media.color.pixel_formats import depth, has_alpha, is_hdr
 from dreamvid.media.color.rgb import RgbConverter, from_rgb, to_rgb
-from dreamvid.media.color.ycbcr import is_hdr
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
