@@ -1,6 +1,7 @@
-"""The containers that are written: one row each says everything that depends on the kind of file.
+"""The containers that are read, and those that are written: one row each says everything that depends on the kind.
 
-To add a container, add a row. Nothing here imports PyAV, so that the command line can show the suffixes.
+To write another container, add a row; to read another, add its demuxer. Nothing here imports PyAV, so that the
+command line can show the suffixes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+DEMUXERS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,gif,apng,flv,asf,ogg,mxf,nut,rm,dv,"
+    "yuv4mpegpipe,wtv"
+)
+"""FFmpeg's names of the demuxers that are read: those that hold pictures themselves and open no other file."""
+
+AUDIO_DEMUXERS = "wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,wv,amr,au,tta,ape"
+"""FFmpeg's names of the demuxers that hold only audio, and open no other file."""
 
 FOLDER = ""
 """The suffix of an output that is a folder of PNGs."""

@@ -9,7 +9,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from dreamvid.errors import DamagedError, ReadError, SettingsError
-from dreamvid.media.input.container import open_sound
+from dreamvid.media.input.container import open_audio
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def read_audio(
         raise SettingsError(
             f"music starts at {start:g} s and lasts {duration} s, which is no part of a track"
         )
-    with open_sound(path) as container:
+    with open_audio(path) as container:
         stream = _best_stream(container, path)
         rate = stream.codec_context.sample_rate
         if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:

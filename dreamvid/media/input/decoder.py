@@ -19,6 +19,7 @@ from dreamvid.errors import DamagedError, ReadError
 from dreamvid.image.resize import resize
 from dreamvid.media.color.filters import Deinterlacer
 from dreamvid.media.color.rgb import RgbConverter
+from dreamvid.media.containers import CONTAINERS
 from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.media.input.container import open_input
 from dreamvid.media.input.timing import TimedFrame
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from dreamvid.media.input.info import MediaInfo
     from dreamvid.types import RGB, Alpha
 
-_UNSEEKABLE = {"gif", "apng"}
-_LEAD_IN = 4
+_UNSEEKABLE = {container.muxer for container in CONTAINERS.values() if not container.is_seekable}
+_LEAD_IN_FRAMES = 4
 """Frames decoded before the first one wanted: the deinterlacer looks at neighbors."""
 
 
@@ -72,19 +73,19 @@ def read_container(
     DamagedError
         Naming the time, at the first sign of damage.
     """
-    seek_to = after - _LEAD_IN / media.video.rate
+    seek_to = after - _LEAD_IN_FRAMES / media.video.rate
     if seek_to > 0 and media.format_name not in _UNSEEKABLE:
-        reached = False
+        in_time = False
         try:
             for timed in _Decoder(media, concealment).run(seek_to):
-                if not reached and timed.pts > seek_to:
+                if not in_time and timed.pts > seek_to:
                     break  # a keyframe that is too late: the index is wrong
-                reached = True
+                in_time = True
                 yield timed
             else:
                 return
         except DamagedError:
-            if reached:
+            if in_time:
                 raise
     yield from _Decoder(media, concealment).run(None)
 
@@ -94,12 +95,13 @@ class _Decoder:
 
     def __init__(self, media: MediaInfo, concealment: ErrorConcealment) -> None:
         self._media = media
-        self._care = concealment
+        self._concealment = concealment
         self._converter = RgbConverter()
         self._slices = SliceChecker()
         self._tick = Fraction(1, 1000)
-        self._last: Fraction | None = None
-        self._stamps: deque[tuple[Fraction, Fraction | None]] = deque()
+        self._last_time: Fraction | None = None
+        # Times and durations, as the deinterlacer does not pass on the latter.
+        self._times: deque[tuple[Fraction, Fraction | None]] = deque()
 
     def run(self, seek_to: Fraction | None) -> Iterator[TimedFrame]:
         """Decode from the keyframe before a time, or from the start."""
@@ -113,7 +115,7 @@ class _Decoder:
                 except FFmpegError as error:
                     raise self._damage(None, "cannot seek") from error
             for frame in self._checked_frames(self._decoded(container, stream, context)):
-                time, duration = self._stamps.popleft()
+                time, duration = self._times.popleft()
                 yield TimedFrame(time, duration, partial(self._load, frame))
 
     def _open_decoder(self, stream: VideoStream) -> VideoCodecContext:
@@ -124,62 +126,60 @@ class _Decoder:
             created.extradata = context.extradata
             context = created
         options = {"max_pixels": str(MAX_DECODED_PIXELS)}
-        context.options = (
-            options
-            if self._care == ErrorConcealment.CONCEAL
-            else options | {"err_detect": "crccheck+explode"}
-        )
-        context.thread_type = "SLICE" if self._care == ErrorConcealment.FRAME_BY_FRAME else "AUTO"
+        if self._concealment != ErrorConcealment.CONCEAL:
+            options["err_detect"] = "crccheck+explode"
+        context.options = options
+        context.thread_type = "SLICE" if self._concealment == ErrorConcealment.FRAME_BY_FRAME else "AUTO"
         return context
 
     def _decoded(
         self, container: InputContainer, stream: VideoStream, context: VideoCodecContext
     ) -> Iterator[av.VideoFrame]:
-        for packet, error in self._packets(container, stream):
-            flush = packet is None
-            if error is None and packet is not None and self._care != ErrorConcealment.CONCEAL:
-                error = self._packet_error(packet, context)  # noqa: PLW2901  found here instead of by the demuxer
-            if error is None:
+        conceal = self._concealment == ErrorConcealment.CONCEAL
+        undecoded: Packet[VideoStream] | None = None
+        try:
+            for packet in self._packets(container, stream):
+                undecoded = packet
                 try:
+                    if packet is not None and not conceal:
+                        self._check_packet(packet, context)
                     yield from context.decode(packet)
-                    continue
-                except FFmpegError as failure:
-                    error = self._damage(packet, failure.strerror or "unreadable")  # noqa: PLW2901  the same
-            if self._care == ErrorConcealment.CONCEAL and not flush:
-                continue
-            if self._care == ErrorConcealment.FRAME_BY_FRAME:
-                yield from self._drain(context, packet)
-            raise error
+                except FFmpegError as error:
+                    if packet is None or not conceal:
+                        raise self._damage(packet, error.strerror or "unreadable") from error
+                undecoded = None  # from here on an error is the demuxer's
+        except DamagedError:
+            if self._concealment == ErrorConcealment.FRAME_BY_FRAME:
+                yield from self._drain(context, undecoded)
+            raise
 
-    def _packet_error(self, packet: Packet[VideoStream], context: VideoCodecContext) -> DamagedError | None:
-        """Return what is wrong with a packet before it is decoded."""
+    def _check_packet(self, packet: Packet[VideoStream], context: VideoCodecContext) -> None:
         if packet.is_corrupt:
-            return self._damage(packet, "data is missing")
+            raise self._damage(packet, "data is missing")
         if context.name == "ffv1" and not self._slices.intact(bytes(packet)):
-            return self._damage(packet, "a checksum is wrong")
-        return None
+            raise self._damage(packet, "a checksum is wrong")
 
     def _packets(
         self, container: InputContainer, stream: VideoStream
-    ) -> Iterator[tuple[Packet[VideoStream] | None, DamagedError | None]]:
-        """Yield packets, None at the end; or the error that ends them."""
+    ) -> Iterator[Packet[VideoStream] | None]:
+        """Yield packets, and None at the end."""
         try:
             for packet in container.demux(stream):
                 if packet.size:
-                    yield packet, None
+                    yield packet
                 elif packet.pts is None and packet.dts is None:
-                    yield None, None
+                    yield None
         except FFmpegError as error:
-            yield None, self._damage(None, error.strerror or "unreadable")
+            raise self._damage(None, error.strerror or "unreadable") from error
 
     def _drain(self, context: VideoCodecContext, damaged: Packet[VideoStream] | None) -> list[av.VideoFrame]:
         """Return what the decoder still holds back for reordering and is shown before the damage."""
         try:
-            held = context.decode(None)
+            frames = context.decode(None)
         except FFmpegError:
             return []
         end = None if damaged is None else damaged.pts
-        return [frame for frame in held if end is None or (frame.pts is not None and frame.pts < end)]
+        return [frame for frame in frames if end is None or (frame.pts is not None and frame.pts < end)]
 
     def _checked_frames(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Deinterlace from the first interlaced frame on, and check times and marks of damage."""
@@ -194,7 +194,7 @@ class _Decoder:
                 else:
                     yield from deinterlacer.push(frame)
         except DamagedError:
-            if deinterlacer is not None and self._care == ErrorConcealment.FRAME_BY_FRAME:
+            if deinterlacer is not None and self._concealment == ErrorConcealment.FRAME_BY_FRAME:
                 yield from deinterlacer.flush()
             raise
         if deinterlacer is not None:
@@ -202,18 +202,18 @@ class _Decoder:
 
     def _check(self, frame: av.VideoFrame) -> None:
         time = self._time(frame)
-        if frame.is_corrupt and self._care != ErrorConcealment.CONCEAL:
+        if frame.is_corrupt and self._concealment != ErrorConcealment.CONCEAL:
             raise self._damage_at(time, "the picture is corrupt")
-        if self._last is not None and time <= self._last:
+        if self._last_time is not None and time <= self._last_time:
             raise self._damage_at(time, "time goes backward")
-        self._last = time
-        self._stamps.append((time, frame.duration * self._tick or None))
+        self._last_time = time
+        self._times.append((time, frame.duration * self._tick or None))
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
-        stamp = frame.pts if frame.pts is not None else frame.dts
-        if stamp is None:  # raw streams: evenly spaced
-            return Fraction(0) if self._last is None else self._last + 1 / self._media.video.rate
-        return stamp * self._tick - self._media.start
+        timestamp = frame.pts if frame.pts is not None else frame.dts
+        if timestamp is None:  # raw streams: evenly spaced
+            return Fraction(0) if self._last_time is None else self._last_time + 1 / self._media.video.rate
+        return timestamp * self._tick - self._media.start
 
     def _load(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
         try:
@@ -221,20 +221,20 @@ class _Decoder:
         except (FFmpegError, ValueError) as error:
             name = printable(self._media.path)
             raise ReadError(f"{name}: its pixel format {frame.format.name} cannot be converted") from error
-        turn, size = self._media.orientation, self._media.video.size
-        rgb, alpha = turn.apply(rgb), None if alpha is None else turn.apply(alpha)
+        orientation, size = self._media.orientation, self._media.video.size
+        rgb, alpha = orientation.apply(rgb), None if alpha is None else orientation.apply(alpha)
         if Size(*rgb.shape[:2]) != size:  # the stream's size has changed
             rgb = resize(rgb, size).clip(0.0, 1.0)
             alpha = None if alpha is None else resize(alpha, size).clip(0.0, 1.0)
         return rgb, alpha
 
-    def _damage(self, packet: Packet[VideoStream] | None, what: str) -> DamagedError:
+    def _damage(self, packet: Packet[VideoStream] | None, reason: str) -> DamagedError:
         if packet is not None and packet.pts is not None:
-            return self._damage_at(packet.pts * self._tick - self._media.start, what)
-        return self._damage_at(self._last or Fraction(0), what)
+            return self._damage_at(packet.pts * self._tick - self._media.start, reason)
+        return self._damage_at(self._last_time or Fraction(0), reason)
 
-    def _damage_at(self, time: Fraction, what: str) -> DamagedError:
+    def _damage_at(self, time: Fraction, reason: str) -> DamagedError:
         return DamagedError(
-            f"{printable(self._media.path)} is damaged at {float(time):.3f} s ({what.lower()}); "
+            f"{printable(self._media.path)} is damaged at {float(time):.3f} s ({reason.lower()}); "
             "--keep-going keeps what comes before"
         )

@@ -1,9 +1,11 @@
-"""The facts about an input that are known before it is decoded."""
+"""Describe an input before it is decoded: its video, other streams, chapters and colors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from av.stream import Disposition
 
 from dreamvid.media.color.orientation import Orientation
 
@@ -17,15 +19,18 @@ if TYPE_CHECKING:
 Kind = Literal["video", "folder", "animation"]
 """A container that PyAV reads; a folder of PNGs; an animated WebP, which Pillow reads."""
 
+COVER_ART = int(Disposition.attached_pic | Disposition.timed_thumbnails)
+"""Dispositions of video streams that are no video."""
+
 StreamKind = Literal["video", "audio", "data", "subtitle", "attachment", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """One stream of a container, the chosen video stream included.
+    """One stream of a container.
 
     ``start`` and ``duration`` are seconds in the container's clock, None where unknown. ``codec`` is FFmpeg's
-    name of it; None where nothing here decodes it. ``disposition`` is FFmpeg's bit field.
+    name; None where nothing here decodes it. ``disposition`` is FFmpeg's bit field.
     """
 
     index: int
@@ -66,18 +71,18 @@ class MediaInfo:
     start
         Seconds of the first video frame in the container's clock; frames handed on start at 0.
     stream_index
-        The chosen video stream; ``streams`` lists all of them, cover art included.
+        The video stream that is read; ``streams`` lists all streams, cover art included.
     orientation
         How decoded pictures are brought upright; ``video.size`` already is.
     interlaced
-        Frames are deinterlaced while they are read.
+        Whether frames are deinterlaced while they are read.
     announced
         Seconds of video that the container's header announces, None where it announces none; ``video.duration``
         is what is really there, where that is known.
     gap
-        Where the first of a few frames is missing from an even rate, in seconds from the first frame; None: nowhere.
+        Where the first of a few frames is missing from an even rate (seconds from the first frame); None: nowhere.
     packets
-        How many pictures the container holds, where each of them is to be seen; None where that is not known.
+        Number of packets, where each holds a frame that is shown; None where that is not known.
     decoder
         FFmpeg's decoder, where not its default one (VP8 and VP9 with alpha).
     """
@@ -113,6 +118,12 @@ class MediaInfo:
     def subtitles(self) -> tuple[StreamInfo, ...]:
         """The subtitle streams."""
         return self._of("subtitle")
+
+    @property
+    def other_videos(self) -> tuple[StreamInfo, ...]:
+        """The video streams that are not read, without cover art."""
+        streams = (stream for stream in self._of("video") if stream.index != self.stream_index)
+        return tuple(stream for stream in streams if not stream.disposition & COVER_ART)
 
     def _of(self, kind: StreamKind) -> tuple[StreamInfo, ...]:
         return tuple(stream for stream in self.streams if stream.kind == kind)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
-from av.stream import Disposition
 
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import frame_orientation
-from dreamvid.media.color.pixel_formats import depth, has_alpha, is_hdr
+from dreamvid.media.color.pixel_formats import depth, has_alpha, is_hdr, is_tagged_full_range
 from dreamvid.media.input.animated_webp import is_webp, probe_webp
 from dreamvid.media.input.container import can_decode, check_file, input_path, open_input
 from dreamvid.media.input.image_sequence import probe_folder
-from dreamvid.media.input.info import Chapter, ColorTags, MediaInfo, StreamInfo
-from dreamvid.media.input.stream_timing import StreamTiming, read_stream_timing
-from dreamvid.media.limits import MAX_FRAMES, check_frames, check_picture, check_rate
+from dreamvid.media.input.info import COVER_ART, Chapter, ColorTags, MediaInfo, StreamInfo
+from dreamvid.media.input.stream_timing import announced_duration, frame_rate, read_stream_timing
+from dreamvid.media.limits import check_frames, check_picture, check_rate
 from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
@@ -31,13 +29,13 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
+    from dreamvid.media.input.stream_timing import StreamTiming
+
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _CODECS_WITH_HIDDEN_FRAMES = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
-"""Codecs with pictures that are never seen."""
-_ALPHA_IN_ALL_FRAMES = {"gif", "apng"}
-_FRAMES_SEARCHED = 300
+_CODECS_ALWAYS_WITH_ALPHA = {"gif", "apng"}
+_MAX_SEARCHED_FRAMES = 300
 _OPAQUE = 255
-_FALLBACK_RATE = Fraction(25)
 
 
 def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
@@ -55,30 +53,16 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
     ReadError
         In one line, for what is missing, unreadable, no video or beyond the limits.
     """
-    media = _probe(path, fps)
-    check_picture(printable(media.path), media.video.size)
-    if media.path.is_dir() or media.video.frames != 1:  # a container may say any rate of a single one
-        check_rate(printable(media.path), media.video.rate)
+    path = input_path(path)
+    if path.is_dir():
+        media = probe_folder(path, fps=fps)
+    else:
+        check_file(path)  # a pipe would block whoever opens it
+        media = probe_webp(path) if is_webp(path) else _probe_container(path)
+    check_picture(printable(path), media.video.size)
+    if path.is_dir() or media.video.frames != 1:  # a container may name any rate for a single frame
+        check_rate(printable(path), media.video.rate)
     return media
-
-
-def _probe(path: str | Path, fps: Fraction | None) -> MediaInfo:
-    found = input_path(path)
-    if found.is_dir():
-        return probe_folder(found, fps=fps)
-    check_file(found)  # a pipe would block whoever opens it
-    if is_webp(found):
-        return probe_webp(found)
-    with open_input(found) as container:
-        stream = video_stream(container, found)
-        check_picture(
-            printable(found), Size(stream.codec_context.height or 0, stream.codec_context.width or 0)
-        )
-        check_frames(printable(found), stream.frames or len(stream.index_entries))
-        counted = read_stream_timing(container, stream, most=MAX_FRAMES)
-    check_frames(printable(found), counted.frames or 0)
-    with open_input(found) as container:
-        return _probe_container(container, found, counted)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -89,45 +73,50 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     ReadError
         Where there is no video, or none that can be decoded.
     """
+    streams = [stream for stream in container.streams.video if not stream.disposition & COVER_ART]
     best = container.streams.best("video")
-    cover = Disposition.attached_pic | Disposition.timed_thumbnails
-    if best is None or best.disposition & cover:
-        undecodable = [s for s in container.streams.video if not s.disposition & cover]
-        if undecodable:
-            raise ReadError(f"{printable(path)}: its video is in a format that cannot be decoded here")
-        if container.streams.audio:
-            raise ReadError(f"{printable(path)} holds sound but no video")
-        raise ReadError(f"{printable(path)} holds no video")
-    for stream in container.streams.video:
-        if stream.index == best.index and can_decode(stream):
+    for stream in streams:
+        if best is not None and stream.index == best.index and can_decode(stream):
             return stream
-    if container.streams.video:
+    if streams:
         raise ReadError(f"{printable(path)}: its video is in a format that cannot be decoded here")
-    raise ReadError(f"{printable(path)} holds no video")
+    raise ReadError(f"{printable(path)} holds {'sound but ' if container.streams.audio else ''}no video")
 
 
-def _probe_container(container: InputContainer, path: Path, found: StreamTiming) -> MediaInfo:
+def _probe_container(path: Path) -> MediaInfo:
+    name = printable(path)
+    with open_input(path) as container:
+        stream = video_stream(container, path)
+        check_picture(name, Size(stream.codec_context.height or 0, stream.codec_context.width or 0))
+        check_frames(name, stream.frames or len(stream.index_entries))
+        timing = read_stream_timing(container, stream)
+    check_frames(name, timing.frames or 0)
+    with open_input(path) as container:  # again, as counting may have read it to its end
+        return _media_info(container, path, timing)
+
+
+def _media_info(container: InputContainer, path: Path, timing: StreamTiming) -> MediaInfo:
     stream = video_stream(container, path)
     first = _first_frame(container, stream, path)
     tick = first.time_base or stream.time_base or Fraction(1, 1000)
     start = (first.pts or 0) * tick
-    decoder = _alpha_decoder(stream)
+    codec, decoder = stream.codec_context.name, _alpha_decoder(stream)
     orientation = frame_orientation(first)
     transparent = decoder is not None or has_alpha(first.format.name)
-    if transparent and stream.codec_context.name in _ALPHA_IN_ALL_FRAMES:
-        transparent = _any_transparency(path, stream.index)
+    if transparent and codec in _CODECS_ALWAYS_WITH_ALPHA:
+        transparent = _uses_alpha(path, stream.index)
     sar = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-    announced = _announced_duration(container, stream, start)
+    announced = announced_duration(container, stream, start)
     video = VideoInfo(
         size=orientation.size(Size(first.height, first.width)),
-        rate=_rate(stream, found),
-        frames=found.frames,
-        duration=found.duration or announced,
+        rate=frame_rate(stream, timing),
+        frames=timing.frames,
+        duration=timing.duration or announced,
         sar=orientation.sar(sar),
         depth=depth(first.format.name),
         has_alpha=transparent,
         hdr=is_hdr(first.color_trc),
-        variable_rate=found.variable_rate,
+        variable_rate=timing.variable_rate,
     )
     return MediaInfo(
         path=path,
@@ -140,15 +129,15 @@ def _probe_container(container: InputContainer, path: Path, found: StreamTiming)
         chapters=tuple(_chapters(container)),
         color=ColorTags(
             matrix=first.colorspace,
-            full_range=first.color_range == 2 or first.format.name.startswith("yuvj"),  # noqa: PLR2004  AVCOL_RANGE_JPEG
+            full_range=is_tagged_full_range(first),
             transfer=first.color_trc,
             primaries=first.color_primaries,
         ),
         orientation=orientation,
         interlaced=first.interlaced_frame,
         announced=announced,
-        gap=None if stream.codec_context.name in _ALPHA_IN_ALL_FRAMES else found.gap,
-        packets=None if stream.codec_context.name in _CODECS_WITH_HIDDEN_FRAMES else found.frames,
+        gap=None if codec in _CODECS_ALWAYS_WITH_ALPHA else timing.gap,
+        packets=None if codec in _CODECS_WITH_HIDDEN_FRAMES else timing.frames,
         decoder=decoder,
         format_name=container.format.name,
     )
@@ -164,58 +153,21 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     raise ReadError(reason)
 
 
-def _any_transparency(path: Path, index: int) -> bool:
+def _uses_alpha(path: Path, index: int) -> bool:
     """Return whether a GIF or APNG, whose frames always have alpha, uses it; long ones are not read to the end."""
-    with (
-        open_input(path) as container,
-        suppress(FFmpegError),
-    ):  # damage: whoever decodes all says where
+    # Damage is passed over here: whoever decodes all frames says where it is.
+    with open_input(path) as container, suppress(FFmpegError):
         for count, frame in enumerate(container.decode(video=index)):
             alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
-            if count >= _FRAMES_SEARCHED or alpha.min() < _OPAQUE:
+            if count >= _MAX_SEARCHED_FRAMES or alpha.min() < _OPAQUE:
                 return True
     return False
 
 
 def _alpha_decoder(stream: VideoStream) -> str | None:
     """Return the decoder that VP8 and VP9 with alpha need; FFmpeg's own ones drop it."""
-    marked = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
-    return _ALPHA_DECODERS.get(stream.codec_context.name) if marked else None
-
-
-def _rate(stream: VideoStream, found: StreamTiming) -> Fraction:
-    if found.variable_rate and found.frames and found.duration:
-        return found.frames / found.duration
-    named = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
-    if found.rate is None:
-        return next(iter(named), _FALLBACK_RATE)
-    exact = [rate for rate in named if abs(rate / found.rate - 1) <= found.rate_error]
-    return next(iter(exact), found.rate)
-
-
-def _announced_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
-    """Return how long the video lasts by the container's header: the stream's own word, else the whole file's."""
-    if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
-    tags = {key.upper(): value for key, value in stream.metadata.items()}
-    end = _clock(
-        tags.get("DURATION", "")
-    )  # Matroska, as FFmpeg and mkvmerge write it: the end, not the length
-    if end is not None:
-        return end - start
-    if container.duration and not (container.streams.audio or container.streams.subtitles):
-        begin = Fraction(container.start_time or 0, 1_000_000)
-        return Fraction(container.duration, 1_000_000) + begin - start
-    return None
-
-
-def _clock(text: str) -> Fraction | None:
-    """Read ``HH:MM:SS.fraction`` as seconds."""
-    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text)
-    if found is None:
-        return None
-    hours, minutes, seconds = found.groups()
-    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    return _ALPHA_DECODERS.get(stream.codec_context.name) if tags.get("alpha_mode") == "1" else None
 
 
 def _stream_info(stream: Stream) -> StreamInfo:

@@ -18,7 +18,8 @@ from av.audio.stream import AudioStream
 from av.stream import Discard
 
 from dreamvid.errors import DreamvidError, ReadError
-from dreamvid.media.input.container import FORMATS, SOUND_FORMATS, check_file
+from dreamvid.media.containers import AUDIO_DEMUXERS, DEMUXERS
+from dreamvid.media.input.container import check_file
 from dreamvid.media.input.probe import video_stream
 from dreamvid.media.streams.audio import announced_delay, plan_audio
 from dreamvid.media.streams.subtitles import plan_subtitles
@@ -211,7 +212,7 @@ def _open_source(path: Path) -> Iterator[InputContainer]:
         av.open(
             file,
             "r",
-            container_options={"format_whitelist": f"{FORMATS},{SOUND_FORMATS}"},
+            container_options={"format_whitelist": f"{DEMUXERS},{AUDIO_DEMUXERS}"},
             metadata_errors="replace",
             io_open=_refuse,
         ) as container,
