@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from dreamvid.config.loader import file_exists, find_presets, load_preset
-from dreamvid.errors import DreamvidError, PresetError, SettingsError
+from dreamvid.errors import DreamvidError, ModelError, PresetError, SettingsError
 from dreamvid.objective import KINDS, Objective
 from dreamvid.pipelines.build import best_objective, read_guides
 from dreamvid.pipelines.masks import mask_file
@@ -37,12 +37,10 @@ _RATE = Fraction(24)
 
 SpeedClass = Literal["fast", "medium", "slow"]
 
-# Cost of a gradient step as a multiple of dreamnet's, and of networks that are not listed.
-_STEP_COST = {"dreamnet": 1.0, "mobilenetv2": 1.0, "inceptionv3": 2.0, "vgg16": 8.0, "vgg19": 10.0}
-_OTHER_STEP_COST = 4.0
-_KEYFRAME_COST = (
-    3.4  # of a trip's keyframe as a multiple of a frame's: 1.5 times the steps on 1.5 times the size
-)
+# Cost of a gradient step of a network of the user's own, as a multiple of dreamnet's.
+_OWN_STEP_COST = 4.0
+# Cost of a trip's keyframe as a multiple of a frame's: 1.5 times the steps on 1.5 times the size.
+_KEYFRAME_COST = 3.4
 # Gradients of dreamnet over the whole picture per frame: up to the first is fast, from the second on slow.
 _FAST_COST, _SLOW_COST = 8.0, 40.0
 
@@ -212,4 +210,13 @@ def _cost(preset: Preset) -> float:
         carried = preset.stability.steps
         share = 1.0 - constant(preset.stability.steadiness)
         steps = max(1.0, round(steps * share)) if carried is None else max(1.0, constant(carried))
-    return areas * steps * _STEP_COST.get(preset.model.name.lower(), _OTHER_STEP_COST)
+    return areas * steps * _step_cost(preset.model.name)
+
+
+def _step_cost(model: str) -> float:
+    from dreamvid.engine.architectures import find_model
+
+    try:
+        return find_model(model).step_cost
+    except ModelError:  # a file
+        return _OWN_STEP_COST

@@ -97,11 +97,16 @@ def scramble(model: Any, seed: int = 0) -> None:
         variable.assign(values.astype(np.float32))
 
 
+def _constructor(entry: ModelEntry) -> Any:
+    application = entry.application
+    return getattr(keras.applications, application) if isinstance(application, str) else application
+
+
 def _build(entry: ModelEntry, *, top: bool, classes: int = _IMAGENET) -> Any:
     """Return the architecture with weights of no meaning."""
     if not entry.download:
         return _embedded(entry)
-    make = getattr(keras.applications, entry.application)
+    make = _constructor(entry)
     if top:
         return make(weights=None, include_top=True, classes=classes)
     return make(weights=None, include_top=False, input_shape=(None, None, 3))
@@ -121,7 +126,7 @@ def _names(entry: ModelEntry, count: int | None) -> tuple[str, ...]:
 
 def _download(entry: ModelEntry, *, top: bool) -> Any:
     """Return the network with ImageNet weights from Keras's cache, or downloaded into it."""
-    make = getattr(keras.applications, entry.application)
+    make = _constructor(entry)
     folder = weights_folder()
     if not any(_holds(file.name, entry, top=top) for file in folder.glob("*.h5")):
         _log.warning("downloading the weights of %s (%d MB) into %s", entry.name, entry.megabytes, folder)
