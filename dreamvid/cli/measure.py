@@ -12,7 +12,7 @@ import typer
 from dreamvid.cli.options import CommonOptions, common_command
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
-from dreamvid.pipelines.measure_pairs import Cut
+from dreamvid.pipelines.measure import DreamedPart
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,7 +77,7 @@ def measure(
             source,
             dreamed,
             run.options,
-            cut=Cut(
+            part=DreamedPart(
                 None if start is None else settings.input.start, settings.input.duration, settings.output.fps
             ),
             plot=plot,

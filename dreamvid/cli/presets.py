@@ -63,13 +63,13 @@ def show(
             raise SettingsError("--duration: is for the chart; name its file with --plot FILE")
         typer.echo(_to_yaml(_values(preset)), nl=False)
         return
-    from dreamvid.pipelines.scenes import VideoClock  # noqa: PLC0415  loads what pictures need
-    from dreamvid.pipelines.schedule_chart import write_schedules  # noqa: PLC0415  the same
+    from dreamvid.pipelines.charts import write_schedule_chart  # noqa: PLC0415  loads what pictures need
+    from dreamvid.pipelines.scenes import VideoClock  # noqa: PLC0415  the same
 
     input_settings = (preset if duration is None else preset.override({"input.duration": duration})).input
     default = preset.trip.duration if preset.pipeline == "zoom" else Fraction(10)
     clock = VideoClock(preset.output.fps or Fraction(24), input_settings.duration or default)
-    write_schedules(plot, preset, clock, overwrite=yes)
+    write_schedule_chart(plot, preset, clock, overwrite=yes)
     typer.echo(str(plot))
 
 

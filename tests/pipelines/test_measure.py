@@ -18,9 +18,7 @@ from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
-from dreamvid.pipelines import measure_compare
-from dreamvid.pipelines.measure import measure_files
-from dreamvid.pipelines.measure_pairs import Cut
+from dreamvid.pipelines.measure import DreamedPart, _side_by_side, measure_files
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.provenance import KEY
@@ -103,7 +101,7 @@ def test_the_part_that_was_dreamed_is_read_from_the_dream_or_given(clip: Path) -
     telling = brighter(frames_of(clip, **part), clip.with_name("a.mkv"), metadata=json.dumps(said))
     silent = brighter(frames_of(clip, **part), clip.with_name("b.mkv"))
     assert 1 < measured(clip, telling).frames < 6
-    assert measured(clip, silent, cut=Cut(**part)).dream_rms == pytest.approx(0.1, rel=0.1)
+    assert measured(clip, silent, part=DreamedPart(**part)).dream_rms == pytest.approx(0.1, rel=0.1)
     with pytest.raises(ReadError, match="--start"):
         measured(clip, silent)
 
@@ -178,7 +176,7 @@ def test_composing_reads_no_env_file_and_leaves_the_environment_alone(
         monkeypatch.delitem(sys.modules, name)
     before = dict(os.environ)
     pictures = np.zeros((4, 6, 3), np.uint8), np.full((4, 6, 3), 200, np.uint8)
-    scene = measure_compare._side_by_side(pictures)
+    scene = _side_by_side(pictures)
     assert dict(os.environ) == before
     pictures[0][:] = 50  # the scene shows what is there at that moment
     composed = scene.get_frame(1000.0)
