@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from dreamvid.checkpoint.state import State
+from dreamvid.checkpoint.layout import State
 from dreamvid.errors import NonFiniteDreamError, NothingDreamedError
 from dreamvid.pipelines.compositing import Compositor
 from dreamvid.pipelines.frame_task import FrameTask

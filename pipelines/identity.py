@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
-from dreamvid.checkpoint.opening import read_manifest
+from dreamvid.checkpoint.store import read_manifest
 from dreamvid.config.fields import affecting
 from dreamvid.config.preset import Preset
 from dreamvid.config.settings import OutputSettings, RunSettings

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.atomic import is_locked
-from dreamvid.checkpoint.disk_space import room_needed, size_text
+from dreamvid.checkpoint.chunk import read_records
+from dreamvid.checkpoint.disk_space import room_needed
 from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
-from dreamvid.checkpoint.opening import read_manifest
-from dreamvid.checkpoint.store import is_delivered_by, read_records
+from dreamvid.checkpoint.store import is_delivered_by, read_manifest
 from dreamvid.errors import ReadError, WorkError, WriteError
 from dreamvid.pipelines.identity import fingerprints
 from dreamvid.pipelines.provenance import fingerprint
-from dreamvid.text import printable
+from dreamvid.text import byte_size, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,7 +151,7 @@ def _needs(work: Path, manifest: Manifest, needed: int | None) -> Iterable[str]:
         yield from _input_needs(file, known)
     free = shutil.disk_usage(work).free
     if needed is not None and free < needed:
-        yield f"about {size_text(needed - free)} more room on the disk"
+        yield f"about {byte_size(needed - free)} more room on the disk"
 
 
 def _input_needs(file: InputFile, known: set[str]) -> Iterable[str]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.checkpoint.disk_space import room_needed, size_text
+from dreamvid.checkpoint.disk_space import room_needed
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.pipelines.frame_loop import composite, dream_or_fallback
 from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.output_path import check_target
+from dreamvid.text import byte_size
 from dreamvid.types import Size
 
 if sys.platform != "win32":
@@ -66,8 +67,8 @@ class PreviewEstimate:
         took = f"{hours} h {minutes} min" if hours else f"{minutes} min"
         if self.seconds <= _SHORT:
             took = f"{math.ceil(self.seconds)} s"
-        memory = "" if self.memory is None else f", {size_text(self.memory)} of memory"
-        return f"{self.sheet}: all {self.frames} frames take about {took}, {size_text(self.disk)} on the disk{memory}"
+        memory = "" if self.memory is None else f", {byte_size(self.memory)} of memory"
+        return f"{self.sheet}: all {self.frames} frames take about {took}, {byte_size(self.disk)} on the disk{memory}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The seam for whoever makes frames is :class:`Producer`. It is handed where to begin (:class:`Begin`: an index, and
 the state that it gave after the frame before, None at the start) and :data:`Take`, which it calls with every frame,
-in order, and a function that returns the state after it. A state (:class:`dreamvid.checkpoint.state.State`) is plain
+in order, and a function that returns the state after it. A state (:class:`dreamvid.checkpoint.layout.State`) is plain
 values and arrays; it must hold all that later frames depend on, so that frames made from it are, bit for bit, those
 of a run that was never cut. Everything else happens here: the directory, its lock and checks, chunks, interruptions,
 the final encoding from the chunks (also of a run that was never cut), and tidying up.
@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from dreamvid.checkpoint.chunk_writer import ChunkWriter
 from dreamvid.checkpoint.disk_space import check_room, room_needed
-from dreamvid.checkpoint.layout import work_folder
-from dreamvid.checkpoint.opening import open_store
-from dreamvid.checkpoint.state import State
+from dreamvid.checkpoint.layout import State, work_folder
+from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.encoding import Encoding
 from dreamvid.pipelines.identity import Watch

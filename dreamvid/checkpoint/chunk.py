@@ -1,10 +1,14 @@
-"""A chunk's record: its frames' exact times, and what its files must look like."""
+"""Describe and read the records of chunks; protocols of what writes and reads their frames."""
 
 from __future__ import annotations
 
+import json
+import stat
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from dreamvid.checkpoint.layout import FRAMES, RECORD, chunk_file, folder_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,37 +16,33 @@ if TYPE_CHECKING:
 
     from dreamvid.types import RGB, Alpha, Frame
 
-VERSION = 1
+# What reading a torn or missing file raises; other errors of the system say nothing about the file, and may pass.
+TORN = (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError)
+
 Picture: TypeAlias = "tuple[RGB, Alpha | None]"
 
 
 class ChunkSink(Protocol):
-    """Takes the frames of one chunk."""
+    """Writes the frames of one chunk."""
 
     def write(self, frame: Frame) -> Picture:
-        """Append a frame's picture, and return it as reading will give it back; its times are kept elsewhere.
-
-        Raises
-        ------
-        WriteError
-            Such as for a full disk.
-        """
+        """Append a frame's picture, and return it as reading will return it; raises ``WriteError``."""
         ...
 
     def close(self) -> None:
-        """Finish the file and flush it to the disk; errors as for :meth:`write`."""
+        """Finish the file and flush it to the disk; raises ``WriteError``."""
         ...
 
     def abandon(self) -> None:
-        """Give the file up; it is removed."""
+        """Remove the file."""
         ...
 
 
 class ChunkFormat(Protocol):
-    """Writes and reads chunks; the work directory is handed one."""
+    """Writes and reads the files of chunks."""
 
     def create(self, path: Path) -> ChunkSink:
-        """Begin a chunk; what is there is overwritten."""
+        """Begin a chunk, in place of an existing file; raises ``WriteError``."""
         ...
 
     def read(self, path: Path) -> Iterator[Picture]:
@@ -51,19 +51,15 @@ class ChunkFormat(Protocol):
         Raises
         ------
         DamagedError
-            At the first sign of damage.
+            If the file cannot be decoded.
         OSError
-            Where the system cannot read it now, which says nothing about it.
+            If the file cannot be read now, which says nothing about its content.
         """
-        ...
-
-    def intact(self, path: Path, frames: int) -> bool:
-        """Return whether a chunk has so many frames, all undamaged; nothing is decoded. An OSError as above."""
         ...
 
 
 class Times(NamedTuple):
-    """When a frame appears and how long it stays (seconds); see :class:`dreamvid.types.Frame`."""
+    """Presentation time and duration of a frame in seconds, as in :class:`dreamvid.types.Frame`."""
 
     pts: Fraction
     duration: Fraction | None
@@ -71,17 +67,30 @@ class Times(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """A whole chunk.
+    """A complete chunk.
 
-    ``number`` counts from 1; ``first`` is the index of its first frame, and ``size`` that of the file of frames in
-    bytes. ``dream`` identifies what is being dreamed, so that chunks of another dream are told apart even where the
-    manifest is lost. ``values`` is the plain part of the state after the last frame.
+    Attributes
+    ----------
+    number
+        Counted from 1.
+    first
+        Index of its first frame.
+    times
+        Exact times of its frames.
+    size, digest
+        Bytes of the file of frames, and their SHA-256.
+    dream
+        Identity of the dream (:attr:`dreamvid.checkpoint.manifest.Manifest.identity`), which tells chunks of another
+        dream apart even if the manifest is lost.
+    values
+        The plain part of the state after the last frame.
     """
 
     number: int
     first: int
     times: tuple[Times, ...]
     size: int
+    digest: str
     dream: str
     values: dict[str, Any]
 
@@ -91,36 +100,55 @@ class ChunkRecord:
         return self.first + len(self.times)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; times are exact, written as fractions."""
+        """Return plain values; times are written as fractions."""
         return {
-            "version": VERSION,
             "number": self.number,
             "first": self.first,
             "times": [[str(t.pts), None if t.duration is None else str(t.duration)] for t in self.times],
             "size": self.size,
+            "digest": self.digest,
             "dream": self.dream,
             "values": self.values,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ChunkRecord:
-        """Return the record of plain values.
-
-        Raises
-        ------
-        ValueError, KeyError, TypeError, ZeroDivisionError
-            Where they are none.
-        """
-        if value["version"] != VERSION:
-            raise ValueError("a record of another version")
+        """Return the record; raises ``ValueError, KeyError, TypeError, ZeroDivisionError`` for anything else."""
         times = tuple(
-            Times(Fraction(pts), None if stay is None else Fraction(stay)) for pts, stay in value["times"]
+            Times(Fraction(pts), None if duration is None else Fraction(duration))
+            for pts, duration in value["times"]
         )
         return cls(
             int(value["number"]),
             int(value["first"]),
             times,
             int(value["size"]),
+            str(value["digest"]),
             str(value["dream"]),
             dict(value["values"]),
         )
+
+
+def read_records(folder: Path, identity: str) -> list[ChunkRecord]:
+    """Return the records of a dream's chunks, from the first up to a gap, a torn one, or one of another dream."""
+    records: list[ChunkRecord] = []
+    first = 0
+    while True:
+        number = len(records) + 1
+        try:
+            record = read_record(folder, number)
+            status = chunk_file(folder, number, FRAMES).stat()
+        except TORN:
+            return records
+        except OSError as error:
+            raise folder_error(folder, error, "read") from None
+        is_whole = stat.S_ISREG(status.st_mode) and status.st_size == record.size and record.times
+        if not is_whole or (record.number, record.first, record.dream) != (number, first, identity):
+            return records
+        records.append(record)
+        first = record.end
+
+
+def read_record(folder: Path, number: int) -> ChunkRecord:
+    """Return a chunk's record; raises ``OSError`` or one of those of :meth:`ChunkRecord.from_json`."""
+    return ChunkRecord.from_json(json.loads(chunk_file(folder, number, RECORD).read_bytes()))

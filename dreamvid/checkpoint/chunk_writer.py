@@ -1,4 +1,4 @@
-"""Frames into chunks: each is closed and recorded after some seconds of video, or of work."""
+"""Divide frames into chunks, each closed and recorded after some seconds of video or of work."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.checkpoint.chunk import ChunkRecord, ChunkSink
-    from dreamvid.checkpoint.state import State
+    from dreamvid.checkpoint.layout import State
     from dreamvid.checkpoint.store import Store
     from dreamvid.types import Frame
 
-LONGEST_WORK = 60.0
-"""Seconds of work after which a chunk is closed, however short it is."""
+# Seconds of work after which a chunk is closed, however short its video is.
+MAX_WORK = 60.0
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenChunk:
     """The chunk that is being written."""
 
     sink: ChunkSink
-    began: float
+    started: float
     times: list[Times] = field(default_factory=list)
     snapshot: Callable[[], State] | None = None
 
 
 class ChunkWriter:
-    """Takes frames in order and keeps them.
+    """Writes frames, in order, to the chunks of a store.
 
-    Where chunks end makes no difference to any frame: they are lossless and each frame stands alone in them.
+    Where chunks end makes no difference to any frame: they are lossless, and all frames are key frames.
 
     Parameters
     ----------
     store
-        Where they are kept.
+        Where the chunks go.
     seconds
         Length of a chunk's video.
     on_frame
-        Called with every frame, its picture as reading will give it back.
+        Called with every frame, its picture as reading will return it.
     on_chunk
-        Called when a chunk is whole.
+        Called with the record of every complete chunk.
     check
-        Called before a chunk counts; what it raises makes it count for nothing.
+        Called before a chunk is recorded; if it raises, the chunk is removed.
     clock
-        Tells the time in seconds.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -68,30 +68,27 @@ class ChunkWriter:
         self._on_chunk = on_chunk
         self._check = check
         self._clock = clock
-        self._open: _Open | None = None
+        self._open: _OpenChunk | None = None
 
     def take(self, frame: Frame, state: Callable[[], State]) -> None:
-        """Append a frame; ``state`` is called where a chunk ends with it, and returns what the next frame needs.
+        """Append a frame; raises ``WriteError``, such as for a full disk.
 
-        Raises
-        ------
-        WriteError
-            In one line, such as for a full disk.
+        ``state`` returns the state after the frame; it is called if a chunk ends with it.
         """
         if self._open is None:
-            self._open = _Open(self._store.begin(), self._clock())
+            self._open = _OpenChunk(self._store.begin(), self._clock())
         chunk = self._open
         rgb, alpha = chunk.sink.write(frame)
         chunk.times.append(Times(frame.pts, frame.duration))
         chunk.snapshot = state
         self._on_frame(replace(frame, rgb=rgb, alpha=alpha))
-        shown = frame.pts - chunk.times[0].pts
-        length = shown + (frame.duration or shown / max(1, len(chunk.times) - 1))
-        if length >= self._seconds or self._clock() - chunk.began >= LONGEST_WORK:
+        elapsed = frame.pts - chunk.times[0].pts
+        length = elapsed + (frame.duration or elapsed / max(1, len(chunk.times) - 1))
+        if length >= self._seconds or self._clock() - chunk.started >= MAX_WORK:
             self.close()
 
     def close(self) -> None:
-        """End the chunk that is open, if any; errors as for :meth:`take`."""
+        """End the open chunk, if any; errors as for :meth:`take`."""
         chunk, self._open = self._open, None
         if chunk is None or chunk.snapshot is None:
             return
@@ -104,7 +101,7 @@ class ChunkWriter:
         self._on_chunk(self._store.add(chunk.times, chunk.snapshot()))
 
     def abandon(self) -> None:
-        """Give up the frames of the chunk that is open."""
+        """Remove the open chunk."""
         chunk, self._open = self._open, None
         if chunk is not None:
             chunk.sink.abandon()

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-FORMAT, VERSION = "dreamvid-work", 2
+FORMAT, VERSION = "dreamvid-work", 3
 _SHOWN = 3
 
 

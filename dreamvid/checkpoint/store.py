@@ -1,46 +1,108 @@
-"""A work directory that is open: whole chunks, one after the other, and what the next frame needs."""
+"""Open a work folder, and store complete chunks and the states after them in it."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-import stat
 import zipfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.atomic import sync
-from dreamvid.checkpoint.chunk import ChunkRecord
-from dreamvid.checkpoint.files import folder_error, unlink, write_durably
-from dreamvid.checkpoint.layout import COMPLETE, FRAMES, LOCK, MANIFEST, RECORD, STATE, chunk_file, is_ours
-from dreamvid.checkpoint.state import State, pack_arrays, unpack_arrays
+from dreamvid.atomic import FileLock, sync
+from dreamvid.checkpoint.chunk import TORN, ChunkRecord, read_record, read_records
+from dreamvid.checkpoint.layout import (
+    COMPLETE,
+    FRAMES,
+    LOCK,
+    MANIFEST,
+    RECORD,
+    STATE,
+    State,
+    chunk_file,
+    clear,
+    file_digest,
+    folder_error,
+    is_ours,
+    pack_arrays,
+    remove,
+    unlink,
+    unpack_arrays,
+    write_file,
+)
+from dreamvid.checkpoint.manifest import Manifest, OtherVersionError, brief_changes, changes
 from dreamvid.errors import DamagedError, WorkError, WriteError
 from dreamvid.text import printable
 from dreamvid.types import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from dreamvid.atomic import FileLock
     from dreamvid.checkpoint.chunk import ChunkFormat, ChunkSink, Times
-    from dreamvid.checkpoint.manifest import Manifest
+    from dreamvid.checkpoint.manifest import Pictures
 
-_TORN = (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError)
-"""What is torn or missing. All other errors of the system are none of the work's, and may pass."""
+_log = logging.getLogger(__name__)
 
-_STATES = 3
-"""States that are kept, those of the last chunks: a chunk torn by a power failure is gone back behind."""
-
+# States of the last chunks that are kept, to go back behind a chunk that a power failure tore.
+_KEPT_STATES = 3
+# The state of every 16th chunk is kept as well, to go back behind damage on the disk.
 _MILESTONE = 16
-"""And every so many chunks one is kept for good, for a disk that damages what it holds."""
+# Chunks at the end whose content is checked on opening; a power failure cannot have torn earlier ones.
+_CHECKED_CHUNKS = 2
 
-_CHECKED = 2
-"""Chunks at the end that are read whole on opening: later ones than these a power failure can have torn."""
+
+def open_store(
+    folder: Path, manifest: Manifest, chunks: Callable[[Pictures], ChunkFormat], *, fresh: bool = False
+) -> Store:
+    """Make a work folder, or open an existing one to continue.
+
+    Parameters
+    ----------
+    manifest
+        What is to be made.
+    chunks
+        Returns what writes and reads chunks of these pictures.
+    fresh
+        Discard the chunks that are there, whatever they are of.
+
+    Raises
+    ------
+    WorkError
+        If the folder holds work of other settings or another input (the message names them), another run works
+        there, or it is no work folder.
+    WriteError
+        If it cannot be made, such as on a full disk.
+    """
+    is_new = False
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / LOCK, create=True)
+        sync(folder.parent)
+    except BlockingIOError:
+        raise WorkError(f"{printable(folder)}: another run works there; wait for that one") from None
+    except (FileExistsError, NotADirectoryError):
+        raise WorkError(f"{printable(folder)} is in the way; remove it, or name another output") from None
+    except OSError as error:
+        if is_new:
+            remove(folder)
+        raise folder_error(folder, error) from None
+    try:
+        manifest = _begin_or_continue(folder, manifest, fresh=fresh)
+        store = Store(folder, manifest, chunks(manifest.pictures), lock)
+    except BaseException:
+        if is_new:
+            remove(folder)
+        lock.release()
+        raise
+    if store.lost:
+        _log.warning("%s is damaged: it is dreamed anew from frame %d on", printable(folder), store.frames)
+    return store
 
 
 class Store:
-    """What lies in a work directory, and the lock on it; made by :func:`dreamvid.checkpoint.opening.open_store`."""
+    """The chunks in a work folder, and the lock on it; made by :func:`open_store`."""
 
     def __init__(self, folder: Path, manifest: Manifest, chunks: ChunkFormat, lock: FileLock) -> None:
         self.folder = folder
@@ -49,18 +111,20 @@ class Store:
         self._lock = lock
         self._damaged: int | None = None
         self._records = read_records(folder, manifest.identity)
-        self._found = _last_number(folder)
-        self._go_back_to_what_is_whole()
+        last = _last_number(folder)
+        self._drop_damaged_end()
+        self.lost = last - len(self._records)
+        """Chunks that were there on opening and cannot be used: damaged, later than damage, or without a state."""
         self._complete = self._read_complete()
 
     @property
     def records(self) -> Sequence[ChunkRecord]:
-        """The whole chunks, in order, without a gap."""
+        """The complete chunks, in order, without a gap."""
         return tuple(self._records)
 
     @property
     def frames(self) -> int:
-        """How many frames are kept; also the index of the next."""
+        """Number of frames in the chunks; also the index of the next."""
         return self._records[-1].end if self._records else 0
 
     @property
@@ -68,13 +132,18 @@ class Store:
         """Whether every frame is there."""
         return self._complete
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The plain part of the state after the last frame; empty before the first chunk."""
+        return dict(self._records[-1].values) if self._records else {}
+
     def state(self) -> State | None:
-        """Return what the next frame needs, read from the disk; None before the first chunk.
+        """Return the state after the last frame; None before the first chunk, and if its file is torn.
 
         Raises
         ------
         WriteError
-            Where the system cannot read it now.
+            If it cannot be read now.
         """
         if not self._records:
             return None
@@ -82,23 +151,17 @@ class Store:
         try:
             data = chunk_file(self.folder, record.number, STATE).read_bytes()
             return State(record.values, unpack_arrays(data))
-        except (*_TORN, EOFError, zipfile.BadZipFile):
+        except (*TORN, EOFError, zipfile.BadZipFile):
             return None
         except OSError as error:
             raise folder_error(self.folder, error, "read") from None
 
     def begin(self) -> ChunkSink:
-        """Begin the next chunk.
-
-        Raises
-        ------
-        WriteError
-            Where its file cannot be made.
-        """
+        """Begin the next chunk; raises ``WriteError``."""
         return self._chunks.create(chunk_file(self.folder, len(self._records) + 1, FRAMES))
 
     def add(self, times: Sequence[Times], state: State) -> ChunkRecord:
-        """Record the chunk that was begun last; its sink is closed.
+        """Record the chunk that was begun last, whose sink is closed.
 
         Raises
         ------
@@ -107,35 +170,24 @@ class Store:
         """
         number = len(self._records) + 1
         frames = chunk_file(self.folder, number, FRAMES)
-        write_durably(chunk_file(self.folder, number, STATE), pack_arrays(state.arrays))
+        write_file(chunk_file(self.folder, number, STATE), pack_arrays(state.arrays))
         try:
-            size = frames.stat().st_size
+            size, digest = frames.stat().st_size, file_digest(frames)
         except OSError as error:
             raise folder_error(self.folder, error) from None
         values = dict(state.values)
-        record = ChunkRecord(number, self.frames, tuple(times), size, self.manifest.identity, values)
-        write_durably(chunk_file(self.folder, number, RECORD), json.dumps(record.to_json()).encode())
+        record = ChunkRecord(number, self.frames, tuple(times), size, digest, self.manifest.identity, values)
+        write_file(chunk_file(self.folder, number, RECORD), json.dumps(record.to_json()).encode())
         self._records.append(record)
-        old = number - _STATES
+        old = number - _KEPT_STATES
         if old > 0 and old % _MILESTONE:
             with suppress(OSError):
                 chunk_file(self.folder, old, STATE).unlink(missing_ok=True)
         return record
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """The plain part of the state after the last frame; empty before the first chunk."""
-        return dict(self._records[-1].values) if self._records else {}
-
     def finish(self) -> None:
-        """Say that every frame is there.
-
-        Raises
-        ------
-        WriteError
-            In one line.
-        """
-        write_durably(self.folder / COMPLETE, json.dumps({"frames": self.frames}).encode())
+        """Record that every frame is there; raises ``WriteError``."""
+        write_file(self.folder / COMPLETE, json.dumps({"frames": self.frames}).encode())
         self._complete = True
 
     def read(self, record: ChunkRecord) -> Iterator[Frame]:
@@ -144,27 +196,28 @@ class Store:
         Raises
         ------
         WorkError
-            Where it is damaged: :meth:`drop_damaged` then gives it and those after it up, and a new run makes them
-            again.
+            If it is damaged; :meth:`drop_damaged` then drops it and those after it, for a new run to make again.
         WriteError
-            Where the system cannot read it now.
+            If it cannot be read now.
         """
         path = chunk_file(self.folder, record.number, FRAMES)
-        count = 0
         try:
-            for picture, times in zip(self._chunks.read(path), record.times, strict=True):
-                yield Frame(record.first + count, times.pts, *picture, times.duration)
-                count += 1
+            if self._is_intact(record):
+                pictures = zip(self._chunks.read(path), record.times, strict=True)
+                for index, (picture, times) in enumerate(pictures, record.first):
+                    yield Frame(index, times.pts, *picture, times.duration)
+                return
         except OSError as error:
             raise folder_error(self.folder, error, "read") from None
         except (DamagedError, ValueError):
-            self._damaged = record.number
-            raise WorkError(
-                f"{printable(path)} was damaged on the disk; run the same command again to dream it anew"
-            ) from None
+            pass
+        self._damaged = record.number
+        raise WorkError(
+            f"{printable(path)} was damaged on the disk; run the same command again to dream it anew"
+        )
 
     def drop_damaged(self) -> None:
-        """Give up the chunk that reading has found damaged, if any, and those after it."""
+        """Drop the chunk that :meth:`read` found damaged, if any, and those after it."""
         number, self._damaged = self._damaged, None
         if number is None:
             return
@@ -179,127 +232,125 @@ class Store:
             sync(self.folder)
 
     def keep(self) -> None:
-        """Let go of the directory after success: its output is in place."""
+        """Record that the output is in place, keep all files, and release the lock."""
         with suppress(WriteError):
-            write_durably(
+            write_file(
                 self.folder / COMPLETE, json.dumps({"frames": self.frames, "delivered": True}).encode()
             )
         self.release()
 
     def release(self) -> None:
-        """Let go of the directory; all that is whole stays."""
+        """Release the lock; all complete chunks stay."""
         self._lock.release()
 
     def remove(self) -> None:
-        """Remove the directory with all of ours in it, and let go; the manifest goes last."""
+        """Remove the folder with all of our files, and release the lock."""
         remove(self.folder)
         self.release()
 
-    @property
-    def lost(self) -> int:
-        """Chunks that were found on opening, and cannot be gone on from: later than damage, or without a state."""
-        return self._found - len(self._records)
-
-    def _go_back_to_what_is_whole(self) -> None:
-        """Drop chunks at the end until one is whole and its state is there; remove what does not count."""
-        checked = self._records[-_CHECKED:]
-        for record in checked:
+    def _drop_damaged_end(self) -> None:
+        """Drop chunks at the end up to one that is intact and has its state, and remove the files of others."""
+        for record in self._records[-_CHECKED_CHUNKS:]:
             try:
-                whole = self._chunks.intact(chunk_file(self.folder, record.number, FRAMES), len(record.times))
+                is_intact = self._is_intact(record)
             except OSError as error:
                 raise folder_error(self.folder, error, "read") from None
-            if not whole:
+            if not is_intact:
                 del self._records[record.number - 1 :]
                 break
         while self._records and self.state() is None:
             self._records.pop()
-        self._drop_after(len(self._records))
-
-    def _drop_after(self, number: int) -> None:
-        """Remove files of chunks after a number, and parts."""
         try:
             for entry in list(os.scandir(self.folder)):
-                digits, _, ending = entry.name.partition(".")
-                late = digits.isdecimal() and int(digits) > number
-                if is_ours(entry.name) and (late or ending.endswith("part")):
+                number, _, suffix = entry.name.partition(".")
+                is_late = number.isdecimal() and int(number) > len(self._records)
+                if is_ours(entry.name) and (is_late or suffix.endswith("part")):
                     unlink(entry)
         except OSError as error:
             raise folder_error(self.folder, error) from None
+
+    def _is_intact(self, record: ChunkRecord) -> bool:
+        return file_digest(chunk_file(self.folder, record.number, FRAMES)) == record.digest
 
     def _read_complete(self) -> bool:
         try:
             content = json.loads((self.folder / COMPLETE).read_bytes())
             return bool(self._records) and content["frames"] == self.frames
-        except (*_TORN, OSError):
+        except (*TORN, OSError):
             return False
 
 
 def is_delivered_by(folder: Path) -> bool:
-    """Return whether a work directory was kept after its output was in place."""
+    """Return whether a work folder was kept after its output was in place."""
     try:
         return bool(json.loads((folder / COMPLETE).read_bytes()).get("delivered"))
-    except (*_TORN, OSError):
+    except (*TORN, OSError):
         return False
 
 
-def read_records(folder: Path, identity: str) -> list[ChunkRecord]:
-    """Return the records of a dream's chunks, from the first up to a gap, a torn one, or one of another dream."""
-    records: list[ChunkRecord] = []
-    first = 0
-    while True:
-        number = len(records) + 1
-        try:
-            record = read_record(folder, number)
-            found = chunk_file(folder, number, FRAMES).stat()
-        except _TORN:
-            return records
-        except OSError as error:
-            raise folder_error(folder, error, "read") from None
-        whole = stat.S_ISREG(found.st_mode) and found.st_size == record.size and record.times
-        if not whole or (record.number, record.first, record.dream) != (number, first, identity):
-            return records
-        records.append(record)
-        first = record.end
-
-
-def read_record(folder: Path, number: int) -> ChunkRecord:
-    """Return a chunk's record.
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a work folder; None if there is none, or it is torn.
 
     Raises
     ------
-    OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError
-        Where there is none, or it is torn.
+    WorkError
+        If another version of dreamvid wrote it in another format.
     """
-    return ChunkRecord.from_json(json.loads(chunk_file(folder, number, RECORD).read_bytes()))
+    try:
+        return Manifest.from_bytes((folder / MANIFEST).read_bytes())
+    except OtherVersionError as error:
+        raise WorkError(
+            f"{printable(folder)} was begun by another version of dreamvid (work of kind {error}); "
+            "go on with that one, or discard it with --fresh"
+        ) from None
+    except (*TORN, OSError):
+        return None
+
+
+def _begin_or_continue(folder: Path, manifest: Manifest, *, fresh: bool) -> Manifest:
+    """Return the manifest of the run, written to the folder: the new one, or the one there with what may change."""
+    if fresh:
+        clear(folder)
+        before = None
+    else:
+        before = read_manifest(folder)
+        if before is None:
+            _check_without_manifest(folder, manifest)
+    if before is not None:
+        if different := changes(before, manifest):
+            raise WorkError(
+                f"{printable(folder)} holds unfinished work that does not fit: {different}; "
+                "run it as it was begun, or discard it with --fresh"
+            )
+        if slight := brief_changes(before, manifest):
+            _log.warning(
+                "going on, although %s: frames may differ in their last bits from those before", slight
+            )
+        manifest = before.goes_on_as(manifest)
+    if manifest != before:
+        write_file(folder / MANIFEST, manifest.to_bytes())
+    return manifest
+
+
+def _check_without_manifest(folder: Path, manifest: Manifest) -> None:
+    """Raise a ``WorkError`` for a folder that is not ours, and for chunks of another dream."""
+    try:
+        is_foreign = any(not is_ours(entry.name) for entry in folder.iterdir())
+    except OSError as error:
+        raise folder_error(folder, error) from None
+    if is_foreign:
+        raise WorkError(f"{printable(folder)} is no work directory of dreamvid; name another output")
+    with suppress(*TORN, OSError):
+        if read_record(folder, 1).dream != manifest.identity:
+            raise WorkError(
+                f"{printable(folder)} holds unfinished work of other settings or another input, and its "
+                "manifest is lost; discard it with --fresh"
+            )
 
 
 def _last_number(folder: Path) -> int:
-    """Return the number of the last chunk that has a record, whatever it is worth."""
-    found = [0]
+    """Return the number of the last chunk that has a record, complete or not."""
     with suppress(OSError):
-        for entry in os.scandir(folder):
-            digits, _, ending = entry.name.partition(".")
-            if f".{ending}" == RECORD and digits.isdecimal():
-                found.append(int(digits))
-    return max(found)
-
-
-def remove(folder: Path) -> None:
-    """Remove a directory with all of ours in it; whoever calls this holds the lock.
-
-    What tells that the output is in place goes last but for the lock.
-    """
-    clear(folder, besides=COMPLETE)
-    for name in (MANIFEST, COMPLETE, LOCK):
-        with suppress(OSError):
-            (folder / name).unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def clear(folder: Path, besides: str | None = None) -> None:
-    """Remove all chunks; what is not ours stays."""
-    with suppress(OSError):
-        for entry in list(os.scandir(folder)):
-            if is_ours(entry.name) and entry.name not in {LOCK, MANIFEST, besides}:
-                unlink(entry)
+        names = (entry.name.partition(".") for entry in os.scandir(folder))
+        return max((int(n) for n, _, suffix in names if f".{suffix}" == RECORD and n.isdecimal()), default=0)
+    return 0

@@ -1,7 +1,7 @@
-"""Write and read chunks of lossless frames: FFV1 in Matroska, every frame a key frame, every slice with a checksum.
+"""Write and read chunks of lossless frames: FFV1 in Matroska, every frame a key frame.
 
-8 bits a channel where the output has 8: what was rounded to those is written as it is to every RGB output, and comes
-within one code of what unrounded pictures give in a YUV one. 16 bits where the output has more.
+8 bits per channel where the output has 8: rounded to those, frames are the same in every RGB output, and within one
+code of those from unrounded frames in a YUV one. 16 bits where the output has more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import av
 from dreamvid.atomic import DeferredErrorFile, write_error
 from dreamvid.errors import DamagedError, WriteError
 from dreamvid.media.color.rgb import RgbConverter, from_rgb
-from dreamvid.media.ffv1 import SliceChecker
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -31,16 +30,19 @@ if TYPE_CHECKING:
 
 _FORMATS = {(8, False): "bgr0", (8, True): "bgra", (16, False): "gbrp16le", (16, True): "gbrap16le"}
 _OPTIONS = {"level": "3", "g": "1", "slicecrc": "1"}
-_SLICED = 16  # px, from which on a side is cut in two
+# Pixels from which on a side is cut into two slices.
+_MIN_SLICED = 16
 _BUFFER = 1 << 18
 _TICK = Fraction(1, 1000)
-_PASSING = {
-    getattr(errno, name, None)
+# Errors of the system, as opposed to those that a decoder raises on damaged data.
+_SYSTEM_ERRORS = {
+    getattr(errno, name)
     for name in (
         *("EIO", "ESTALE", "EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM", "ENODEV", "ENXIO"),
         *("ETIMEDOUT", "EINTR", "EAGAIN", "EBUSY", "ENOTCONN", "EHOSTDOWN"),
     )
-} - {None}
+    if hasattr(errno, name)
+}
 _NEW = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 
 
@@ -53,13 +55,7 @@ class Ffv1Chunks:
     alpha: bool
 
     def create(self, path: Path) -> Ffv1Sink:
-        """Begin a chunk; what is there is overwritten.
-
-        Raises
-        ------
-        WriteError
-            Where its file cannot be made.
-        """
+        """Begin a chunk, in place of an existing file; raises ``WriteError``."""
         return Ffv1Sink(path, self.size, _FORMATS[self.bits, self.alpha])
 
     def read(self, path: Path) -> Iterator[tuple[RGB, Alpha | None]]:
@@ -68,49 +64,25 @@ class Ffv1Chunks:
         Raises
         ------
         DamagedError
-            At the first sign of damage.
+            If the file cannot be decoded. FFmpeg conceals damaged slices silently, so whoever must notice them
+            compares a digest of the file.
         OSError
-            Where the system cannot read it now, which says nothing about it.
+            If the file cannot be read now, which says nothing about its content.
         """
         converter = RgbConverter()
         try:
             with path.open("rb") as file, av.open(file, "r", format="matroska") as container:
-                stream = container.streams.video[0]
-                slices = SliceChecker(always=True)
-                for packet in container.demux(stream):
-                    if packet.size and not slices.intact(bytes(packet)):
-                        raise DamagedError(f"{printable(path)} is damaged (a checksum is wrong)")
-                    for frame in stream.codec_context.decode(packet if packet.size else None):
-                        yield converter.convert(frame)
+                for frame in container.decode(video=0):
+                    yield converter.convert(frame)
         except (av.FFmpegError, OSError, IndexError) as error:
-            _raise_passing(error)
+            code = None if isinstance(error, IndexError) else error.errno
+            if code is not None and code in _SYSTEM_ERRORS:
+                raise OSError(code, os.strerror(code)) from None
             raise DamagedError(f"{printable(path)} is damaged ({error})") from None
-
-    def intact(self, path: Path, frames: int) -> bool:
-        """Return whether a chunk has so many frames, all with the right checksums; an OSError as for :meth:`read`."""
-        count = 0
-        try:
-            with path.open("rb") as file, av.open(file, "r", format="matroska") as container:
-                slices = SliceChecker(always=True)
-                for packet in container.demux(container.streams.video[0]):
-                    if packet.size:
-                        count += 1
-                        if packet.is_corrupt or not slices.intact(bytes(packet)):
-                            return False
-        except (av.FFmpegError, OSError, IndexError) as error:
-            _raise_passing(error)
-            return False
-        return count == frames
-
-
-def _raise_passing(error: Exception) -> None:
-    """Raise an OSError for an error that is the system's, and not what damaged data make of a decoder."""
-    if isinstance(error, av.FFmpegError | OSError) and error.errno is not None and error.errno in _PASSING:
-        raise OSError(error.errno, os.strerror(error.errno)) from None
 
 
 class Ffv1Sink:
-    """Takes the frames of one chunk."""
+    """Writes the frames of one chunk."""
 
     def __init__(self, path: Path, size: Size, pix_fmt: str) -> None:
         self._path = path
@@ -123,7 +95,7 @@ class Ffv1Sink:
             raise write_error(path, error) from None
         try:
             self._container = av.open(self._file, "w", format="matroska", buffer_size=_BUFFER)
-            slices = "4" if min(size) >= _SLICED else "1"
+            slices = "4" if min(size) >= _MIN_SLICED else "1"
             stream: Any = self._container.add_stream("ffv1", options={**_OPTIONS, "slices": slices})
             stream.width, stream.height, stream.pix_fmt = size.width, size.height, pix_fmt
             stream.codec_context.time_base = stream.time_base = _TICK
@@ -133,13 +105,7 @@ class Ffv1Sink:
             raise WriteError(f"{printable(path)}: the encoder ffv1 failed at {size} ({error})") from None
 
     def write(self, frame: Frame) -> tuple[RGB, Alpha | None]:
-        """Append a frame's picture, and return it as reading will give it back.
-
-        Raises
-        ------
-        WriteError
-            Such as for a full disk.
-        """
+        """Append a frame's picture, and return it as reading will return it; raises ``WriteError``."""
         picture = from_rgb(frame.rgb, frame.alpha, pix_fmt=self._pix_fmt)
         picture.pts, picture.time_base = self._count, _TICK
         self._count += 1
@@ -147,7 +113,7 @@ class Ffv1Sink:
         return self._converter.convert(picture)
 
     def close(self) -> None:
-        """Finish the file and flush it to the disk; errors as for :meth:`write`."""
+        """Finish the file and flush it to the disk; raises ``WriteError``."""
         try:
             self._mux(None)
             self._container.close()
@@ -158,7 +124,7 @@ class Ffv1Sink:
         self._file.check()
 
     def abandon(self) -> None:
-        """Give the file up; it is removed."""
+        """Remove the file."""
         self._file.close()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)

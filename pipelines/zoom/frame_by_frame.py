@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.checkpoint.state import State
+from dreamvid.checkpoint.layout import State
 from dreamvid.image.transform import Similarity, visible_mask, warp
 from dreamvid.pipelines.zoom.feedback import HoldTargets, settings_of
 from dreamvid.types import RGB, Size

@@ -12,7 +12,7 @@ from dreamvid.pipelines.threads import Line, Stages
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dreamvid.checkpoint.state import State
+    from dreamvid.checkpoint.layout import State
     from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.progress import Progress
     from dreamvid.pipelines.resume import FrameSink, ResumePoint

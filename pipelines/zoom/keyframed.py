@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dreamvid.checkpoint.state import State
+from dreamvid.checkpoint.layout import State
 from dreamvid.errors import NonFiniteDreamError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.image.transform import Similarity, warp

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from dreamvid.checkpoint.chunk_writer import ChunkWriter
+from dreamvid.checkpoint.layout import State
 from dreamvid.checkpoint.manifest import Manifest, Pictures
-from dreamvid.checkpoint.opening import open_store, read_manifest
-from dreamvid.checkpoint.state import State
+from dreamvid.checkpoint.store import open_store, read_manifest
 from dreamvid.errors import WorkError
 from dreamvid.media.lossless import Ffv1Chunks
 from dreamvid.types import Frame, Size

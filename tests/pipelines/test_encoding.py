@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pytest
 
+from dreamvid.checkpoint.layout import State
 from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
-from dreamvid.checkpoint.state import State
 from dreamvid.checkpoint.store import Store
 from dreamvid.errors import NonFiniteDreamError, NothingDreamedError, ReadError, WorkError, WriteError
 from dreamvid.pipelines.options import RunOptions
@@ -272,7 +272,7 @@ def test_what_the_system_cannot_read_now_is_not_damaged(
     def fails(*_: object) -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    for place in ("dreamvid.media.lossless.Ffv1Chunks.read", "dreamvid.checkpoint.store.read_record"):
+    for place in ("dreamvid.media.lossless.Ffv1Chunks.read", "dreamvid.checkpoint.chunk.read_record"):
         monkeypatch.setattr(place, fails)
         with pytest.raises(WriteError, match=r"cannot be read \(Too many open files\)"):
             run_resumable(make_task(tmp_path), FrameProducer(), Written(), KEEPING)

@@ -15,7 +15,7 @@ from dreamvid.pipelines.zoom.frames import ZoomFrames
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dreamvid.checkpoint.state import State
+    from dreamvid.checkpoint.layout import State
     from dreamvid.types import Frame
 
 

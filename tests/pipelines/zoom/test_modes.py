@@ -13,7 +13,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from dreamvid.checkpoint.state import State, pack_arrays, unpack_arrays
+from dreamvid.checkpoint.layout import State, pack_arrays, unpack_arrays
 from dreamvid.errors import NonFiniteDreamError, SettingsError
 from dreamvid.image.transform import Velocity, visible_mask, warp
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
