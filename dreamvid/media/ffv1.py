@@ -11,14 +11,10 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class SliceChecker:
-    """Checks a stream's packets.
+    """Check the packets of a stream; one whose first packet has no checksums is taken to have none."""
 
-    A stream whose first packet has no checksums is taken to have none, unless it is known that there are ``always``
-    some.
-    """
-
-    def __init__(self, *, always: bool = False) -> None:
-        self._has_checksums: bool | None = True if always else None
+    def __init__(self) -> None:
+        self._has_checksums: bool | None = None
 
     def intact(self, packet: bytes) -> bool:
         """Return whether all slices of a packet match their checksums."""
