@@ -1,9 +1,9 @@
-"""Everything that dreamvid raises on purpose.
+"""The errors that dreamvid raises on purpose.
 
 ::
 
     DreamvidError
-    ├── SettingsError          a value, flag or preset that cannot be
+    ├── SettingsError          an invalid value, flag or preset
     │   ├── ObjectiveError     an objective that does not parse or fits no layer of the network
     │   ├── PresetError        a preset with mistakes: one line for each, with file, line and column
     │   └── ScheduleError      keyframes or an expression that cannot be read or evaluated
@@ -12,10 +12,10 @@
     │   ├── ReadError          an input that is missing, empty, no video, or refused
     │   │   └── DamagedError   an input that decodes only in part
     │   └── WriteError         an output that exists, cannot be written or did not verify
-    ├── WorkError              unfinished work that does not fit, is damaged, or that another run works on
+    ├── WorkError              unfinished work that does not fit, is damaged, or is in use by another run
     └── EngineError            no usable device, or too little memory
-        └── BrokenDreamError   a dream that came out as no picture
-            └── NothingDreamedError   and so did all others
+        └── NonFiniteDreamError       a dream with values that are not finite
+            └── NothingDreamedError   the same for all frames of a run
 
 The message is one line for people: what is wrong, with which file or key, and what to do.
 """
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 class DreamvidError(Exception):
-    """Base of all errors that have a one-line explanation."""
+    """Base of all errors that dreamvid raises on purpose."""
 
 
 class SettingsError(DreamvidError):
-    """A value, flag or preset that cannot be."""
+    """An invalid value, flag or preset."""
 
 
 class ObjectiveError(SettingsError):
-    """An objective that does not parse, or names what the network does not have."""
+    """An objective that does not parse or fits no layer of the network."""
 
 
 class PresetError(SettingsError):
@@ -49,7 +49,7 @@ class PresetError(SettingsError):
 
 
 class ScheduleError(SettingsError):
-    """Keyframes or an expression that cannot be read, or that give no number."""
+    """Keyframes or an expression that cannot be read or evaluated."""
 
 
 class ModelError(DreamvidError):
@@ -57,7 +57,7 @@ class ModelError(DreamvidError):
 
 
 class MediaError(DreamvidError):
-    """Base of what goes wrong with files of pictures and sound."""
+    """Base of errors with files of pictures and sound."""
 
 
 class ReadError(MediaError):
@@ -73,7 +73,7 @@ class WriteError(MediaError):
 
 
 class WorkError(DreamvidError):
-    """Unfinished work that does not fit what is asked for, is damaged, or that another run works on."""
+    """Unfinished work that does not fit the settings, is damaged, or is in use by another run."""
 
 
 class EngineError(DreamvidError):
@@ -81,8 +81,8 @@ class EngineError(DreamvidError):
 
 
 class NonFiniteDreamError(EngineError):
-    """A dream that came out as no picture: numbers that are not finite."""
+    """A dream with values that are not finite."""
 
 
 class NothingDreamedError(NonFiniteDreamError):
-    """Not one frame of a run came out as a picture."""
+    """A run without a single finite dream."""

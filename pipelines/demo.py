@@ -1,4 +1,4 @@
-"""The demonstration: a procedural clip with sound, and its dream."""
+"""Run the demonstration: render a procedural clip with sound, and dream it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -
 
     Returns
     -------
-    The path of the clip, and the outcome of its dream.
+    The path of the clip, and the result of its dream.
 
     Raises
     ------
     DreamvidError
-        In one line, for example where the folder cannot be written.
+        For example where the folder cannot be written.
     """
     make_folder(folder)
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"

@@ -1,8 +1,8 @@
-"""A landscape made of noise: clouds that drift over hills, and the wind that carries them.
+"""Render a procedural landscape from noise: clouds that drift over hills, and the sound of wind.
 
-Everything follows from a seed, so that demonstrations, tests and sheets have natural-looking pictures to dream on
-without shipping any. Clouds are fractal (1/f) noise on a plane seen in perspective; hills are ridges of
-one-dimensional noise with aerial perspective.
+Everything follows from a seed, so that demonstrations and tests have natural-looking pictures without shipping any.
+Clouds are fractal (1/f) noise on a plane seen in perspective; hills are ridges of one-dimensional noise with aerial
+perspective.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+from dreamvid.image.masks import smoothstep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +70,7 @@ class Landscape:
         density = _sample(self._billows, 0.33 * across + drift, 0.33 * away + 0.6 * drift)
         density += 0.55 * _sample(self._wisps, 0.9 * across + 1.7 * drift, 0.9 * away + 0.9 * drift)
         lit = _sample(self._billows, 0.33 * across + drift + 0.02, 0.33 * away + 0.6 * drift - 0.03)
-        cover = _smoothstep(-0.15, 0.95, density) * _smoothstep(0.0, 0.12, rise)
+        cover = smoothstep(-0.15, 0.95, density) * smoothstep(0.0, 0.12, rise)
         light = np.clip(0.80 + 0.30 * (density - lit) - 0.10 * np.maximum(density, 0.0), 0.45, 1.0)
         cloud = light[..., None] * np.array([1.0, 0.965, 0.93], dtype=np.float32)
         result: RGB = sky + (cloud - sky) * cover[..., None]
@@ -162,10 +164,4 @@ def _sample(
     result: NDArray[np.float32] = cv2.remap(
         texture, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP
     )
-    return result
-
-
-def _smoothstep(low: float, high: float, value: NDArray[np.float32]) -> NDArray[np.float32]:
-    share = np.clip((value - low) / (high - low), 0.0, 1.0)
-    result: NDArray[np.float32] = share * share * (3.0 - 2.0 * share)
     return result

@@ -1,1 +1,1 @@
-"""Analysis of music."""
+"""Music: analysis into signals, and tracks that fit a length."""
