@@ -42,8 +42,8 @@ class Container:
         Video codecs in order of preference.
     alpha_codec
         What ``auto`` chooses for pictures with alpha; None where there is none.
-    tick
-        The container's clock in seconds; None is any.
+    time_base
+        Seconds to which times are rounded; None is any.
     audio_codecs
         FFmpeg's names (patterns) of the audio that players expect; None is whatever the muxer takes, empty is none.
     encoded_audio
@@ -67,7 +67,7 @@ class Container:
     muxer: str
     codecs: tuple[str, ...]
     alpha_codec: str | None = None
-    tick: Fraction | None = None
+    time_base: Fraction | None = None
     demuxer: str = ""
     audio_codecs: tuple[str, ...] | None = _NO_AUDIO
     encoded_audio: str = "aac"

@@ -22,7 +22,7 @@ _MATRIX_BYTES = 36
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """A transposition, then mirrorings: together all eight ways in which a picture can lie.
+    """A transposition, then mirrorings: together all eight orientations of a picture.
 
     ``mirror`` swaps left and right, ``flip`` top and bottom.
     """
@@ -58,10 +58,10 @@ def frame_orientation(frame: av.VideoFrame) -> Orientation:
     PyAV's ``frame.rotation`` gives the same number for a mirrored picture and one turned by 180 degrees. Angles
     between quarter turns, which no camera writes, are taken to the nearest quarter.
     """
-    side = cast("Any", frame.side_data).get(Type.DISPLAYMATRIX)  # PyAV's stub knows motion vectors only
-    if side is None:
+    matrix = cast("Any", frame.side_data).get(Type.DISPLAYMATRIX)  # PyAV's stub knows motion vectors only
+    if matrix is None:
         return Orientation()
-    a, b, _, c, d, *_rest = struct.unpack("=9i", bytes(side)[:_MATRIX_BYTES])
+    a, b, _, c, d, *_rest = struct.unpack("=9i", bytes(matrix)[:_MATRIX_BYTES])
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(transpose=True, mirror=c < 0, flip=b < 0)
     return Orientation(mirror=a < 0, flip=d < 0)

@@ -31,8 +31,12 @@ def with_palette(frame: av.VideoFrame) -> av.VideoFrame:
     pixels: Any = frame.to_ndarray()
     clear = pixels[..., 3] < _OPAQUE if pixels.shape[2] == 4 else None  # noqa: PLR2004  red, green, blue, alpha
     rgb = np.ascontiguousarray(pixels[..., :3])
-    chosen = _choose(_sample(rgb, clear), _COLORS if clear is None else _COLORS - 1)
-    indexed = Image.fromarray(rgb).quantize(palette=chosen, dither=Image.Dither.FLOYDSTEINBERG)
+    palette = Image.fromarray(_sample(rgb, clear)).quantize(
+        _COLORS if clear is None else _COLORS - 1,
+        method=Image.Quantize.MAXCOVERAGE,
+        dither=Image.Dither.NONE,
+    )
+    indexed = Image.fromarray(rgb).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     indices: NDArray[np.uint8] = np.array(indexed)
     colors = np.zeros((_COLORS, 4), np.uint8)
     entries = np.array(indexed.getpalette("RGB"), np.uint8).reshape(-1, 3)[:_COLORS]
@@ -45,16 +49,10 @@ def with_palette(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _sample(rgb: NDArray[np.uint8], clear: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    """Return evenly spread pixels that can be seen, ``[1, N, 3]``."""
+    """Return evenly spread pixels that are not clear, ``[1, N, 3]``."""
     step = max(1, math.ceil(math.sqrt(rgb.shape[0] * rgb.shape[1] / _SAMPLE_PIXELS)))
     sample = rgb[::step, ::step].reshape(-1, 3)
     if clear is not None:
-        seen = ~clear[::step, ::step].reshape(-1)
-        sample = sample[seen] if seen.any() else np.zeros((1, 3), np.uint8)
+        opaque = ~clear[::step, ::step].reshape(-1)
+        sample = sample[opaque] if opaque.any() else np.zeros((1, 3), np.uint8)
     return np.ascontiguousarray(sample[None])
-
-
-def _choose(sample: NDArray[np.uint8], colors: int) -> Image.Image:
-    return Image.fromarray(sample).quantize(
-        colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-    )

@@ -1,15 +1,15 @@
-"""Decode the audio of a file into memory."""
+"""Decode the audio of a file into memory, for music."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 
 from dreamvid.errors import DamagedError, ReadError, SettingsError
-from dreamvid.media.input.container import open_audio
+from dreamvid.media.input.container import can_decode, open_audio
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from numpy.typing import NDArray
 
-_LAYOUTS = {1: "mono", 2: "stereo"}
-_LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
+_MIN_RATE, _MAX_RATE = 1_000, 768_000
 _MAX_SAMPLES = 3 * 3600 * 48_000
 """Three hours at 48 kHz."""
 _TOLERATED_DAMAGE = 0.01
 """Share of packets that may be passed over, as players do."""
-_LOUDEST = 8.0
+
+_CLIP = 8.0
+"""Amplitude beyond which floats are no audio."""
 
 
 def read_audio(
@@ -35,14 +36,13 @@ def read_audio(
 ) -> tuple[NDArray[np.float32], int]:
     """Return the audio of a file as samples ``[N, C]`` float32 in [-1, 1], and its sample rate.
 
-    More than two channels are mixed down to stereo.
-
-    Sound that goes beyond [-1, 1], as floats and compressed music do, is made quieter as a whole.
+    More than two channels are mixed down to stereo. Audio that goes beyond [-1, 1], as floats and compressed music
+    do, is made quieter as a whole.
 
     Parameters
     ----------
     path
-        A file of sound or video; the best audio stream of several is taken.
+        A file of audio or video; the best audio stream of several is taken.
     start
         Seconds to skip.
     duration
@@ -51,7 +51,7 @@ def read_audio(
     Raises
     ------
     ReadError
-        In one line, for what is no file, holds no sound, ends before ``start``, or is longer than three hours (at
+        In one line, for what is no file, holds no audio, ends before ``start``, or is longer than three hours (at
         48 kHz); a DamagedError where more than one in a hundred of its packets cannot be decoded.
     SettingsError
         For a start or duration that is no time.
@@ -63,7 +63,7 @@ def read_audio(
     with open_audio(path) as container:
         stream = _best_stream(container, path)
         rate = stream.codec_context.sample_rate
-        if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        if not _MIN_RATE <= rate <= _MAX_RATE:
             raise ReadError(f"{printable(path)} has {rate} samples a second, which is no music")
         first = round(start * rate)
         last = None if duration is None or np.isinf(duration) else first + max(1, round(duration * rate))
@@ -75,13 +75,11 @@ def read_audio(
 
 
 def _best_stream(container: InputContainer, path: Path) -> AudioStream:
-    """Return the container's best stream of sound."""
     if not container.streams.audio:
         raise ReadError(f"{printable(path)} holds no sound")
     best = container.streams.best("audio")
     for stream in container.streams.audio:
-        context: Any = stream.codec_context  # None where the codec is not known
-        if best is not None and stream.index == best.index and context is not None:
+        if best is not None and stream.index == best.index and can_decode(stream):
             return stream
     raise ReadError(f"{printable(path)}: its sound is in a format that cannot be decoded here")
 
@@ -89,20 +87,20 @@ def _best_stream(container: InputContainer, path: Path) -> AudioStream:
 def _trim(
     blocks: Iterator[NDArray[np.float32]], first: int, last: int | None
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the samples from ``first`` up to ``last``, and ask for no more than that."""
-    at = 0
+    """Yield the samples from ``first`` up to ``last``, and decode no more than those."""
+    begin = 0
     for block in blocks:
-        end = at + len(block)
+        end = begin + len(block)
         if end > first:
-            yield block[max(0, first - at) : None if last is None else max(0, last - at)]
-        at = end
-        if last is not None and at >= last:
+            yield block[max(0, first - begin) : None if last is None else max(0, last - begin)]
+        begin = end
+        if last is not None and begin >= last:
             return
 
 
 def _concatenate(blocks: Iterator[NDArray[np.float32]], path: Path) -> NDArray[np.float32]:
-    """Return all blocks as one array, within the limits of length and loudness."""
-    parts: list[NDArray[np.float32]] = []
+    """Return all blocks as one array, no longer than is read and no louder than 1."""
+    decoded: list[NDArray[np.float32]] = []
     total = 0
     for block in blocks:
         total += len(block)
@@ -110,14 +108,14 @@ def _concatenate(blocks: Iterator[NDArray[np.float32]], path: Path) -> NDArray[n
             raise ReadError(
                 f"{printable(path)} is too long for music; give a shorter duration, or cut it first"
             )
-        parts.append(block)
-    if not parts:
+        decoded.append(block)
+    if not decoded:
         return np.zeros((0, 1), np.float32)
-    channels = max(part.shape[1] for part in parts)
+    channels = max(block.shape[1] for block in decoded)
     samples: NDArray[np.float32] = np.concatenate(
-        [np.broadcast_to(part, (len(part), channels)) for part in parts]
+        [np.broadcast_to(block, (len(block), channels)) for block in decoded]
     )
-    parts.clear()
+    decoded.clear()
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > 1.0:
         samples /= np.float32(peak)
@@ -126,14 +124,15 @@ def _concatenate(blocks: Iterator[NDArray[np.float32]], path: Path) -> NDArray[n
 
 def _blocks(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[NDArray[np.float32]]:
     """Decode a stream into blocks ``[n, C]``, passing over what little cannot be decoded."""
-    rate, resampler, kind = stream.codec_context.sample_rate, None, None
+    rate, resampler, resampled_format = stream.codec_context.sample_rate, None, None
     try:
         for frame in _frames(container, stream, path):
-            current = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
-            if resampler is None or current != kind:  # formats may change within a track
+            channels = frame.layout.nb_channels
+            frame_format = (frame.format.name, frame.layout.name, channels, frame.sample_rate)
+            if resampler is None or frame_format != resampled_format:  # formats may change within a track
                 yield from _arrays(resampler, None)
-                layout = _LAYOUTS.get(frame.layout.nb_channels, "stereo")
-                resampler, kind = AudioResampler("flt", layout, rate), current
+                resampler = AudioResampler("flt", "mono" if channels == 1 else "stereo", rate)
+                resampled_format = frame_format
             yield from _arrays(resampler, frame)
         yield from _arrays(resampler, None)
     except (av.FFmpegError, ValueError) as error:
@@ -143,7 +142,7 @@ def _blocks(container: InputContainer, stream: AudioStream, path: Path) -> Itera
 def _arrays(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
     for block in resampler.resample(frame) if resampler is not None else ():
         interleaved = block.to_ndarray().reshape(-1, block.layout.nb_channels)
-        yield np.nan_to_num(interleaved, posinf=_LOUDEST, neginf=-_LOUDEST).clip(-_LOUDEST, _LOUDEST)
+        yield np.nan_to_num(interleaved, posinf=_CLIP, neginf=-_CLIP).clip(-_CLIP, _CLIP)
 
 
 def _frames(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
@@ -156,29 +155,19 @@ def _frames(container: InputContainer, stream: AudioStream, path: Path) -> Itera
     """
     packets = damaged = 0
     decoded = False
-    demuxed = container.demux(stream)
-    while True:
-        try:
-            packet: Any = next(demuxed, None)
-        except (
-            av.FFmpegError,
-            OSError,
-            ValueError,
-            IndexError,
-        ):  # the last for streams that appear on the way
-            damaged += 1
-            packet = None  # what follows cannot be found
-        if packet is None:
-            break
-        packets += 1
-        frames: list[AudioFrame] = []
-        try:
-            frames = packet.decode()
-        except (av.FFmpegError, ValueError):
-            damaged += 1
-        for frame in frames:
-            decoded = True
-            yield frame
+    try:
+        for packet in container.demux(stream):
+            packets += 1
+            frames: list[AudioFrame] = []
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError):
+                damaged += 1
+            for frame in frames:
+                decoded = True
+                yield frame
+    except (av.FFmpegError, OSError, ValueError, IndexError):  # the last for streams that appear on the way
+        damaged += 1  # what follows cannot be found
     if damaged and (not decoded or damaged > max(2, _TOLERATED_DAMAGE * packets)):
         raise DamagedError(
             f"{printable(path)} is damaged: {damaged} of {packets} packets of its sound cannot be decoded"

@@ -98,7 +98,7 @@ class _Decoder:
         self._concealment = concealment
         self._converter = RgbConverter()
         self._slices = SliceChecker()
-        self._tick = Fraction(1, 1000)
+        self._time_base = Fraction(1, 1000)
         self._last_time: Fraction | None = None
         # Times and durations, as the deinterlacer does not pass on the latter.
         self._times: deque[tuple[Fraction, Fraction | None]] = deque()
@@ -108,10 +108,10 @@ class _Decoder:
         with open_input(self._media.path) as container:
             stream = next(s for s in container.streams.video if s.index == self._media.stream_index)
             context = self._open_decoder(stream)
-            self._tick = stream.time_base or self._tick
+            self._time_base = stream.time_base or self._time_base
             if seek_to is not None:
                 try:
-                    container.seek(int((seek_to + self._media.start) / self._tick), stream=stream)
+                    container.seek(int((seek_to + self._media.start) / self._time_base), stream=stream)
                 except FFmpegError as error:
                     raise self._damage(None, "cannot seek") from error
             for frame in self._checked_frames(self._decoded(container, stream, context)):
@@ -207,13 +207,13 @@ class _Decoder:
         if self._last_time is not None and time <= self._last_time:
             raise self._damage_at(time, "time goes backward")
         self._last_time = time
-        self._times.append((time, frame.duration * self._tick or None))
+        self._times.append((time, frame.duration * self._time_base or None))
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
         timestamp = frame.pts if frame.pts is not None else frame.dts
         if timestamp is None:  # raw streams: evenly spaced
             return Fraction(0) if self._last_time is None else self._last_time + 1 / self._media.video.rate
-        return timestamp * self._tick - self._media.start
+        return timestamp * self._time_base - self._media.start
 
     def _load(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:
         try:
@@ -230,7 +230,7 @@ class _Decoder:
 
     def _damage(self, packet: Packet[VideoStream] | None, reason: str) -> DamagedError:
         if packet is not None and packet.pts is not None:
-            return self._damage_at(packet.pts * self._tick - self._media.start, reason)
+            return self._damage_at(packet.pts * self._time_base - self._media.start, reason)
         return self._damage_at(self._last_time or Fraction(0), reason)
 
     def _damage_at(self, time: Fraction, reason: str) -> DamagedError:

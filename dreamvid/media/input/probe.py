@@ -98,8 +98,8 @@ def _probe_container(path: Path) -> MediaInfo:
 def _media_info(container: InputContainer, path: Path, timing: StreamTiming) -> MediaInfo:
     stream = video_stream(container, path)
     first = _first_frame(container, stream, path)
-    tick = first.time_base or stream.time_base or Fraction(1, 1000)
-    start = (first.pts or 0) * tick
+    time_base = first.time_base or stream.time_base or Fraction(1, 1000)
+    start = (first.pts or 0) * time_base
     codec, decoder = stream.codec_context.name, _alpha_decoder(stream)
     orientation = frame_orientation(first)
     transparent = decoder is not None or has_alpha(first.format.name)
@@ -171,14 +171,14 @@ def _alpha_decoder(stream: VideoStream) -> str | None:
 
 
 def _stream_info(stream: Stream) -> StreamInfo:
-    tick = stream.time_base
+    time_base = stream.time_base
     start, duration = stream.start_time, stream.duration
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
         codec=stream.codec_context.name if stream.codec_context else None,
-        start=None if start is None or tick is None else start * tick,
-        duration=None if duration is None or tick is None else duration * tick,
+        start=None if start is None or time_base is None else start * time_base,
+        duration=None if duration is None or time_base is None else duration * time_base,
         language=stream.language,
         disposition=int(stream.disposition),
         metadata=dict(stream.metadata),
@@ -187,5 +187,5 @@ def _stream_info(stream: Stream) -> StreamInfo:
 
 def _chapters(container: InputContainer) -> Iterator[Chapter]:
     for chapter in container.chapters():
-        tick = chapter["time_base"] or Fraction(1)
-        yield Chapter(chapter["start"] * tick, chapter["end"] * tick, dict(chapter["metadata"]))
+        time_base = chapter["time_base"] or Fraction(1)
+        yield Chapter(chapter["start"] * time_base, chapter["end"] * time_base, dict(chapter["metadata"]))

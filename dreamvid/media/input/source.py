@@ -155,7 +155,7 @@ class _Source:
         else:
             frames = read_container(self.media, after=start, concealment=concealment)
         if self.selection.is_trimmed:
-            frames = cut(frames, start, duration, to_the_tick=fps is not None)
+            frames = cut(frames, start, duration, exact_end=fps is not None)
         else:
             frames = self._check_end(frames)
         return frames if fps is None else resample(frames, fps, duration)

@@ -54,14 +54,14 @@ def read_stream_timing(container: InputContainer, stream: VideoStream) -> Stream
 
     The container may be read to its end by this, or until there are more frames than are read.
     """
-    tick = stream.time_base or Fraction(1, 1000)
-    duration = stream.duration * tick if stream.duration else None
+    time_base = stream.time_base or Fraction(1, 1000)
+    duration = stream.duration * time_base if stream.duration else None
     if "mp4" in container.format.name and len(stream.index_entries) > 1:
         entries = stream.index_entries
         frames = sum(not entry.is_discard for entry in entries)
-        return _timing_of(frames, duration, [entry.timestamp for entry in entries], tick)
+        return _timing_of(frames, duration, [entry.timestamp for entry in entries], time_base)
     if 0 < container.size <= _MAX_COUNTED_BYTES:
-        return _count_packets(container, stream, tick)
+        return _count_packets(container, stream, time_base)
     return StreamTiming(stream.frames or None, duration)
 
 
@@ -92,7 +92,7 @@ def announced_duration(container: InputContainer, stream: VideoStream, start: Fr
     return None
 
 
-def _count_packets(container: InputContainer, stream: VideoStream, tick: Fraction) -> StreamTiming:
+def _count_packets(container: InputContainer, stream: VideoStream, time_base: Fraction) -> StreamTiming:
     durations: dict[int, int] = {}
     times: list[int] = []
     frames = 0
@@ -110,10 +110,12 @@ def _count_packets(container: InputContainer, stream: VideoStream, tick: Fractio
         return StreamTiming(frames or None)
     times.sort()
     last = durations[times[-1]] or (times[-1] - times[-2] if frames > 1 else 0)
-    return _timing_of(frames, (times[-1] - times[0] + last) * tick or None, times, tick)
+    return _timing_of(frames, (times[-1] - times[0] + last) * time_base or None, times, time_base)
 
 
-def _timing_of(frames: int, duration: Fraction | None, times: Sequence[int], tick: Fraction) -> StreamTiming:
+def _timing_of(
+    frames: int, duration: Fraction | None, times: Sequence[int], time_base: Fraction
+) -> StreamTiming:
     span = times[-1] - times[0]
     if span <= 0:
         return StreamTiming(frames, duration)
@@ -123,9 +125,9 @@ def _timing_of(frames: int, duration: Fraction | None, times: Sequence[int], tic
         frames,
         duration,
         variable_rate=not even,
-        rate=(len(times) - 1) / (span * tick),
+        rate=(len(times) - 1) / (span * time_base),
         rate_error=max(Fraction(_ROUNDING, span), _SAME_RATE),
-        gap=None if gap is None else gap * tick,
+        gap=None if gap is None else gap * time_base,
     )
 
 

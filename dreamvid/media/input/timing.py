@@ -1,7 +1,4 @@
-"""Trim and resample frames by their times.
-
-All of it works on times alone; a picture that is not used is never converted.
-"""
+"""Trim and resample frames by their times alone: a picture that is not used is never converted."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ Load: TypeAlias = Callable[[], tuple[RGB, Alpha | None]]
 """Converts or reads a picture: ``[H, W, 3]`` float32 [0, 1], and alpha ``[H, W]`` or None."""
 
 _ROUNDING = Fraction(1, 2000)
-"""Half the tick (seconds) to which Matroska and WebP round the times of frames."""
+"""Half the time base (seconds) to which Matroska and WebP round the times of frames."""
 
 _BRIEF = Fraction(1, 20)
 """Frames that last up to this long (seconds) are used whole where a cut falls inside of them."""
@@ -24,7 +21,7 @@ _BRIEF = Fraction(1, 20)
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
-    """A frame's time and duration (seconds from the first frame), and what loads its picture."""
+    """A frame's time and duration (seconds from the first frame), and the function that loads its picture."""
 
     pts: Fraction
     duration: Fraction | None
@@ -32,41 +29,42 @@ class TimedFrame:
 
 
 def cut(
-    frames: Iterable[TimedFrame], start: Fraction, duration: Fraction | None, *, to_the_tick: bool = False
+    frames: Iterable[TimedFrame], start: Fraction, duration: Fraction | None, *, exact_end: bool = False
 ) -> Iterator[TimedFrame]:
     """Yield the frames shown from ``start`` on for ``duration`` seconds, their times shifted to begin at 0.
 
-    The first is the one whose interval covers ``start``. Where it is brief (up to 1/20 s), the stretch begins
-    with it, so that an even rate stays even: at most that much out of step with sound cut at ``start``. Where it
-    is long, it is shortened. The last is the last one that begins inside the stretch, or, where it is brief,
-    lies more than half inside, so that an even rate gives ``round(duration * rate)`` frames; ``to_the_tick``
-    leaves that rounding away.
+    The first frame is the one shown at ``start``. A brief one (up to 1/20 s) keeps its length, so that an even rate
+    stays even, at most that much out of sync with audio cut at ``start``; a longer one is shortened. The last frame
+    is the last one that begins before the end; a brief one must lie more than half before it, so that an even rate
+    gives ``round(duration * rate)`` frames. With ``exact_end`` there is no such rounding.
     """
     origin: Fraction | None = None
     for frame, end in _with_ends(_from_covering(frames, start)):
         interval = end - frame.pts
         if origin is None:
+            # Where a brief frame is cut, time begins with it, and not inside of it.
             origin = frame.pts if interval <= _BRIEF else max(start, frame.pts)
         pts = max(frame.pts - origin, Fraction(0))
         left = None if duration is None else duration - pts
         if left is not None and pts > 0:
-            slack = Fraction(0) if to_the_tick else min(interval, _BRIEF) / 2
+            slack = Fraction(0) if exact_end else min(interval, _BRIEF) / 2
             if left <= slack:
                 return
-        stay = frame.duration if frame.duration is None or pts == frame.pts - origin else end - origin
-        if left is not None and stay is not None and interval > _BRIEF:
-            stay = min(stay, left)
-        yield replace(frame, pts=pts, duration=stay)
+        shown = frame.duration
+        if shown is not None and pts != frame.pts - origin:  # the first one, of which only a part is shown
+            shown = end - origin
+        if left is not None and shown is not None and interval > _BRIEF:
+            shown = min(shown, left)
+        yield replace(frame, pts=pts, duration=shown)
 
 
 def resample(frames: Iterable[TimedFrame], rate: Fraction, duration: Fraction | None) -> Iterator[TimedFrame]:
-    """Yield frames at an even rate: for each the one that is shown in the middle of its interval.
+    """Yield frames at an even rate: each is the one that is shown in the middle of its interval.
 
     There are ``round(seconds * rate)`` of them, at least one; ``seconds`` is ``duration``, or what ``frames``
     last where that is shorter.
     """
-    index = 0
-    step = 1 / rate
+    index, step = 0, 1 / rate
     frame: TimedFrame | None = None
     for frame, end in _with_ends(frames):
         until = end if duration is None else min(end, duration)
@@ -80,28 +78,28 @@ def resample(frames: Iterable[TimedFrame], rate: Fraction, duration: Fraction | 
 def _from_covering(frames: Iterable[TimedFrame], start: Fraction) -> Iterator[TimedFrame]:
     """Leave out the frames that are over when ``start`` is reached."""
     covering: TimedFrame | None = None
-    begun = False
+    started = False
     for frame in frames:
-        if not begun and frame.pts > start + _ROUNDING:
-            begun = True
+        if not started and frame.pts > start + _ROUNDING:
+            started = True
             if covering is not None:
                 yield covering
-        if begun:
+        if started:
             yield frame
         else:
             covering = frame
-    if not begun and covering is not None and covering.pts + (covering.duration or _BRIEF) > start:
+    if not started and covering is not None and covering.pts + (covering.duration or _BRIEF) > start:
         yield covering
 
 
 def _with_ends(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, Fraction]]:
     """Pair each frame with the time at which it is over: the next one's, for the last its own duration."""
-    held: TimedFrame | None = None
+    previous: TimedFrame | None = None
     interval = _BRIEF
     for frame in frames:
-        if held is not None:
-            interval = frame.pts - held.pts
-            yield held, frame.pts
-        held = frame
-    if held is not None:
-        yield held, held.pts + (held.duration or interval)
+        if previous is not None:
+            interval = frame.pts - previous.pts
+            yield previous, frame.pts
+        previous = frame
+    if previous is not None:
+        yield previous, previous.pts + (previous.duration or interval)

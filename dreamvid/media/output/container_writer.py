@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
-    from dreamvid.media.input.timestamps import TickCounter
     from dreamvid.media.streams.output_spec import OutputSpec
+    from dreamvid.media.timestamps import TimestampRounder
     from dreamvid.types import Frame
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class _Waiting:
     """A frame whose duration the next one tells."""
 
     picture: av.VideoFrame
-    tick: int
+    pts: int
     time: Fraction
     duration: Fraction | None
 
@@ -52,7 +52,7 @@ class _Run:
     part: DeferredErrorFile
     container: OutputContainer
     stream: av.VideoStream
-    counter: TickCounter
+    rounder: TimestampRounder
     waiting: _Waiting | None = None
     frames: int = 0
     durations: dict[int, int] = field(default_factory=dict)
@@ -99,13 +99,13 @@ class ContainerWriter:
             For a time that does not grow, another size, a full disk, or an encoder that gives up.
         """
         run = self._opened()
-        tick = run.counter.at(frame.pts)
+        pts = run.rounder.next(frame.pts)
         picture = self._converter.frame(frame)
         if self._indexed:
             picture = with_palette(picture)
         if run.waiting is not None:
-            self._encode(run, run.waiting, tick)
-        run.waiting = _Waiting(picture, tick, frame.pts, frame.duration)
+            self._encode(run, run.waiting, pts)
+        run.waiting = _Waiting(picture, pts, frame.pts, frame.duration)
         run.frames += 1
 
     def __exit__(
@@ -144,13 +144,13 @@ class ContainerWriter:
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from None
         part.check()
-        return _Run(part, container, stream, spec.counter())
+        return _Run(part, container, stream, spec.timestamp_rounder())
 
     def _encode(self, run: _Run, waiting: _Waiting, end: int) -> None:
         picture = waiting.picture
-        picture.time_base = self._spec.tick
-        picture.pts, picture.duration = waiting.tick, end - waiting.tick
-        run.durations[waiting.tick] = end - waiting.tick
+        picture.time_base = self._spec.time_base
+        picture.pts, picture.duration = waiting.pts, end - waiting.pts
+        run.durations[waiting.pts] = end - waiting.pts
         try:
             self._take(run, run.stream.encode(picture))
         except av.FFmpegError as error:
@@ -176,12 +176,16 @@ class ContainerWriter:
         packet = run.held
         if packet is None:
             return
-        if self._spec.choice.container.tick is None and packet.dts is not None and run.first_dts is not None:
+        if (
+            self._spec.choice.container.time_base is None
+            and packet.dts is not None
+            and run.first_dts is not None
+        ):
             packet.duration = max(1, end + run.first_dts - packet.dts)
         self._mux(run, packet)
 
     def _mux(self, run: _Run, packet: Packet[Any]) -> None:
-        time = (packet.dts or 0) * self._spec.tick
+        time = (packet.dts or 0) * self._spec.time_base
         run.container.mux(packet)
         run.part.check()
         if self._spec.source_streams is not None:
@@ -194,7 +198,7 @@ class ContainerWriter:
             raise WriteError(f"{spec.target.name}: there was no frame to write")
         waiting = run.waiting
         duration = waiting.duration or 1 / spec.info.rate
-        end = run.counter.end(duration)
+        end = run.rounder.end(duration)
         self._encode(run, waiting, end)
         try:
             rest = run.stream.encode(None)
@@ -212,13 +216,13 @@ class ContainerWriter:
         run.part.check()
         part, kind = spec.target.part, spec.choice.container
         try:
-            stay = (end - waiting.tick) * spec.tick
+            stay = (end - waiting.pts) * spec.time_base
             finish_animation(part, kind.muxer, size=self._converter.size, end=stay, metadata=spec.metadata)
             if kind.stores_display_size:
                 set_display_size(part, self._converter.size, spec.info.sar)
         except OSError as error:
             raise write_error(spec.target.path, error) from None
-        expected = Expected(run.frames, waiting.tick * spec.tick, spec.tick)
+        expected = Expected(run.frames, waiting.pts * spec.time_base, spec.time_base)
         verify(part, spec.target.name, kind, expected)
         if spec.expected_frames is not None and run.frames != spec.expected_frames:
             _log.warning(f"{spec.target.name} has {run.frames} frames; {spec.expected_frames} were expected")

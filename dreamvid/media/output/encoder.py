@@ -42,7 +42,7 @@ def add_video(container: OutputContainer, spec: OutputSpec, size: Size) -> av.Vi
     context = stream.codec_context
     context.width, context.height = size.width, size.height
     context.pix_fmt = "pal8" if choice.codec == "gif" else choice.pix_fmt
-    context.time_base = stream.time_base = spec.tick
+    context.time_base = stream.time_base = spec.time_base
     context.sample_aspect_ratio = spec.info.sar
     rgb = av.VideoFormat(choice.pix_fmt).is_rgb
     context.colorspace = _RGB if rgb else _BT709

@@ -23,11 +23,11 @@ _APNG_ROUNDING = Fraction(1, 100000)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What was written: how many frames, when the last one appears, and the container's tick (seconds)."""
+    """What was written: how many frames, when the last one appears, and the container's time base (seconds)."""
 
     frames: int
     last: Fraction
-    tick: Fraction
+    time_base: Fraction
 
 
 def verify(part: Path, target: str, container: Container, expected: Expected) -> None:
@@ -53,7 +53,7 @@ def _check(
     container: av.container.InputContainer, target: str, expected: Expected, *, seekable: bool
 ) -> None:
     stream = container.streams.video[0]
-    base = stream.time_base or expected.tick
+    base = stream.time_base or expected.time_base
     stream.codec_context.thread_count = 1
     first = _first_frame(container, stream)
     count, begin, last = 0, None, None
@@ -69,7 +69,7 @@ def _check(
     if begin is None or last is None or first is None:
         raise _failed(target, "no frame can be decoded")
     shown = (last - begin) * base
-    slack = _SLACK + expected.tick + (0 if seekable else count * _APNG_ROUNDING)
+    slack = _SLACK + expected.time_base + (0 if seekable else count * _APNG_ROUNDING)
     if count > 1 and abs(shown - expected.last) > slack:
         raise _failed(target, f"the last frame is at {float(shown):.4f} s, not {float(expected.last):.4f} s")
     if seekable and not _decodes_at(container, stream, last):

@@ -15,12 +15,12 @@ from dreamvid.errors import WriteError
 from dreamvid.media.containers import CONTAINERS, FOLDER, animation_suffix, preferred_suffix
 from dreamvid.media.input.animated_webp import is_webp
 from dreamvid.media.input.image_sequence import holds_only_frames, read_frame_list
-from dreamvid.media.input.timestamps import exact_tick
 from dreamvid.media.output.codecs import CodecChoice, choose_codec
 from dreamvid.media.output.container_writer import ContainerWriter
 from dreamvid.media.output.image_sequence import FolderWriter
 from dreamvid.media.streams.output_spec import OutputSpec
 from dreamvid.media.streams.passthrough import SourceStreams, StreamSelection, open_source_streams
+from dreamvid.media.timestamps import exact_time_base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,10 +84,10 @@ def open_writer(
     target = AtomicOutput(
         path, inputs=inputs, overwrite=overwrite, is_replaceable_folder=replaceable, part=part
     )
-    tick = choice.container.tick
-    if tick is not None and info.rate * tick > 1:
+    time_base = choice.container.time_base
+    if time_base is not None and info.rate * time_base > 1:
         raise WriteError(
-            f"{target.name}: {suffix} holds at most {1 / tick} frames a second, not {float(info.rate):g}; "
+            f"{target.name}: {suffix} holds at most {1 / time_base} frames a second, not {float(info.rate):g}; "
             "set output.fps or use another suffix"
         )
     for note in choice.notes:
@@ -104,11 +104,11 @@ def open_writer(
         target=target,
         choice=choice,
         info=info,
-        tick=_tick(choice, info, sound, start),
+        time_base=_time_base(choice, info, sound, start),
         metadata=dict(metadata or {}),
         source_streams=sound if choice.container.holds_audio else None,
         expected_frames=expected_frames,
-        source_tick=sound.video_time_base if sound is not None else None,
+        source_time_base=sound.video_time_base if sound is not None else None,
     )
     if suffix == FOLDER:
         has_sound = sound is not None and sound.has_sound and output.audio
@@ -181,12 +181,14 @@ def _find_source_file(companion: Path | None) -> Path | None:
     return next((path for path in beside if path.is_file()), None)
 
 
-def _tick(choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None, start: Fraction) -> Fraction:
-    if choice.container.tick is not None:
-        return choice.container.tick
+def _time_base(
+    choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None, start: Fraction
+) -> Fraction:
+    if choice.container.time_base is not None:
+        return choice.container.time_base
     known = companion.video_time_base if companion is not None else None
     bases = [] if known is None else [known, Fraction(1, start.denominator)]
-    return exact_tick(info.rate, bases, variable=info.variable_rate)
+    return exact_time_base(info.rate, bases, variable=info.variable_rate)
 
 
 def _warn_left_out(companion: SourceStreams, suffix: str, output: OutputSettings) -> None:

@@ -85,7 +85,7 @@ class CopiedAudio:
     """Copy packets of one stream to the output's clock.
 
     Times are kept in samples. Where the source counts in coarser ticks (Matroska), packets follow each other
-    seamlessly as long as the tick explains the difference. Containers with edit
+    seamlessly as long as the time base explains the difference. Containers with edit
     lists keep what the decoder needs before time zero; others begin with the first packet from zero on, or from the
     encoder delay that the container announces.
     """
@@ -100,7 +100,7 @@ class CopiedAudio:
         context: Any = stream.codec_context
         self._rate = context.sample_rate or 48000
         self._samples = context.frame_size or 0
-        self._tick = stream.time_base or Fraction(1, self._rate)
+        self._time_base = stream.time_base or Fraction(1, self._rate)
         output.time_base = Fraction(1, self._rate)
         self._expected: int | None = None
         self._last: int | None = None
@@ -115,7 +115,7 @@ class CopiedAudio:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             return []
-        time = stamp * self._tick - self._trim.origin
+        time = stamp * self._time_base - self._trim.origin
         self.last_seen = time
         if self._trim.duration is not None and time >= self._trim.duration:
             return []
@@ -136,14 +136,14 @@ class CopiedAudio:
         return []
 
     def _length(self, packet: Packet[Any]) -> int:
-        stated = round((packet.duration or 0) * self._tick * self._rate)
-        # A shorter last packet is meant; a difference that the tick explains is not.
-        rounded = abs(stated - self._samples) <= _JITTER * self._tick * self._rate
+        stated = round((packet.duration or 0) * self._time_base * self._rate)
+        # A shorter last packet is meant; a difference that the time base explains is not.
+        rounded = abs(stated - self._samples) <= _JITTER * self._time_base * self._rate
         return self._samples if self._samples and (rounded or not stated) else stated
 
     def _seamless_start(self, time: Fraction) -> int:
         at = round(time * self._rate)
-        if self._expected is not None and abs(at - self._expected) <= _JITTER * self._tick * self._rate:
+        if self._expected is not None and abs(at - self._expected) <= _JITTER * self._time_base * self._rate:
             at = self._expected
         return at if self._last is None else max(at, self._last + 1)
 
@@ -167,7 +167,7 @@ class EncodedAudio:
         self.name = name
         self.last_seen = Fraction(-1)
         self._trim = trim
-        self._tick = stream.time_base or Fraction(1, _USUAL_RATE)
+        self._time_base = stream.time_base or Fraction(1, _USUAL_RATE)
         source: Any = stream.codec_context
         rate = source.sample_rate if source.sample_rate in _RATES[codec] else _USUAL_RATE
         channels = source.layout.nb_channels or 2
@@ -184,7 +184,7 @@ class EncodedAudio:
         """Decode a packet and yield what the encoder has ready."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None:
-            self.last_seen = stamp * self._tick - self._trim.origin
+            self.last_seen = stamp * self._time_base - self._trim.origin
         yield from self._encode(self._decode(packet))
 
     def flush(self) -> Iterator[Packet[Any]]:
@@ -223,7 +223,7 @@ class EncodedAudio:
     def _make_graph(self, frame: AudioFrame) -> Graph:
         """Resample, fill gaps, cut, and count from the output's zero; all in whole samples."""
         graph = Graph()
-        base = frame.time_base or self._tick
+        base = frame.time_base or self._time_base
         layout = frame.layout.name if frame.layout.name in _NAMED_LAYOUTS else f"{frame.layout.nb_channels}c"
         source = graph.add(
             "abuffer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dreamvid.media.input.timestamps import TickCounter, rounding
+from dreamvid.media.timestamps import TimestampRounder, rounding_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,22 +21,28 @@ if TYPE_CHECKING:
 class OutputSpec:
     """One output.
 
-    ``tick`` is the clock of the written file, ``source_tick`` that of the source's video (seconds).
+    ``time_base`` is the clock of the written file, ``source_time_base`` that of the source's video (seconds).
     ``metadata`` are texts of our own by key; ``source_streams`` are closed by the writer.
     """
 
     target: AtomicOutput
     choice: CodecChoice
     info: VideoInfo
-    tick: Fraction
+    time_base: Fraction
     metadata: Mapping[str, str]
     source_streams: SourceStreams | None = None
     expected_frames: int | None = None
-    source_tick: Fraction | None = None
+    source_time_base: Fraction | None = None
 
-    def counter(self) -> TickCounter:
-        """Return the counter that turns frame times into ticks."""
+    def timestamp_rounder(self) -> TimestampRounder:
+        """Return what rounds frame times to the time base of the file."""
         rate = self.info.rate
-        if self.choice.container.tick is not None or self.info.variable_rate or self.source_tick is None:
-            return TickCounter(self.tick)
-        return TickCounter(self.tick, grid=1 / rate, slack=rounding(rate, self.source_tick))
+        if (
+            self.choice.container.time_base is not None
+            or self.info.variable_rate
+            or self.source_time_base is None
+        ):
+            return TimestampRounder(self.time_base)
+        return TimestampRounder(
+            self.time_base, grid=1 / rate, slack=rounding_error(rate, self.source_time_base)
+        )

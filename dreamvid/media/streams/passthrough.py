@@ -249,11 +249,11 @@ def _read_facts(container: InputContainer, path: Path) -> AudioFacts:
         video = video_stream(container, path)
     except ReadError:
         return AudioFacts(Fraction(0), None, delays)
-    tick = video.time_base or Fraction(1)
-    first = Fraction(video.start_time or 0) * tick
+    time_base = video.time_base or Fraction(1)
+    first = Fraction(video.start_time or 0) * time_base
     with contextlib.suppress(av.FFmpegError):  # damaged pictures; the sound may be whole
         for frame in container.decode(video):
-            first = (frame.pts or 0) * (frame.time_base or tick)
+            first = (frame.pts or 0) * (frame.time_base or time_base)
             break
     return AudioFacts(first, video.time_base, delays)
 
