@@ -189,12 +189,12 @@ class Dreamer(Protocol):
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: StepMap | None = None,
+        step_map: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
 
-        ``effort`` is how many steps' worth each pixel moves by the ``steps`` gradients; None is ``steps``.
+        ``step_map`` is how many steps' worth each pixel moves by the ``steps`` gradients; None is ``steps``.
         ``frame_index`` varies the jitter from frame to frame; None keeps it the same for every picture, so that a
         still shot dreamed frame by frame does not flicker.
         """

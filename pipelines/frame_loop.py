@@ -318,7 +318,7 @@ def _dream(
         picture,
         detail=initial.detail,
         steps=initial.steps,
-        effort=initial.step_map,
+        step_map=initial.step_map,
         frame_index=None if initial.detail is None else frame.index,
     )
     if not np.isfinite(dreamed).all():

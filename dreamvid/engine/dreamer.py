@@ -135,7 +135,7 @@ class DreamEngine:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: StepMap | None = None,
+        step_map: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         """Return the dreamed picture, same size and range.
@@ -150,7 +150,7 @@ class DreamEngine:
             Added before the ascent, ``[H, W, 3]`` float32, signed; penalties count it as added detail.
         steps
             Gradient steps per octave; the settings' where None. With 0 the result is ``image + detail``.
-        effort
+        step_map
             ``[H, W]``, 0 and up: how many steps' worth each pixel goes in all, in equal parts; ``steps`` where None.
             Gradients are of the whole picture: where few of them must do, each can be a longer step.
         frame_index
@@ -166,24 +166,24 @@ class DreamEngine:
         _check_picture(image, "picture")
         if detail is not None:
             _check_picture(detail, "carried detail", image.shape)
-        if effort is not None and effort.shape != image.shape[:2]:
-            raise EngineError(f"effort has shape {effort.shape}; {image.shape[:2]} is needed")
+        if step_map is not None and step_map.shape != image.shape[:2]:
+            raise EngineError(f"step_map has shape {step_map.shape}; {image.shape[:2]} is needed")
         steps = constant(self._ascent.steps) if steps is None else steps
         try:
-            return self._dream_octaves(image, detail, steps, effort, frame_index)
+            return self._dream_octaves(image, detail, steps, step_map, frame_index)
         except NonFiniteDreamError as error:
             if self.precision == "float32":
                 raise
             _log.warning("%s; such pictures are dreamed in float32", error)
         engine = copy.copy(self._float32_engine())
         engine._weights, engine._ascent = self._weights, self._ascent  # noqa: SLF001  of the same class
-        return engine._dream_octaves(image, detail, steps, effort, frame_index)  # noqa: SLF001  the same
+        return engine._dream_octaves(image, detail, steps, step_map, frame_index)  # noqa: SLF001  the same
 
     def _dream_octaves(
-        self, image: RGB, detail: RGB | None, steps: int, effort: StepMap | None, frame_index: int | None
+        self, image: RGB, detail: RGB | None, steps: int, step_map: StepMap | None, frame_index: int | None
     ) -> RGB:
         """Run all octaves, coarsest first; the arguments are those of :meth:`dream`."""
-        step_scale = None if effort is None or not steps else np.asarray(effort / steps, np.float32)
+        step_scale = None if step_map is None or not steps else np.asarray(step_map / steps, np.float32)
         has_gradient = not steps or not self._weights.any()
         change: RGB | None = None
         for octave, size in enumerate(self._plan_octaves(Size(*image.shape[:2])).sizes):

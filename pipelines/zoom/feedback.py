@@ -218,7 +218,7 @@ class FeedbackStep:
                 scene.settings.dreamer.dream(
                     picture,
                     steps=max(1, round(steps)),
-                    effort=_step_map(picture, steps),
+                    step_map=_step_map(picture, steps),
                     frame_index=frame_index,
                 )
             )

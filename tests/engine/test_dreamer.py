@@ -323,37 +323,37 @@ def test_black_pictures_dream_without_harm(toy: Network) -> None:
     assert np.isfinite(dreamed).all()
 
 
-def test_effort_says_how_far_each_pixel_goes(dreamnet_engine: DreamEngine, photo: RGB) -> None:
-    effort = np.zeros(photo.shape[:2], np.float32)
-    effort[:, -60:] = 3
-    dreamed = dreamnet_engine.dream(photo, effort=effort)
+def test_a_step_map_says_how_far_each_pixel_goes(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+    step_map = np.zeros(photo.shape[:2], np.float32)
+    step_map[:, -60:] = 3
+    dreamed = dreamnet_engine.dream(photo, step_map=step_map)
     full = dreamnet_engine.dream(photo)
     assert rms((dreamed - photo)[:, -48:]) > 0.7 * rms((full - photo)[:, -48:])
     far = np.s_[:, : photo.shape[1] - 100]
     assert rms((dreamed - photo)[far]) < 0.1 * rms((dreamed - photo)[:, -48:])
 
 
-def test_as_much_effort_as_steps_is_a_plain_dream(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+def test_a_step_map_of_all_steps_is_a_plain_dream(dreamnet_engine: DreamEngine, photo: RGB) -> None:
     everywhere = np.full(photo.shape[:2], 3, np.float32)
-    assert np.array_equal(dreamnet_engine.dream(photo, effort=everywhere), dreamnet_engine.dream(photo))
+    assert np.array_equal(dreamnet_engine.dream(photo, step_map=everywhere), dreamnet_engine.dream(photo))
 
 
 def test_one_long_step_stands_for_several(dreamnet_engine: DreamEngine, photo: RGB) -> None:
     everywhere = np.full(photo.shape[:2], 3, np.float32)
     short = dreamnet_engine.dream(photo, steps=1)
-    long = dreamnet_engine.dream(photo, steps=1, effort=everywhere)
+    long = dreamnet_engine.dream(photo, steps=1, step_map=everywhere)
     full = dreamnet_engine.dream(photo)
     assert rms(long - photo) > 2 * rms(short - photo)
     gained = [dreamnet_engine.score(one) / dreamnet_engine.score(photo) - 1 for one in (long, full)]
     assert gained[0] > 0.35 * gained[1]
 
 
-def test_no_effort_changes_nothing(dreamnet_engine: DreamEngine, photo: RGB) -> None:
+def test_a_step_map_of_zeros_changes_nothing(dreamnet_engine: DreamEngine, photo: RGB) -> None:
     nothing = np.zeros(photo.shape[:2], np.float32)
-    assert np.array_equal(dreamnet_engine.dream(photo, effort=nothing), photo)
-    assert np.array_equal(dreamnet_engine.dream(photo, steps=0, effort=nothing + 1), photo)
+    assert np.array_equal(dreamnet_engine.dream(photo, step_map=nothing), photo)
+    assert np.array_equal(dreamnet_engine.dream(photo, steps=0, step_map=nothing + 1), photo)
 
 
-def test_effort_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
-    with pytest.raises(EngineError, match="effort has shape"):
-        toy_engine.dream(photo, steps=1, effort=np.zeros((3, 4), np.float32))
+def test_a_step_map_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
+    with pytest.raises(EngineError, match="step_map has shape"):
+        toy_engine.dream(photo, steps=1, step_map=np.zeros((3, 4), np.float32))

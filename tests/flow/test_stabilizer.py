@@ -80,14 +80,14 @@ def test_what_comes_in_all_over_gets_all_gradients() -> None:
 def test_what_stands_still_is_dreamed_on_least() -> None:
     source = texture(0)
     seen = np.ones(SIZE, np.float32)
-    efforts = []
+    step_counts = []
     for speed in (0.0, 1.0, 2.0, 8.0):
         flow = np.full((*SIZE, 2), speed / np.sqrt(2), np.float32)
-        effort = STABILIZER.prepare(Motion(flow, seen), first(source)).step_map
-        assert effort is not None
-        efforts.append(float(effort.mean()))
-    assert 0 < efforts[0] == pytest.approx(efforts[1])
-    assert efforts[1] < efforts[2] < efforts[3] <= STABILIZER.full
+        step_map = STABILIZER.prepare(Motion(flow, seen), first(source)).step_map
+        assert step_map is not None
+        step_counts.append(float(step_map.mean()))
+    assert 0 < step_counts[0] == pytest.approx(step_counts[1])
+    assert step_counts[1] < step_counts[2] < step_counts[3] <= STABILIZER.full
 
 
 def test_a_still_shot_does_not_melt_brighten_or_fade_in_three_hundred_frames() -> None:

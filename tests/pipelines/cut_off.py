@@ -51,12 +51,12 @@ class Waves:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: StepMap | None = None,
+        step_map: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         base = image if detail is None else image + detail
         phase = np.float32(frame_index or 0) + np.float32(steps or 0)
-        strength = np.float32(0.02) * (1.0 if effort is None else effort[..., None])
+        strength = np.float32(0.02) * (1.0 if step_map is None else step_map[..., None])
         waves = base + strength * np.sin(40.0 * base + phase)
         return np.asarray(np.clip(waves, 0.0, 1.0), np.float32)
 

@@ -51,11 +51,11 @@ class Brighten:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: StepMap | None = None,
+        step_map: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         assert steps is None
-        assert effort is None
+        assert step_map is None
         if len(self.seen) == self._fails_at:
             raise EngineError("no device")
         self.seen.append(frame_index)

@@ -47,7 +47,7 @@ class Waves:
         *,
         detail: RGB | None = None,
         steps: int | None = None,
-        effort: StepMap | None = None,  # noqa: ARG002  part of the protocol
+        step_map: StepMap | None = None,  # noqa: ARG002  part of the protocol
         frame_index: int | None = None,  # noqa: ARG002  the same
     ) -> RGB:
         self.count += 1

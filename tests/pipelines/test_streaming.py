@@ -28,7 +28,7 @@ from dreamvid.pipelines.frame_loop import dream_video
 from dreamvid.config.settings import OutputSettings
 
 class Same:
-    def dream(self, image, *, detail=None, steps=None, effort=None, frame_index=None):
+    def dream(self, image, *, detail=None, steps=None, step_map=None, frame_index=None):
         return image
 
 source = open_source(Path(sys.argv[1]))

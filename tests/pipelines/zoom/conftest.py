@@ -40,12 +40,12 @@ class StubDreamer:
         *,
         detail: RGB | None = None,  # noqa: ARG002  part of the protocol
         steps: int | None = None,
-        effort: StepMap | None = None,
+        step_map: StepMap | None = None,
         frame_index: int | None = None,
     ) -> RGB:
         random = np.random.default_rng([self._seed, frame_index or 0])
         noise = cv2.GaussianBlur(random.standard_normal(image.shape).astype(np.float32), (0, 0), 1.5)
-        amount = np.float32(steps or 1) if effort is None else effort[..., None]
+        amount = np.float32(steps or 1) if step_map is None else step_map[..., None]
         return np.asarray(
             np.clip(image + _NOISE_PER_STEP * amount * noise / noise.std(), 0.0, 1.0), np.float32
         )

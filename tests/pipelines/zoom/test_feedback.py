@@ -182,7 +182,7 @@ def test_places_with_little_detail_get_more_steps(prepare: Callable[..., Any]) -
     dreamer = RecordingDreamer()
     further(mode, dreamer, picture)
     (call,) = dreamer.calls
-    steps: StepMap = call["effort"]
+    steps: StepMap = call["step_map"]
     assert call["steps"] == 4  # 6 full dreams a second of 8 steps, in 12 frames
     assert steps.mean() == pytest.approx(4.0, rel=1e-4)
     assert steps[:, -16:].min() > 2 * steps[:, :16].max()
