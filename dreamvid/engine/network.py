@@ -1,19 +1,28 @@
-"""Networks by name or file, their layers and classes, and extractors of what an objective needs."""
+"""Load networks by name or file; give their layers, classes and feature extractors."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dreamvid.engine import loading
-from dreamvid.engine.architectures import ModelEntry, known_models
+from dreamvid.engine.architectures import find_model
 from dreamvid.engine.extractor import Extractor
-from dreamvid.engine.graph import INPUT, Graph, Ref
-from dreamvid.engine.graph_transforms import LOGITS, fold_batch_norms, reduce_before_pooling
-from dreamvid.engine.labels import find_class
+from dreamvid.engine.graph import INPUT, Graph, Ref, from_keras
+from dreamvid.engine.graph_transforms import (
+    LOGITS,
+    find_logits,
+    fold_batch_norms,
+    free_size,
+    reduce_before_pooling,
+)
+from dreamvid.engine.labels import class_names, find_class
+from dreamvid.engine.model_files import LoadedModel, is_model_file, load_own_model, stated_input_map
+from dreamvid.engine.preprocessing import preset_map
 from dreamvid.engine.receptive_field import measure, strides
+from dreamvid.engine.weight_files import load_named_model, weights_folder
 from dreamvid.errors import ObjectiveError
 from dreamvid.text import did_you_mean
 from dreamvid.types import Size
@@ -22,9 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dreamvid.config.settings import ModelSettings
-    from dreamvid.engine.own import LoadedModel
-
-__all__ = ["LayerInfo", "ModelEntry", "Network", "known_models", "load_network"]
+    from dreamvid.engine.architectures import ModelEntry
 
 _log = logging.getLogger(__name__)
 _PICTURE_RANK = 4
@@ -75,9 +82,9 @@ class Network:
         for layer in self.layers:
             if layer.name == wanted:
                 return layer
-        folded = [layer for layer in self.layers if layer.name.lower() == wanted.lower()]
-        if len(folded) == 1:
-            return folded[0]
+        same_but_case = [layer for layer in self.layers if layer.name.lower() == wanted.lower()]
+        if len(same_but_case) == 1:
+            return same_but_case[0]
         known = [layer.name for layer in self.layers]
         near = did_you_mean(name, known) or f"; 'dreamvid models layers {self.name}' lists them"
         raise ObjectiveError(f"{self.name} has no layer '{name}'{near}")
@@ -120,7 +127,7 @@ def _build_extractor(network: Network, outputs: tuple[str, ...], precision: str,
         input_map=loaded.input_map,
         geometry=measure(graph),
         precision=precision,
-        fixed_size=_own_size(graph) if bound else None,
+        fixed_size=_input_size(graph) if bound else None,
     )
 
 
@@ -155,7 +162,11 @@ def load_network(
     ModelError
         For an unknown name, a file that is no network, weights that are missing or do not fit.
     """
-    network = _load_network(settings, with_classes, trust, seed_weights, loading.file_versions(settings))
+    entry = None if is_model_file(settings.name) else find_model(settings.name)
+    with_classes = with_classes and entry is not None and entry.download  # others always have theirs
+    network = _load_network(
+        settings, entry, with_classes, trust, seed_weights, _file_versions(settings, entry)
+    )
     if network.loaded.range_assumed:
         _log.warning(
             "%s: its pixels are taken to run from 0 to 1; --input-range LOW,HIGH changes that", settings.name
@@ -166,12 +177,16 @@ def load_network(
 @lru_cache(maxsize=_CACHED_NETWORKS)
 def _load_network(
     settings: ModelSettings,
+    entry: ModelEntry | None,
     with_classes: bool,  # noqa: FBT001  cached by position
     trust: bool,  # noqa: FBT001  the same
     seed_weights: bool,  # noqa: FBT001  the same
     _file_versions: tuple[object, ...],  # part of the cache's key only
 ) -> Network:
-    loaded = loading.load(settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights)
+    if entry is None:
+        loaded = load_own_model(settings, trust=trust)
+    else:
+        loaded = _load_named(entry, settings, with_classes=with_classes, seed_weights=seed_weights)
     layers = tuple(_layers(loaded.graph))
     deepest = layers[-1].name if layers else INPUT
     return Network(
@@ -179,9 +194,38 @@ def _load_network(
         layers=layers,
         classes=loaded.classes,
         input_channels=loaded.input_map.channels,
-        fixed_size=_own_size(loaded.graph) if deepest in loaded.bound else None,
+        fixed_size=_input_size(loaded.graph) if deepest in loaded.bound else None,
         loaded=loaded,
     )
+
+
+def _load_named(
+    entry: ModelEntry, settings: ModelSettings, *, with_classes: bool, seed_weights: bool
+) -> LoadedModel:
+    model, has_top = load_named_model(
+        entry, settings.weights, with_classes=with_classes, seed_weights=seed_weights
+    )
+    graph, logits = from_keras(model, entry.name), None
+    if has_top:
+        graph, logits = find_logits(free_size(graph)) or (graph, None)
+    is_stated = settings.input_range != "auto"
+    input_map = stated_input_map(settings, 3) if is_stated else preset_map(entry.mode)
+    classes = class_names("imagenet_classes.txt" if entry.download else f"{entry.name}_classes.txt")
+    count = graph.node(logits.node).shapes[0][-1] if logits is not None else None
+    if count not in {None, len(classes)}:
+        classes = tuple(str(index) for index in range(count or 0))
+    return LoadedModel(entry.name, graph, input_map, logits, classes, frozenset())
+
+
+def _file_versions(settings: ModelSettings, entry: ModelEntry | None) -> tuple[object, ...]:
+    """Return paths, sizes and times of a network's files; where they change it must be loaded anew."""
+    # Downloaded weights are known by their folder alone: Keras verifies them by hash.
+    versions: list[object] = [] if entry is None else [weights_folder()]
+    for path in (Path(settings.name).expanduser() if entry is None else None, settings.weights):
+        if path is not None and path.is_file():
+            status = path.stat()
+            versions.append((path.resolve(), status.st_size, status.st_mtime_ns))
+    return tuple(versions)
 
 
 def clear_network_cache() -> None:
@@ -190,16 +234,16 @@ def clear_network_cache() -> None:
     _build_extractor.cache_clear()
 
 
-def _own_size(graph: Graph) -> Size:
+def _input_size(graph: Graph) -> Size:
     _, height, width, _ = graph.input_shape
     return Size(height or 0, width or 0)
 
 
 def _layers(graph: Graph) -> Iterable[LayerInfo]:
     """Yield the layers whose output is a float map of the picture, by depth."""
-    jumps = strides(graph)
+    total_strides = strides(graph)
     depths: dict[str, int] = {INPUT: 0}
-    found: list[LayerInfo] = []
+    layers: list[LayerInfo] = []
     for node in graph.nodes:
         before = max((depths[graph.resolve(ref).node] for ref in node.refs), default=0)
         depth = before + bool(node.is_layer and node.operation.weights)
@@ -207,7 +251,7 @@ def _layers(graph: Graph) -> Iterable[LayerInfo]:
         shape = node.shapes[0]
         if len(shape) != _PICTURE_RANK or not node.dtype.startswith(("float", "bfloat")):
             continue
-        if shape[3] is None or shape[1:3] == (1, 1) or node.name not in jumps:
+        if shape[3] is None or shape[1:3] == (1, 1) or node.name not in total_strides:
             continue
-        found.append(LayerInfo(node.name, node.kind, shape[3], jumps[node.name], depth, shape))
-    return sorted(found, key=lambda layer: layer.depth)
+        layers.append(LayerInfo(node.name, node.kind, shape[3], total_strides[node.name], depth, shape))
+    return sorted(layers, key=lambda layer: layer.depth)

@@ -1,7 +1,8 @@
-"""Folded networks compute what the original ones do."""
+"""Folded and reordered networks compute what the original ones do."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,16 @@ from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import known_models
 from dreamvid.engine.graph import Graph, Ref, from_keras
 from dreamvid.engine.graph_transforms import fold_batch_norms
-from dreamvid.engine.loading import scramble
 from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras, tf
+from dreamvid.engine.weight_files import randomize_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dreamvid.engine.extractor import Extractor
+    from dreamvid.engine.network import Network
+    from dreamvid.types import RGB
 
 layers = keras.layers
 
@@ -65,7 +70,7 @@ def build(*, ends: int = 1, make: Any) -> tuple[Graph, Any]:
     value = keras.Input((None, None, 4))
     model = keras.Model(value, make(value))
     assert len(model.outputs) == ends
-    scramble(model)
+    randomize_weights(model)
     return from_keras(model, "test"), model
 
 
@@ -163,3 +168,57 @@ def test_folded_batch_norm_can_still_be_asked_for() -> None:
     folded = fold_batch_norms(graph.cut([Ref("norm")]))
     assert folded.outputs == (Ref("conv"),)
     agree(graph, folded)
+
+
+BLOCK_OUTPUTS = ("reduced", "mixed")
+
+
+def inception_block(path: Path, *, kernel: int = 1, pool_stride: int = 1, padding: str = "same") -> Network:
+    """Return the network of one Inception block: a pooled and reduced branch beside a plain one."""
+    picture: Any = keras.Input((None, None, 3))
+    x = layers.Conv2D(24, 3, padding="same", activation="relu", name="wide")(picture)
+    pooled = layers.AveragePooling2D(3, pool_stride, padding=padding, name="pooled")(x)
+    reduced = layers.Conv2D(8, kernel, padding="same", bias_initializer="ones", name="reduced")(pooled)
+    normed = layers.BatchNormalization(name="normed", moving_mean_initializer="ones")(reduced)
+    mixed = layers.Activation("relu", name="mixed")(normed)
+    keras.Model(picture, mixed).save(path)
+    return load_network(ModelSettings(name=str(path), input_range="-1,1"))
+
+
+def kinds(network: Network, outputs: tuple[str, ...]) -> list[str]:
+    return [node.kind for node in network.extractor(outputs)._graph.nodes]
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_swapped_pooling_gives_the_same_result(tmp_path: Path, photo: RGB, padding: str) -> None:
+    network = inception_block(tmp_path / "block.keras", padding=padding)
+    for name in BLOCK_OUTPUTS:
+        (plain,) = network.extractor((name,), fold=False)(photo[None, :50, :61])
+        (swapped,) = network.extractor((name,))(photo[None, :50, :61])
+        assert np.allclose(swapped, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_the_pooling_comes_after_the_convolution(tmp_path: Path) -> None:
+    network = inception_block(tmp_path / "block.keras")
+    assert kinds(network, ("mixed",)) == ["Conv2D", "Conv2D", "AveragePooling2D", "Activation"]
+
+
+def test_a_pooling_that_is_asked_for_stays(tmp_path: Path) -> None:
+    network = inception_block(tmp_path / "block.keras")
+    assert kinds(network, ("pooled", "mixed")) == ["Conv2D", "AveragePooling2D", "Conv2D", "Activation"]
+
+
+@pytest.mark.parametrize("change", [{"kernel": 3}, {"pool_stride": 2}])
+def test_other_pairs_stay(tmp_path: Path, change: dict[str, Any]) -> None:
+    network = inception_block(tmp_path / "block.keras", **change)
+    assert kinds(network, ("mixed",)) == ["Conv2D", "AveragePooling2D", "Conv2D", "Activation"]
+
+
+def test_the_embedded_network_gains(dreamnet: Network, photo: RGB) -> None:
+    sequence = kinds(dreamnet, ("mixed5",))
+    before_pooling = [kind for kind, after in pairwise(sequence) if after == "AveragePooling2D"]
+    assert before_pooling.count("Conv2D") == 6  # one a mixed block; the reductions stay
+    (plain,) = dreamnet.extractor(("mixed5",), fold=False)(photo[None])
+    (faster,) = dreamnet.extractor(("mixed5",))(photo[None])
+    spread = float(np.abs(np.asarray(plain)).max())
+    assert np.abs(np.asarray(faster) - np.asarray(plain)).max() < 1e-4 * spread

@@ -10,9 +10,9 @@ import pytest
 from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import known_models
 from dreamvid.engine.dreamer import clear_cache
-from dreamvid.engine.loading import scramble
 from dreamvid.engine.network import Network, load_network
 from dreamvid.engine.runtime import keras, tf
+from dreamvid.engine.weight_files import randomize_weights
 from dreamvid.errors import ObjectiveError
 from dreamvid.types import Size
 
@@ -23,7 +23,7 @@ layers = keras.layers
 
 
 def saved(tmp_path: Path, model: Any, **settings: Any) -> Network:
-    scramble(model)
+    randomize_weights(model)
     path = tmp_path / "own.keras"
     model.save(path)
     return load_network(ModelSettings(name=str(path), **settings))
@@ -89,7 +89,7 @@ def test_seeded_weights_are_the_same_each_time() -> None:
 def test_logits_are_those_before_the_softmax() -> None:
     network = load_network(ModelSettings(name="mobilenetv2"), seed_weights=True, with_classes=True)
     model = keras.applications.MobileNetV2(weights=None)
-    scramble(model)
+    randomize_weights(model)
     rgb = picture(224, 224)
     seen = network.loaded.input_map(rgb)
     wanted = model(seen)
@@ -272,7 +272,7 @@ def test_a_file_that_has_changed_is_loaded_anew(tmp_path: Path) -> None:
     model = keras.Model(value, layers.Conv2D(2, 1, name="c")(value))
     networks = []
     for seed in (0, 1):
-        scramble(model, seed)
+        randomize_weights(model, seed)
         model.save(path)
         networks.append(load_network(ModelSettings(name=str(path))))
         assert load_network(ModelSettings(name=str(path))) is networks[-1]
@@ -285,7 +285,7 @@ def test_weights_that_have_changed_are_loaded_anew(tmp_path: Path) -> None:
     model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(None, None, 3))
     settings = ModelSettings(name="mobilenetv2", weights=tmp_path / "a.weights.h5")
     for seed in (0, 1):
-        scramble(model, seed)
+        randomize_weights(model, seed)
         model.save_weights(settings.weights)
         kernel = load_network(settings).loaded.graph.node("Conv1").arrays()[0]
         np.testing.assert_array_equal(kernel, model.weights[0].numpy())

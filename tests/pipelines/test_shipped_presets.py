@@ -91,8 +91,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return weights without meaning, by network, for those that would be downloaded."""
-    from dreamvid.engine.loading import scramble
     from dreamvid.engine.runtime import keras
+    from dreamvid.engine.weight_files import randomize_weights
 
     folder = tmp_path_factory.mktemp("weights")
     files = {}
@@ -101,7 +101,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("vgg16", keras.applications.VGG16),
     ):
         model = make(weights=None, include_top=False)
-        scramble(model)
+        randomize_weights(model)
         files[name] = folder / f"{name}.weights.h5"
         model.save_weights(files[name])
     return files

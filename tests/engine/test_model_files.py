@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import io
+import json
 import pickle
+import random
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -15,11 +17,14 @@ import pytest
 
 from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import find_model
-from dreamvid.engine.files import load_model_file
-from dreamvid.engine.loading import scramble
+from dreamvid.engine.model_files import load_model_file
 from dreamvid.engine.network import load_network
 from dreamvid.engine.runtime import keras, tf
+from dreamvid.engine.weight_files import _arrays
 from dreamvid.errors import DreamvidError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 layers = keras.layers
 
@@ -30,24 +35,6 @@ def small(*, lambda_layer: bool = False) -> Any:
     if lambda_layer:
         x = layers.Lambda(lambda y: y * 2.0, name="double")(x)
     return keras.Model(value, layers.Conv2D(5, 3, name="last")(x))
-
-
-@functools.cache
-def mobilenet(top: bool) -> Any:  # noqa: FBT001  cached by position
-    if top:
-        model = keras.applications.MobileNetV2(weights=None, classes=7)
-    else:
-        model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(None, None, 3))
-    scramble(model, seed=4)
-    return model
-
-
-def save_legacy(model: Any, path: Path) -> None:
-    """Write weights as Keras 2 did (and keras.applications' own files are)."""
-    from keras.src.legacy.saving import legacy_h5_format  # noqa: PLC0415  there is no public writer
-
-    with h5py.File(path, "w") as file:
-        legacy_h5_format.save_weights_to_hdf5_group(file, model)
 
 
 def refused(name: Path | str, **options: Any) -> str:
@@ -190,108 +177,6 @@ def test_several_inputs_and_flat_input_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("top", "with_classes"), [(False, False), (True, True)], ids=["without top", "with top"]
-)
-@pytest.mark.parametrize("kind", ["new", "new as .h5", "legacy", "legacy as .weights.h5", "keras"])
-def test_weights_of_a_named_network(tmp_path: Path, kind: str, *, top: bool, with_classes: bool) -> None:
-    model = mobilenet(top)
-    names = {
-        "new": "a.weights.h5",
-        "new as .h5": "a.h5",
-        "legacy": "a.h5",
-        "legacy as .weights.h5": "a.weights.h5",
-        "keras": "a.keras",
-    }
-    path = tmp_path / names[kind]
-    if kind.startswith("legacy"):
-        save_legacy(model, path)
-    elif kind == "keras":
-        model.save(path)
-    else:
-        model.save_weights(tmp_path / "a.weights.h5")
-        (tmp_path / "a.weights.h5").rename(path)
-    network = load_network(ModelSettings(name="MobileNetV2", weights=path), with_classes=with_classes)
-    kernel = next(v for v in model.weights if "Conv1" in v.path and len(v.shape) == 4)
-    np.testing.assert_array_equal(network.loaded.graph.node("Conv1").arrays()[0], kernel.numpy())
-    if with_classes:
-        assert len(network.classes) == 7
-        assert network.extractor(["logits"])(tf.zeros([1, 64, 64, 3]))[0].shape == (1, 1, 1, 7)
-
-
-def test_classifier_in_the_weights_is_left_where_none_is_needed(tmp_path: Path) -> None:
-    save_legacy(mobilenet(True), tmp_path / "a.h5")
-    network = load_network(ModelSettings(name="mobilenetv2", weights=tmp_path / "a.h5"))
-    assert network.extractor(["block_2_add"]).stride == 4
-
-
-def test_classifier_that_the_weights_lack_is_missed(tmp_path: Path) -> None:
-    save_legacy(mobilenet(False), tmp_path / "a.h5")
-    assert "classifier" in refused("mobilenetv2", weights=tmp_path / "a.h5", with_classes=True)
-
-
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    mobilenet(False).save_weights(tmp_path / "a.weights.h5")
-    message = refused("vgg16", weights=tmp_path / "a.weights.h5")
-    assert "another network's" in message
-    assert "no such file" in refused("vgg16", weights=tmp_path / "gone.h5")
-    small().save_weights(tmp_path / "small.weights.h5")
-    assert "another network's" in refused("dreamnet", weights=tmp_path / "small.weights.h5")
-
-
-def test_weights_of_the_right_number_but_other_shapes_are_refused(tmp_path: Path) -> None:
-    wide = keras.applications.MobileNetV2(
-        weights=None, include_top=False, input_shape=(None, None, 3), alpha=0.5
-    )
-    wide.save_weights(tmp_path / "a.weights.h5")
-    assert "do not fit mobilenetv2" in refused("mobilenetv2", weights=tmp_path / "a.weights.h5")
-
-
-def test_damaged_weights_are_refused(tmp_path: Path) -> None:
-    mobilenet(False).save_weights(tmp_path / "a.weights.h5")
-    data = (tmp_path / "a.weights.h5").read_bytes()
-    (tmp_path / "a.weights.h5").write_bytes(data[: len(data) // 2])
-    assert "damaged" in refused("mobilenetv2", weights=tmp_path / "a.weights.h5")
-
-
-@pytest.mark.parametrize("with_classes", [False, True])
-def test_offline_download_says_where_to_put_the_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, with_classes: bool
-) -> None:
-    from urllib.error import URLError  # noqa: PLC0415  needed here alone
-
-    from keras.src.utils import file_utils  # noqa: PLC0415  there is no public place to cut the wire
-
-    def offline(*_: Any, **__: Any) -> None:
-        raise URLError("Name or service not known")
-
-    monkeypatch.setattr(file_utils, "urlretrieve", offline)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
-    message = refused("MobileNetV2", with_classes=with_classes)
-    assert caplog.messages == [f"downloading the weights of mobilenetv2 (9 MB) into {tmp_path / 'models'}"]
-    assert str(tmp_path / "models") in message
-    assert "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224" in message
-    assert ("no_top" in message) is not with_classes
-    assert "--weights FILE" in message
-
-
-def test_weights_in_the_cache_of_keras_are_found(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    from keras.src.utils import file_utils  # noqa: PLC0415  the same
-
-    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
-    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    (tmp_path / "models").mkdir()
-    model = mobilenet(False)
-    save_legacy(model, tmp_path / "models" / name)
-    network = load_network(ModelSettings(name="mobilenetv2"))
-    assert not caplog.messages
-    np.testing.assert_array_equal(network.loaded.graph.node("Conv1").arrays()[0], model.weights[0].numpy())
-
-
-@pytest.mark.parametrize(
     "name", ["DreamNet", "INCEPTIONV3", "inception_v3", "Inception-V3", "EfficientNetV2S"]
 )
 def test_names_are_found_whatever_their_case(name: str) -> None:
@@ -311,3 +196,94 @@ def test_embedded_network_is_small_and_loads_in_safe_mode() -> None:
 def test_error_is_a_model_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         load_model_file(tmp_path / "gone.keras")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    value = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv")(value)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    path = tmp_path / "net.keras"
+    keras.Model(value, keras.layers.Dense(5, name="last")(x)).save(path)
+    return path
+
+
+def rewritten(path: Path, name: str, change: Callable[[bytes], bytes], *extra: tuple[str, bytes]) -> Path:
+    """Return a copy of an archive with one member changed and others added."""
+    made = path.with_name("made.keras")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.namelist():
+            data = old.read(member)
+            new.writestr(member, change(data) if member == name else data)
+        for member, data in extra:
+            new.writestr(member, data)
+    return made
+
+
+def with_weights(change: Callable[[Any], None]) -> Callable[[bytes], bytes]:
+    def apply(data: bytes) -> bytes:
+        stream = io.BytesIO(data)
+        with h5py.File(stream, "r+") as file:
+            change(file)
+        return stream.getvalue()
+
+    return apply
+
+
+@pytest.mark.parametrize("kind", ["link", "external", "virtual", "huge"])
+def test_weights_in_other_files_or_of_endless_size_are_refused(
+    kind: str, network: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "secret.h5"
+    with h5py.File(other, "w") as file:
+        file["x"] = np.zeros((3, 3, 3, 4), np.float32)
+
+    def replace_kernel(file: Any) -> None:
+        name = next(path for path, shape in _arrays(file) if len(shape) == 4)
+        del file[name]
+        if kind == "link":
+            file[name] = h5py.ExternalLink(str(other), "x")
+        elif kind == "external":
+            file.create_dataset(name, (3, 3, 3, 4), "f4", external=[(str(other), 0, 1000)])
+        elif kind == "huge":
+            file.create_dataset(name, (1 << 20, 1 << 20), "f4", chunks=(1, 1024))
+        else:
+            layout = h5py.VirtualLayout((3, 3, 3, 4), "f4")
+            layout[:] = h5py.VirtualSource(str(other), "x", (3, 3, 3, 4))
+            file.create_virtual_dataset(name, layout)
+
+    refused(rewritten(network, "model.weights.h5", with_weights(replace_kernel)))
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_a_damaged_network_loads_or_is_refused_in_one_line(number: int, network: Path) -> None:
+    chance = random.Random(f"networks/{number}")  # noqa: S311  the same each time, that is the point
+
+    def damage(data: bytes) -> bytes:
+        made = bytearray(data)
+        for _ in range(chance.randint(1, 6)):
+            made[chance.randrange(len(made))] ^= 1 << chance.randrange(8)
+        return bytes(made)
+
+    name = chance.choice(["config.json", "metadata.json", "model.weights.h5"])
+    made = rewritten(network, name, damage)
+    if chance.random() < 0.3:
+        made.write_bytes(damage(network.read_bytes()))
+    try:
+        load_model_file(made)
+    except ModelError as error:
+        assert "\n" not in str(error)  # noqa: PT017  either is right
+
+
+def test_a_configuration_of_anything_is_refused_in_one_line(network: Path) -> None:
+    configs: list[Any] = [
+        None,
+        5,
+        [],
+        {},
+        {"class_name": "Functional"},
+        {"module": "os", "class_name": "system"},
+    ]
+    for config in configs:
+        text = json.dumps(config).encode()
+        refused(rewritten(network, "config.json", lambda _, text=text: text))  # type: ignore[misc]  # bound now

@@ -1,27 +1,38 @@
-"""Makes networks of files of the user's own: their size, pixel range and classes are found out."""
+"""Load the user's own model files safely, and find out their size, pixel range and classes.
+
+No pickle is read, and no code runs but with ``trust``.
+"""
 
 from __future__ import annotations
 
+import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
 from dreamvid.engine.architectures import known_models
 from dreamvid.engine.extractor import materialize
-from dreamvid.engine.files import load_model_file, load_weights_file
 from dreamvid.engine.graph import from_keras
 from dreamvid.engine.graph_transforms import find_logits, free_size
 from dreamvid.engine.preprocessing import input_map, preset_map
 from dreamvid.engine.runtime import keras, tf
+from dreamvid.engine.weight_files import check_file, first_line, load_weights_file
 from dreamvid.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.graph import Graph, Node, Ref
     from dreamvid.engine.preprocessing import InputMap
 
+_SUFFIXES = (".keras", ".h5", ".hdf5")
+_CODE = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+"""Classes that carry program code inside a file."""
 _FAILED = object()
 
 
@@ -42,7 +53,12 @@ class LoadedModel:
     range_assumed: bool = False
 
 
-def load_own(settings: ModelSettings, *, trust: bool) -> LoadedModel:
+def is_model_file(name: str) -> bool:
+    """Return whether a model's name is the path of a file."""
+    return name.lower().endswith(_SUFFIXES) or "/" in name or "\\" in name
+
+
+def load_own_model(settings: ModelSettings, *, trust: bool) -> LoadedModel:
     """Return the network in the file that ``settings.name`` names.
 
     Raises
@@ -63,18 +79,43 @@ def load_own(settings: ModelSettings, *, trust: bool) -> LoadedModel:
         raise ModelError(f"{path}: is a channels-first network; only channels-last ones can dream")
     fixed = None not in graph.input_shape[1:3]
     graph = free_size(graph) if fixed else graph
-    bound = _bound(graph) if fixed else frozenset[str]()
+    bound = _size_bound_layers(graph) if fixed else frozenset[str]()
     graph, logits = find_logits(graph) or (graph, None)
     count = graph.node(logits.node).shapes[0][-1] if logits is not None else 0
     known_range = _known_range(settings, model.name, graph)
-    chosen = known_range or input_map(
+    chosen_map = known_range or input_map(
         [0.0], [1.0], channels=int(graph.input_shape[3] or 0), color_map=settings.color_map
     )
     classes = tuple(str(index) for index in range(count or 0))
-    return LoadedModel(path.name, graph, chosen, logits, classes, bound, range_assumed=known_range is None)
+    return LoadedModel(
+        path.name, graph, chosen_map, logits, classes, bound, range_assumed=known_range is None
+    )
 
 
-def ranged(settings: ModelSettings, channels: int) -> InputMap:
+def load_model_file(path: Path, *, trust: bool = False) -> Any:
+    """Return the Keras model in a ``.keras`` or ``.h5`` file, uncompiled.
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing, no network, damaged, or carries code and ``trust`` is not given. Keras refuses
+        weights that lie in other files or are larger than they can be.
+    """
+    check_file(path)
+    config = _config(path)
+    code = sorted(_CODE & set(_class_names(config)))
+    if code and not trust:
+        raise ModelError(
+            f"{path}: has a {code[0].strip('_').capitalize()} layer, which is program code of its maker; "
+            "give --trust-model if you trust the file"
+        )
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=not trust)
+    except Exception as error:  # Keras raises nearly anything for a damaged or foreign file
+        raise ModelError(f"{path}: {_reason(error)}") from error
+
+
+def stated_input_map(settings: ModelSettings, channels: int) -> InputMap:
     """Return the map onto the range that the settings state."""
     low, high = (float(part) for part in settings.input_range.split(","))
     return input_map([low], [high], channels=channels, color_map=settings.color_map)
@@ -84,7 +125,7 @@ def _known_range(settings: ModelSettings, model_name: str, graph: Graph) -> Inpu
     """Return the input map of a file where the settings, its name or its first layers tell it."""
     channels = int(graph.input_shape[3] or 0)
     if settings.input_range != "auto":
-        return ranged(settings, channels)
+        return stated_input_map(settings, channels)
     plain = model_name.lower().replace("_", "").replace("-", "")
     for entry in known_models():
         if plain == entry.name and channels == 3:  # noqa: PLR2004  R, G and B
@@ -104,7 +145,7 @@ def _wants_bytes(node: Node) -> bool:
     return False
 
 
-def _bound(graph: Graph) -> frozenset[str]:
+def _size_bound_layers(graph: Graph) -> frozenset[str]:
     """Return the layers that cannot be run at another size than the network's own, and all after them."""
     _, height, width, channels = graph.input_shape
     failed: set[str] = set()
@@ -137,3 +178,48 @@ def _bound(graph: Graph) -> frozenset[str]:
         tf.TensorSpec([1, (height or 0) + 64, (width or 0) + 32, channels], tf.float32)
     )
     return frozenset(failed)
+
+
+def _config(path: Path) -> Any:
+    """Return the architecture as the file states it, without building anything."""
+    try:
+        if path.suffix.lower() == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read("config.json"))
+        with h5py.File(path, "r") as file:
+            config = file.attrs.get("model_config")
+    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: is damaged or no Keras model ({first_line(error)})") from error
+    if config is None:
+        raise ModelError(
+            f"{path}: holds weights but no network; name the network as the model and this file with --weights"
+        )
+    try:
+        return json.loads(config)
+    except ValueError as error:
+        raise ModelError(f"{path}: is damaged ({first_line(error)})") from error
+
+
+def _class_names(config: Any) -> Iterator[str]:
+    """Yield every class name in a nested configuration."""
+    pending = [config]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            name = item.get("class_name")
+            if isinstance(name, str):
+                yield name.rpartition(">")[2]
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "safe_mode" in text or "unsafe" in text.lower():
+        return "carries program code of its maker; give --trust-model if you trust the file"
+    for mark in ("Could not locate class '", "Unknown layer: '"):
+        if mark in text:
+            name = text.split(mark)[1].split("'", maxsplit=1)[0]
+            return f"holds the class '{name}', which is not Keras's own; only networks of Keras's layers can dream"
+    return f"cannot be loaded ({first_line(error)})"
