@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
     from dreamvid.pipelines.api import dream, dream_image, dream_video, load_dreamer, zoom_trip
+    from dreamvid.pipelines.build import clear_cache
     from dreamvid.pipelines.result import RunResult
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "channel",
     "class_logit",
+    "clear_cache",
     "dream",
     "dream_image",
     "dream_video",
@@ -76,6 +78,7 @@ _HOMES = {
     ),
     "dreamvid.objective": "Objective channel class_logit guide layer neuron parse",
     "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer zoom_trip",
+    "dreamvid.pipelines.build": "clear_cache",
     "dreamvid.pipelines.result": "RunResult",
     "dreamvid.config.preset": "Preset",
 }

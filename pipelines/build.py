@@ -1,15 +1,18 @@
-"""Preset -> objects: the only place where settings meet the engine."""
+"""Turn settings into dreamers and stabilizers: the only module of the pipelines and commands that knows the engine.
+
+The engine is imported inside functions, since TensorFlow takes seconds to load.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dreamvid import objective as objectives
 from dreamvid.config.fields import named_files
-from dreamvid.errors import ObjectiveError, ReadError, SettingsError
+from dreamvid.errors import ModelError, ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.objective import Objective
 from dreamvid.pipelines.steps import gradient_steps
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dreamvid.config.preset import Preset
+    from dreamvid.config.settings import ModelSettings
+    from dreamvid.engine.architectures import ModelEntry
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.network import Network
     from dreamvid.pipelines.options import RunOptions
@@ -58,7 +63,6 @@ def build_dreamer(
     DreamvidError
         In one line: an unknown model, layer, channel or class, weights that do not fit, a missing guide image.
     """
-    from dreamvid.engine import network as models
     from dreamvid.engine import precision, runtime
     from dreamvid.engine.dreamer import DreamEngine
 
@@ -67,9 +71,9 @@ def build_dreamer(
         objective = preset.objective
     guides = {} if objective is None else read_guides(objective)
     device = runtime.configure(device=options.device, threads=options.threads)
-    network = models.load_network(
+    network = load_network(
         preset.model,
-        with_classes=objective is not None and any(term.kind == "class" for term in objective.terms),
+        with_classes=objective is not None and objective.needs_classifier,
         trust=options.trust_model,
     )
     objective = objective or best_objective(network)
@@ -129,8 +133,6 @@ def best_objective(network: Network) -> Objective:
     ObjectiveError
         Where the network has no layer that can be dreamed.
     """
-    from dreamvid.engine.architectures import known_models
-
     for entry in known_models():
         if entry.name == network.name:
             return objectives.parse(entry.objective)
@@ -142,6 +144,70 @@ def best_objective(network: Network) -> Objective:
     depth = max(layer.depth for layer in network.layers) * 2 // 3
     shallow = [layer.name for layer in network.layers if layer.depth <= depth]
     return objectives.layer(shallow[-1] if shallow else network.layers[0].name)
+
+
+def load_network(
+    settings: ModelSettings, *, with_classes: bool = False, trust: bool = False, seed_weights: bool = False
+) -> Network:
+    """Return a network; see :func:`dreamvid.engine.network.load_network`."""
+    from dreamvid.engine import network
+
+    return network.load_network(settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights)
+
+
+def known_models() -> tuple[ModelEntry, ...]:
+    """Return every network that can be named; loads no TensorFlow."""
+    from dreamvid.engine import architectures
+
+    return architectures.known_models()
+
+
+def step_cost(model: str) -> float | None:
+    """Return the time of a network's gradient step as a multiple of dreamnet's; None where it is not known."""
+    from dreamvid.engine import architectures
+
+    try:
+        return architectures.find_model(model).step_cost
+    except ModelError:
+        return None
+
+
+def describe_layers(settings: ModelSettings, *, trust: bool = False) -> list[dict[str, object]]:
+    """Return name, kind, shape, channels, stride and depth of each layer that an objective can name.
+
+    The weights of a network that has a name are not needed, and not downloaded.
+    """
+    network = load_network(settings, trust=trust, seed_weights=settings.weights is None)
+    names = ("name", "kind", "shape", "channels", "stride", "depth")
+    return [{name: getattr(layer, name) for name in names} for layer in network.layers]
+
+
+def check_objective(objective: Objective, network: Network) -> None:
+    """Raise a one-line DreamvidError where the network lacks what an objective names, or a guide image is missing."""
+    from dreamvid.engine.objectives import BoundObjective
+
+    BoundObjective.bind(objective, network, read_guides(objective))
+
+
+def diagnose_engine(model: ModelSettings, device: str) -> dict[str, Any]:
+    """Return facts about the network, TensorFlow, the device and the precision, with times of a gradient step."""
+    from dreamvid.engine import precision, runtime
+
+    configured = runtime.configure(device=device)
+    network = load_network(model)
+    objective = best_objective(network)
+    return {
+        "model": network.name,
+        "objective": str(objective),
+        **precision.diagnose(network, precision.needed_outputs(objective), configured),
+    }
+
+
+def clear_cache() -> None:
+    """Free the memory of networks and compiled functions that are cached in the process for the next dream."""
+    from dreamvid.engine import dreamer
+
+    dreamer.clear_cache()
 
 
 def read_guides(objective: Objective) -> dict[str, RGB]:

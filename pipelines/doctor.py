@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.pipelines.build import best_objective
+from dreamvid.pipelines.build import diagnose_engine
 
 if TYPE_CHECKING:
     from dreamvid.config.settings import ModelSettings
@@ -22,17 +22,10 @@ def examine(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
     DreamvidError
         Where the network or the device cannot be had.
     """
-    from dreamvid.engine import network as models
-    from dreamvid.engine import precision, runtime
     from dreamvid.media.output.codecs import available_encoders  # noqa: PLC0415  PyAV loads only when asked
 
-    configured = runtime.configure(device=device)
-    network = models.load_network(model)
-    objective = best_objective(network)
     return {
-        "model": network.name,
-        "objective": str(objective),
-        **precision.diagnose(network, precision.needed_outputs(objective), configured),
+        **diagnose_engine(model, device),
         "encoders": available_encoders(),
         "keras weights folder": str(Path.home() / ".keras" / "models"),
         "packages": {name: _version(name) for name in _PACKAGES},

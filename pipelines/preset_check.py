@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from dreamvid.config.loader import file_exists, find_presets, load_preset
-from dreamvid.errors import DreamvidError, ModelError, PresetError, SettingsError
-from dreamvid.objective import KINDS, Objective
-from dreamvid.pipelines.build import best_objective, read_guides
+from dreamvid.errors import DreamvidError, PresetError, SettingsError
+from dreamvid.objective import Objective
+from dreamvid.pipelines.build import best_objective, check_objective, load_network, step_cost
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.scenes import VideoClock, check_schedules, scene_spans
 from dreamvid.schedule.fields import constant
@@ -19,14 +18,12 @@ from dreamvid.schedule.objective_schedule import AUTO, ObjectiveSchedule
 from dreamvid.schedule.times import START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dreamvid.config.fields import Keys
     from dreamvid.config.loader import PresetFile
     from dreamvid.config.preset import Preset
-    from dreamvid.config.settings import ModelSettings
-    from dreamvid.engine.network import Network
     from dreamvid.pipelines.scenes import SceneSpan
 
 _log = logging.getLogger(__name__)
@@ -106,9 +103,8 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     else:
         for keys, span in zip(scenes, found, strict=True):
             yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, keys))
-    load = cache(_load)  # networks take a while
     for keys, scene in zip(scenes, preset.in_scenes(), strict=True):
-        yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset, load))
+        yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset))
 
 
 def _inherited(file: PresetFile, keys: Keys) -> Keys:
@@ -155,33 +151,23 @@ def _constant(preset: Preset, path: str) -> object:
     return preset.schedules()[path].at(START)
 
 
-def _check_objective(
-    preset: Preset, load: Callable[[ModelSettings, bool], Network | DreamvidError]
-) -> Iterator[tuple[Keys, str]]:
+def _check_objective(preset: Preset) -> Iterator[tuple[Keys, str]]:
     """Yield what of an objective the network does not have."""
-    from dreamvid.engine.objectives import BoundObjective
-
     terms = () if preset.objective == AUTO else preset.objective.terms
-    network = load(preset.model, any(KINDS[term.kind].needs_classifier for term in terms))
-    if isinstance(network, DreamvidError):
-        yield ("model", "weights" if preset.model.weights else "name"), str(network)
+    weights = preset.model.weights
+    try:
+        network = load_network(
+            preset.model, with_classes=Objective(terms).needs_classifier, seed_weights=weights is None
+        )
+    except DreamvidError as error:
+        yield ("model", "weights" if weights else "name"), str(error)
         return
     for term in terms or best_objective(network).terms:
         single = Objective((term,))
         try:
-            BoundObjective.bind(single, network, read_guides(single))
+            check_objective(single, network)
         except DreamvidError as error:
             yield _place(preset.objective, term.layer or term.argument), str(error)
-
-
-def _load(settings: ModelSettings, with_classes: bool) -> Network | DreamvidError:  # noqa: FBT001  cached
-    """Return the network of these settings, or why there is none."""
-    from dreamvid.engine.network import load_network
-
-    try:
-        return load_network(settings, with_classes=with_classes, seed_weights=settings.weights is None)
-    except DreamvidError as error:
-        return error
 
 
 def _place(objective: Objective | ObjectiveSchedule | str, name: str) -> Keys:
@@ -210,13 +196,4 @@ def _cost(preset: Preset) -> float:
         carried = preset.stability.steps
         share = 1.0 - constant(preset.stability.steadiness)
         steps = max(1.0, round(steps * share)) if carried is None else max(1.0, constant(carried))
-    return areas * steps * _step_cost(preset.model.name)
-
-
-def _step_cost(model: str) -> float:
-    from dreamvid.engine.architectures import find_model
-
-    try:
-        return find_model(model).step_cost
-    except ModelError:  # a file
-        return _OWN_STEP_COST
+    return areas * steps * (step_cost(preset.model.name) or _OWN_STEP_COST)

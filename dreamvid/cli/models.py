@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dreamvid.cli.output import show_table
 from dreamvid.config.preset import Preset
-
-if TYPE_CHECKING:
-    from dreamvid.engine.network import LayerInfo
 
 app = typer.Typer(help="List networks and their layers.")
 
@@ -20,7 +17,7 @@ app = typer.Typer(help="List networks and their layers.")
 @app.command("list")
 def list_models(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the built-in networks."""
-    from dreamvid.engine.architectures import known_models
+    from dreamvid.pipelines.build import known_models  # noqa: PLC0415  loads OpenCV
 
     rows = [
         (model.name, model.objective, _weights(model.megabytes), model.summary) for model in known_models()
@@ -45,23 +42,12 @@ def list_layers(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the layers of a network that an objective can use."""
-    from dreamvid.engine.network import load_network
+    from dreamvid.pipelines.build import describe_layers  # noqa: PLC0415  loads OpenCV
 
     settings = Preset.build({"model": {"name": model, "weights": weights}}).model
-    network = load_network(settings, trust=trust_model, seed_weights=weights is None)
+    layers = describe_layers(settings, trust=trust_model)
     if as_json:
-        typer.echo(json.dumps([_describe(layer) for layer in network.layers], indent=2))
+        typer.echo(json.dumps(layers, indent=2))
         return
-    rows = [tuple(str(value) for value in _describe(layer).values()) for layer in network.layers]
+    rows = [tuple(str(value) for value in layer.values()) for layer in layers]
     show_table(("layer", "kind", "shape", "channels", "stride", "depth"), rows)
-
-
-def _describe(layer: LayerInfo) -> dict[str, object]:
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "shape": layer.shape,
-        "channels": layer.channels,
-        "stride": layer.stride,
-        "depth": layer.depth,
-    }
