@@ -11,15 +11,14 @@ import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.audio.stream import AudioStream
 from av.stream import Discard
 
 from dreamvid.errors import DreamvidError, ReadError
-from dreamvid.media.containers import AUDIO_DEMUXERS, DEMUXERS
-from dreamvid.media.input.container import check_file
+from dreamvid.media.input.container import open_audio
 from dreamvid.media.input.probe import video_stream
 from dreamvid.media.streams.audio import announced_delay, plan_audio
 from dreamvid.media.streams.subtitles import plan_subtitles
@@ -77,7 +76,7 @@ class SourceStreams:
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
         self._open_files = contextlib.ExitStack()
-        with _open_source(check_file(path)) as container:
+        with open_audio(path) as container:
             facts = _read_facts(container, path)
         self.video_time_base, self.has_sound = facts.time_base, facts.has_sound
         self._delays = facts.delays
@@ -86,7 +85,7 @@ class SourceStreams:
     def attach(self, output: OutputContainer, container: Container) -> None:
         """Add the streams, chapters and metadata to a container that has its video stream already."""
         trim = Trim(self._origin, self._selection.duration, self._delays)
-        source = self._open_files.enter_context(_open_source(self._path))
+        source = self._open_files.enter_context(open_audio(self._path))
         for stream in source.streams:
             if stream.type == "audio" and not self._selection.sound:
                 continue
@@ -202,26 +201,6 @@ def open_source_streams(path: Path, selection: StreamSelection) -> SourceStreams
     except (DreamvidError, av.FFmpegError, OSError) as error:
         _log.warning(f"{printable(Path(path.name))}: no sound can be read from it ({error})")
         return None
-
-
-@contextlib.contextmanager
-def _open_source(path: Path) -> Iterator[InputContainer]:
-    """Open a file of video or sound; no playlist or script can open another. Raises FFmpegError or OSError."""
-    with (
-        path.open("rb") as file,
-        av.open(
-            file,
-            "r",
-            container_options={"format_whitelist": f"{DEMUXERS},{AUDIO_DEMUXERS}"},
-            metadata_errors="replace",
-            io_open=_refuse,
-        ) as container,
-    ):
-        yield container
-
-
-def _refuse(*_: Any) -> NoReturn:
-    raise PermissionError("a source may not open other files")
 
 
 @dataclass(frozen=True, slots=True)
