@@ -1,4 +1,4 @@
-"""Runs ``dreamvid video`` on one file after the other, and prints exit codes and what was said, as JSON."""
+"""Runs ``dreamvid video`` on one file after the other, and prints exit codes and what was printed, as JSON."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     results = []
     for path in sys.argv[1:]:
-        said, code = io.StringIO(), -1
+        stderr, code = io.StringIO(), -1
         output = Path(f"{path}.out.mkv")
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
             try:
                 dreamvid(["video", path, "-o", str(output), "--keep-going", *FLAGS])
             except SystemExit as left:
                 code = left.code if isinstance(left.code, int) else -1
-        results.append({"code": code, "said": said.getvalue(), "exists": output.exists()})
+        results.append({"code": code, "stderr": stderr.getvalue(), "exists": output.exists()})
     sys.stdout.write(json.dumps(results))
 
 

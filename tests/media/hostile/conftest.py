@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 READER = Path(__file__).with_name("reader.py")
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 """Seconds after which a reader is taken to hang."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReadResult:
     """What became of a file: frames read, the error's class and text, notices, seconds and megabytes."""
 
     frames: int = 0
@@ -44,7 +44,7 @@ class Reader:
 
     process: subprocess.Popen[str] | None = field(default=None)
 
-    def read(self, path: Path, **how: object) -> Verdict:
+    def read(self, path: Path, **how: object) -> ReadResult:
         process = self._alive()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -52,12 +52,12 @@ class Reader:
         process.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
-            answered = selector.select(PATIENCE)
+            answered = selector.select(TIMEOUT_SECONDS)
         line = process.stdout.readline() if answered else ""
         if line:
-            return Verdict(**json.loads(line))
+            return ReadResult(**json.loads(line))
         self.close()
-        return Verdict(kind="!hang" if not answered else f"!died {process.returncode}", error="no answer")
+        return ReadResult(kind="!hang" if not answered else f"!died {process.returncode}", error="no answer")
 
     def close(self) -> None:
         if self.process is not None:
@@ -80,21 +80,21 @@ class Reader:
 
 
 @pytest.fixture(scope="session")
-def read_all() -> Iterator[Callable[..., list[Verdict]]]:
+def read_all() -> Iterator[Callable[..., list[ReadResult]]]:
     """Read files in two processes at once; answers come in the files' order."""
     readers = [Reader(), Reader()]
 
-    def read(paths: Iterable[Path], **how: object) -> list[Verdict]:
+    def read(paths: Iterable[Path], **how: object) -> list[ReadResult]:
         listed = list(paths)
-        verdicts: dict[int, Verdict] = {}
+        results: dict[int, ReadResult] = {}
 
         def work(which: int) -> None:
             for index in range(which, len(listed), len(readers)):
-                verdicts[index] = readers[which].read(listed[index], **how)
+                results[index] = readers[which].read(listed[index], **how)
 
         with ThreadPoolExecutor(len(readers)) as pool:
             list(pool.map(work, range(len(readers))))
-        return [verdicts[index] for index in range(len(listed))]
+        return [results[index] for index in range(len(listed))]
 
     yield read
     for reader in readers:

@@ -53,7 +53,7 @@ def read(
             for frame in open_source(path, keep_going=keep_going, fps=rate):
                 frames += 1
                 sizes.add(frame.rgb.shape[:2])
-    except BaseException as caught:  # noqa: BLE001  whatever it is, it is told
+    except BaseException as caught:  # noqa: BLE001  whatever it is, it is reported
         kinds = [base.__name__ for base in type(caught).__mro__]
         error, kind = str(caught), type(caught).__name__
         if "DreamvidError" not in kinds:

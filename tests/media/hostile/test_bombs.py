@@ -84,11 +84,11 @@ STILLS: dict[str, Callable[[], bytes]] = {
 def test_a_still_that_claims_to_be_enormous_is_refused(name: str, tmp_path: Path, read_all: ReadAll) -> None:
     path = tmp_path / name
     path.write_bytes(STILLS[name]())
-    (verdict,) = read_all([path], still=True)
-    assert verdict.kind == "ReadError", verdict
-    assert verdict.error.isprintable()
-    assert verdict.seconds < SECONDS
-    assert verdict.megabytes < MEGABYTES
+    (result,) = read_all([path], still=True)
+    assert result.kind == "ReadError", result
+    assert result.error.isprintable()
+    assert result.seconds < SECONDS
+    assert result.megabytes < MEGABYTES
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -99,11 +99,11 @@ def test_texts_and_profiles_that_unfold_are_refused_or_left(
     body = {"zTXt": b"a\0\0", "iTXt": b"a\0\1\0\0\0", "iCCP": b"a\0\0"}[kind] + zeros(HUGE)
     path = tmp_path / "text.png"
     path.write_bytes(png(8, 8, *[chunk(kind.encode(), body)] * 4, depth=depth))
-    (verdict,) = read_all([path], still=True)
-    assert verdict.kind in {None, "ReadError"}, verdict
-    assert verdict.error is None or verdict.error.isprintable()
-    assert verdict.seconds < SECONDS
-    assert verdict.megabytes < MEGABYTES
+    (result,) = read_all([path], still=True)
+    assert result.kind in {None, "ReadError"}, result
+    assert result.error is None or result.error.isprintable()
+    assert result.seconds < SECONDS
+    assert result.megabytes < MEGABYTES
 
 
 def test_damaged_color_profiles_harm_nobody(
@@ -117,9 +117,9 @@ def test_damaged_color_profiles_harm_nobody(
         Image.effect_noise((16, 16), 30).convert("RGB").save(stream, "png", icc_profile=profile)
         paths.append(tmp_path / f"{number}.png")
         paths[-1].write_bytes(stream.getvalue())
-    for path, verdict in zip(paths, read_all(paths, still=True), strict=True):
-        assert verdict.kind in {None, "ReadError"}, f"{path}: {verdict}"
-        assert verdict.seconds < SECONDS
+    for path, result in zip(paths, read_all(paths, still=True), strict=True):
+        assert result.kind in {None, "ReadError"}, f"{path}: {result}"
+        assert result.seconds < SECONDS
 
 
 def test_damaged_stills_are_read_or_refused_in_one_line(
@@ -141,11 +141,11 @@ def test_damaged_stills_are_read_or_refused_in_one_line(
         for number in range(20):
             paths.append(tmp_path / f"{len(paths)}.{kind}")
             paths[-1].write_bytes(damage(stream.getvalue(), f"{kind}/{number}"))
-    for path, verdict in zip(paths, read_all(paths, still=True), strict=True):
-        assert verdict.kind in {None, "ReadError"}, f"{path}: {verdict}"
-        assert verdict.error is None or verdict.error.isprintable(), verdict
-        assert verdict.seconds < SECONDS
-        assert verdict.megabytes < MEGABYTES
+    for path, result in zip(paths, read_all(paths, still=True), strict=True):
+        assert result.kind in {None, "ReadError"}, f"{path}: {result}"
+        assert result.error is None or result.error.isprintable(), result
+        assert result.seconds < SECONDS
+        assert result.megabytes < MEGABYTES
 
 
 def apng(width: int, height: int) -> bytes:
@@ -186,10 +186,10 @@ def test_a_video_that_claims_to_be_enormous_is_refused(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(make({clip: file.read_bytes() for clip, file in good_clips.items()}))
-    (verdict,) = read_all([path])
-    assert verdict.kind in {"ReadError", "DamagedError"} or verdict.sizes == [[48, 64]], verdict
-    assert verdict.seconds < SECONDS
-    assert verdict.megabytes < MEGABYTES
+    (result,) = read_all([path])
+    assert result.kind in {"ReadError", "DamagedError"} or result.sizes == [[48, 64]], result
+    assert result.seconds < SECONDS
+    assert result.megabytes < MEGABYTES
 
 
 def test_a_rate_beyond_all_cameras_is_refused(
@@ -198,8 +198,8 @@ def test_a_rate_beyond_all_cameras_is_refused(
     path = write_clip_to(
         tmp_path / "fast.mp4", rate=Fraction(24), time_base=Fraction(1, 1_000_000), options={"bf": "0"}
     )
-    (verdict,) = read_all([path])
-    assert "frames a second; at most 1000 are read" in verdict.error
+    (result,) = read_all([path])
+    assert "frames a second; at most 1000 are read" in result.error
 
 
 def test_a_moment_that_lasts_for_years_is_no_work(
@@ -209,12 +209,12 @@ def test_a_moment_that_lasts_for_years_is_no_work(
     path = write_clip_to(
         tmp_path / "long.mkv", frames=5, ticks=ticks, time_base=Fraction(1, 24), options={"bf": "0"}
     )
-    (verdict,) = read_all([path])
-    assert (verdict.error, verdict.frames) == (None, 5)
-    (verdict,) = read_all([path], fps=24)
-    assert "million frames; at most 5 million are read" in verdict.error
-    assert verdict.frames == 0
-    assert verdict.seconds < SECONDS
+    (result,) = read_all([path])
+    assert (result.error, result.frames) == (None, 5)
+    (result,) = read_all([path], fps=24)
+    assert "million frames; at most 5 million are read" in result.error
+    assert result.frames == 0
+    assert result.seconds < SECONDS
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
@@ -238,10 +238,10 @@ def test_an_index_of_endless_samples_is_refused(
     data = data[: at + 4] + struct.pack(">III", 1, count, 512) + data[at + 16 :]
     path = tmp_path / "index.mov"
     path.write_bytes(data)
-    (verdict,) = read_all([path])
-    assert verdict.kind in {"ReadError", "DamagedError"}, verdict
-    assert verdict.seconds < SECONDS
-    assert verdict.megabytes < MEGABYTES
+    (result,) = read_all([path])
+    assert result.kind in {"ReadError", "DamagedError"}, result
+    assert result.seconds < SECONDS
+    assert result.megabytes < MEGABYTES
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_a_list_of_frames_cannot_ask_for_the_impossible(
     (tmp_path / "frames.json").write_text(json.dumps(content))
     assert read_all([tmp_path])[0].frames == 1
     (tmp_path / "frames.json").write_text(json.dumps(content | change))
-    (verdict,) = read_all([tmp_path])
-    assert verdict.kind == "ReadError", verdict
-    assert verdict.error.isprintable()
-    assert verdict.seconds < SECONDS
+    (result,) = read_all([tmp_path])
+    assert result.kind == "ReadError", result
+    assert result.error.isprintable()
+    assert result.seconds < SECONDS

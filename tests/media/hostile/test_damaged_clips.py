@@ -35,8 +35,8 @@ REFUSALS = {"ReadError", "DamagedError", "SettingsError"}
 def test_what_is_damaged_is_whole_at_first(
     name: str, good_clips: dict[str, Path], read_all: Callable[..., list[Any]]
 ) -> None:
-    (verdict,) = read_all([good_clips[name]])
-    assert (verdict.frames, verdict.sizes, verdict.error, verdict.notices) == (FRAMES, [[48, 64]], None, [])
+    (result,) = read_all([good_clips[name]])
+    assert (result.frames, result.sizes, result.error, result.notices) == (FRAMES, [[48, 64]], None, [])
 
 
 @pytest.mark.parametrize("count", [5, pytest.param(50, marks=pytest.mark.exhaustive)])
@@ -55,18 +55,18 @@ def test_a_damaged_clip_is_read_or_refused_in_one_line(  # noqa: PLR0917  fixtur
     for number in range(count):
         paths.append(tmp_path / f"{number}.{name}")
         paths[-1].write_bytes(damage(data, f"{name}/{number}"))
-    verdicts = read_all(paths, keep_going=keep_going)
-    for path, verdict in zip(paths, verdicts, strict=True):
-        told = f"{path.name}: {verdict}"
-        assert verdict.kind is None or verdict.kind in REFUSALS, told
-        assert verdict.error is None or (verdict.error.isprintable() and path.name in verdict.error), told
-        assert verdict.seconds < SECONDS, told
-        assert verdict.megabytes < MEGABYTES, told
-        assert all(note.isprintable() for note in verdict.notices), told
-        if verdict.error is None:
+    results = read_all(paths, keep_going=keep_going)
+    for path, result in zip(paths, results, strict=True):
+        message = f"{path.name}: {result}"
+        assert result.kind is None or result.kind in REFUSALS, message
+        assert result.error is None or (result.error.isprintable() and path.name in result.error), message
+        assert result.seconds < SECONDS, message
+        assert result.megabytes < MEGABYTES, message
+        assert all(note.isprintable() for note in result.notices), message
+        if result.error is None:
             # Demuxers pass over what they cannot read without a word, so fewer frames may come out.
-            assert verdict.frames > 0, told
-            assert len(verdict.sizes) == 1, told
+            assert result.frames > 0, message
+            assert len(result.sizes) == 1, message
     if count > 5:
-        assert sum(verdict.error is None for verdict in verdicts) > 2
-        assert sum(verdict.error is not None for verdict in verdicts) > 2
+        assert sum(result.error is None for result in results) > 2
+        assert sum(result.error is not None for result in results) > 2

@@ -133,10 +133,10 @@ def test_no_input_leads_to_another(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    heard, verdicts = json.loads(done.stdout)
-    assert not heard
-    assert len(verdicts) == 2 * len(paths)
-    readable = [one for one in verdicts if not one.split(": ")[1].startswith("ReadError")]
+    events, results = json.loads(done.stdout)
+    assert not events
+    assert len(results) == 2 * len(paths)
+    readable = [one for one in results if not one.split(": ")[1].startswith("ReadError")]
     assert all("frames/" in one or one.startswith(("frames", "reference")) for one in readable), readable
     with pytest.raises(TimeoutError):
         listener.accept()

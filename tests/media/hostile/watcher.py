@@ -1,6 +1,6 @@
-"""Opens inputs under an audit hook and prints what was heard, and what became of each, as JSON.
+"""Opens inputs under an audit hook and prints what they touched, and what became of each, as JSON.
 
-Given are a folder, which inputs may be read from, and the inputs. What was heard is each file outside of it that is
+Given are a folder, which inputs may be read from, and the inputs. Recorded is each file outside of it that is
 opened for itself, each program and each connection.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from dreamvid.errors import DreamvidError
 
-HEARD: list[str] = []
+EVENTS: list[str] = []
 EVIL = (
     "socket.connect",
     "socket.getaddrinfo",
@@ -34,17 +34,17 @@ def main() -> None:
     _read(lambda: read_still(Path(__file__)))  # whatever is loaded at its first use is loaded now
     _read(lambda: list(open_source(__file__)))
 
-    def hear(event: str, details: tuple[Any, ...]) -> None:
+    def record_event(event: str, details: tuple[Any, ...]) -> None:
         is_library = event == "open" and str(details[0]).startswith(
             (sys.prefix, sys.base_prefix, "/usr", "/etc/mime")
         )
         if event == "open" and not is_library and not str(details[0]).startswith(folder):
-            HEARD.append(f"open {details[0]}")
+            EVENTS.append(f"open {details[0]}")
         if event.startswith(EVIL):
-            HEARD.append(f"{event} {details!r}")
+            EVENTS.append(f"{event} {details!r}")
 
-    sys.addaudithook(hear)
-    verdicts = []
+    sys.addaudithook(record_event)
+    results = []
     for path in inputs:
         name = Path(path).name
 
@@ -53,9 +53,9 @@ def main() -> None:
             if Path(path).is_dir() and frames:
                 _find_source_file(Path(path))
 
-        verdicts.append(f"{name}: {_read(video)}")
-        verdicts.append(f"{name}: {_read(lambda path=path: read_still(path))}")
-    sys.stdout.write(json.dumps([HEARD, verdicts]))
+        results.append(f"{name}: {_read(video)}")
+        results.append(f"{name}: {_read(lambda path=path: read_still(path))}")
+    sys.stdout.write(json.dumps([EVENTS, results]))
 
 
 def _read(work: Any) -> str:
