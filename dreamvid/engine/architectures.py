@@ -1,4 +1,4 @@
-"""The networks that are known by name: one row each.
+"""List the networks that are known by name: one row each.
 
 To add a network of ``keras.applications``, add a row; :func:`register_architecture` adds one from outside.
 """

@@ -1,4 +1,4 @@
-"""A network as a function of the picture, for use inside ``tf.function`` and ``tf.GradientTape``."""
+"""Run a network as a function of the picture, for use inside ``tf.function`` and ``tf.GradientTape``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dreamvid.types import Size
 
 _KEEP_FLOAT32 = frozenset({"Rescaling", "Normalization"})
-"""Layers that see pixel values, which 8 bits of mantissa would coarsen."""
+"""Layers that take pixel values, for which the 8 bits of bfloat16's mantissa are too few."""
 
 _PICTURE_RANK = 4
 
@@ -92,12 +92,12 @@ class Extractor:
             return values
         for axis, (smallest, multiple) in enumerate(self._limits, start=1):
             if (smallest, multiple) != (1, 1):
-                values = _continued(values, axis, smallest, multiple)
+                values = _mirror_to_fit(values, axis, smallest, multiple)
         return values
 
 
 def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
-    """Return a callable for the node: its own layer where that will do, else one built anew.
+    """Return a callable for the node: its own layer where its precision fits, else a rebuilt one.
 
     ``built`` keeps layers that are shared by several nodes.
     """
@@ -139,24 +139,24 @@ def _rebuild(node: Node, policy: str) -> Any:
     return layer
 
 
-def _continued(values: Any, axis: int, smallest: int, multiple: int) -> Any:
+def _mirror_to_fit(values: Any, axis: int, smallest: int, multiple: int) -> Any:
     """Return the picture, mirrored beyond its end where it is too small or no multiple."""
     size = values.shape[axis]
     if size is not None:
-        wanted = max(-(-size // multiple) * multiple, smallest)
-        return values if wanted == size else tf.gather(values, _mirrored(size, wanted), axis=axis)
+        target = max(-(-size // multiple) * multiple, smallest)
+        return values if target == size else tf.gather(values, _mirror_indices(size, target), axis=axis)
     size = tf.shape(values)[axis]
-    wanted = tf.maximum(-(-size // multiple) * multiple, smallest)
+    target = tf.maximum(-(-size // multiple) * multiple, smallest)
     return tf.cond(
-        tf.equal(wanted, size),
+        tf.equal(target, size),
         lambda: values,
-        lambda: tf.gather(values, _mirrored(size, wanted), axis=axis),
+        lambda: tf.gather(values, _mirror_indices(size, target), axis=axis),
     )
 
 
-def _mirrored(size: Any, wanted: Any) -> Any:
-    """Return indices 0..wanted-1 folded back into 0..size-1 at both ends."""
-    position = tf.range(wanted) % (2 * size)
+def _mirror_indices(size: Any, target: Any) -> Any:
+    """Return indices 0..target-1 folded back into 0..size-1 at both ends."""
+    position = tf.range(target) % (2 * size)
     return tf.minimum(position, 2 * size - 1 - position)
 
 

@@ -1,4 +1,4 @@
-"""What is done to a gradient before it becomes a step: smoothing, normalization, penalties."""
+"""Smooth and normalize a gradient before it becomes a step; penalize the added detail."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from dreamvid.config.settings import AscentSettings, Normalize
 
 _TINY = 1e-30
-"""Gradients below this count as zero: they are divided by nothing."""
+"""Gradients below this count as zero and are not scaled."""
 
 _BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
 _TV_EDGE = 1 / 255
-"""Differences below about this, in full range, are not told from flat by the total variation."""
+"""Differences below about this count as flat in the total variation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,25 @@ class GradientFilters:
 
 
 def filter_gradient(gradient: Any, filters: GradientFilters) -> tuple[Any, Any]:
-    """Return a gradient ``[H, W, 3]`` smoothed, split and normalized, and the share of it that was no number.
+    """Return a gradient ``[H, W, 3]`` smoothed and normalized, and the share of it that was NaN or infinite.
 
     Entries that are not finite count as zero. The result's mean absolute value or standard deviation is 1,
     or 0 where the gradient is.
     """
     total = tf.reduce_sum(tf.abs(gradient))
-    gradient, total, broken = tf.cond(
-        tf.math.is_finite(total), lambda: (gradient, total, tf.constant(0.0)), lambda: _mend(gradient)
+    gradient, total, nonfinite = tf.cond(
+        tf.math.is_finite(total),
+        lambda: (gradient, total, tf.constant(0.0)),
+        lambda: _zero_nonfinite(gradient),
     )
-    gradient = _over(gradient, total / _entries(gradient))
+    gradient = _divide(gradient, total / _count_nonzero(gradient))
     if filters.smoothing > 0:
         gradient = smooth(gradient, filters.smoothing)
     if filters.laplacian > 0:
         gradient = laplacian_normalize(gradient, filters.laplacian)
     if filters.smoothing > 0 or filters.laplacian > 0 or filters.normalize == "std":
         gradient = normalize(gradient, filters.normalize)
-    return gradient, broken
+    return gradient, nonfinite
 
 
 def normalize(gradient: Any, method: Normalize) -> Any:
@@ -64,13 +66,13 @@ def normalize(gradient: Any, method: Normalize) -> Any:
     gradient is a spot: over the whole picture its mean would be next to nothing and one step would burn the
     spot out (a departure from both sources).
     """
-    entries = _entries(gradient)
+    entries = _count_nonzero(gradient)
     if method == "mean-abs":
         scale = tf.reduce_sum(tf.abs(gradient)) / entries
     else:
         mean = tf.reduce_sum(gradient) / entries
         scale = tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(gradient)) / entries - tf.square(mean), 0.0))
-    return _over(gradient, scale)
+    return _divide(gradient, scale)
 
 
 def smooth(gradient: Any, sigma: float) -> Any:
@@ -79,7 +81,7 @@ def smooth(gradient: Any, sigma: float) -> Any:
     As in pytorch-deepdream (https://github.com/gordicaleksa/pytorch-deepdream) and Hvass Labs' tutorial 14;
     unlike there the kernels reach three standard deviations of the widest. Edges repeat the last pixel.
     """
-    down, across = _cascade(sigma)
+    down, across = _gaussian_filters(sigma)
     radius = down.shape[0] // 2
     height, width = tf.shape(gradient)[0], tf.shape(gradient)[1]
     rows = tf.clip_by_value(tf.range(-radius, height + radius), 0, height - 1)
@@ -97,12 +99,12 @@ def laplacian_normalize(gradient: Any, levels: int) -> Any:
     low = gradient[None]
     bands = []
     for _ in range(levels):
-        smaller = _shrink(low)
-        bands.append(low - _grow(smaller, low))
+        smaller = _downsample(low)
+        bands.append(low - _upsample(smaller, low))
         low = smaller
-    merged = _unit(low)
+    merged = _to_unit_rms(low)
     for band in reversed(bands):
-        merged = _grow(merged, band) + _unit(band)
+        merged = _upsample(merged, band) + _to_unit_rms(band)
     return merged[0]
 
 
@@ -134,7 +136,7 @@ def penalty(detail: Any, total_variation: Any, l2: Any) -> Any:
     return varied + l2 * detail
 
 
-def _cascade(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _gaussian_filters(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the three Gaussians as two filters, ``[n, 1, 3, 9]`` and ``[1, n, 9, 3]``.
 
     The first blurs each color down the columns three ways, the second along the rows and takes the mean: six
@@ -153,35 +155,35 @@ def _cascade(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return down, across
 
 
-def _filter(gain: float) -> Any:
+def _binomial_filter(gain: float) -> Any:
     """Return the 5 x 5 binomial filter for three channels, each by itself, ``[5, 5, 3, 3]``."""
     return tf.constant(np.einsum("i,j,kl->ijkl", _BLUR, _BLUR, np.eye(3)) * gain, tf.float32)
 
 
-def _shrink(picture: Any) -> Any:
-    return tf.nn.conv2d(picture, _filter(1.0), 2, "SAME")
+def _downsample(picture: Any) -> Any:
+    return tf.nn.conv2d(picture, _binomial_filter(1.0), 2, "SAME")
 
 
-def _grow(picture: Any, like: Any) -> Any:
-    return tf.nn.conv2d_transpose(picture, _filter(4.0), tf.shape(like), 2, "SAME")
+def _upsample(picture: Any, like: Any) -> Any:
+    return tf.nn.conv2d_transpose(picture, _binomial_filter(4.0), tf.shape(like), 2, "SAME")
 
 
-def _unit(band: Any) -> Any:
-    return _over(band, tf.sqrt(tf.reduce_mean(tf.square(band))))
+def _to_unit_rms(band: Any) -> Any:
+    return _divide(band, tf.sqrt(tf.reduce_mean(tf.square(band))))
 
 
-def _over(gradient: Any, scale: Any) -> Any:
+def _divide(gradient: Any, scale: Any) -> Any:
     return gradient / tf.where(scale > _TINY, scale, 1.0)
 
 
-def _entries(gradient: Any) -> Any:
+def _count_nonzero(gradient: Any) -> Any:
     return tf.maximum(tf.math.count_nonzero(gradient, dtype=tf.float32), 1.0)
 
 
-def _mend(gradient: Any) -> tuple[Any, Any, Any]:
-    """Return the gradient without what is no number, its sum of absolute values, and the share taken out."""
+def _zero_nonfinite(gradient: Any) -> tuple[Any, Any, Any]:
+    """Return the gradient with 0 for NaN and infinity, its sum of absolute values, and the share replaced."""
     finite = tf.math.is_finite(gradient)
-    mended = tf.where(finite, gradient, 0.0)
-    total = tf.reduce_sum(tf.abs(mended))
-    broken = 1.0 - tf.reduce_mean(tf.cast(finite, tf.float32))
-    return mended, total, tf.where(tf.math.is_finite(total), broken, 1.0)
+    gradient = tf.where(finite, gradient, 0.0)
+    total = tf.reduce_sum(tf.abs(gradient))
+    nonfinite = 1.0 - tf.reduce_mean(tf.cast(finite, tf.float32))
+    return gradient, total, tf.where(tf.math.is_finite(total), nonfinite, 1.0)

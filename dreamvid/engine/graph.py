@@ -1,4 +1,4 @@
-"""A Keras network as a flat list of calls, which can be cut, folded and run at any size.
+"""Represent a Keras network as a flat list of calls, which can be cut, folded and run at any size.
 
 Functional, Sequential and nested models all become one :class:`Graph`; the layers of a nested model are
 named ``outer/inner``. Running the calls directly needs no fixed input size and no second symbolic pass.
@@ -116,23 +116,23 @@ class Graph:
         return next(node for node in self.nodes if node.name == name)
 
     def consumers(self) -> dict[str, list[Node]]:
-        """Return who takes each call's output."""
-        found: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
+        """Return the calls that take each call's output."""
+        consumers: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
         for node in self.nodes:
             for ref in node.refs:
-                found.setdefault(self.resolve(ref).node, []).append(node)
-        return found
+                consumers.setdefault(self.resolve(ref).node, []).append(node)
+        return consumers
 
     def cut(self, outputs: Iterable[Ref]) -> Graph:
-        """Return only what these outputs need."""
-        wanted = tuple(self.resolve(ref) for ref in outputs)
-        needed = {ref.node for ref in wanted}
-        kept: list[Node] = []
+        """Return the subgraph that these outputs need."""
+        resolved = tuple(self.resolve(ref) for ref in outputs)
+        needed = {ref.node for ref in resolved}
+        nodes: list[Node] = []
         for node in reversed(self.nodes):
             if node.name in needed:
-                kept.append(node)
+                nodes.append(node)
                 needed.update(self.resolve(ref).node for ref in node.refs)
-        return replace(self, nodes=tuple(reversed(kept)), outputs=wanted)
+        return replace(self, nodes=tuple(reversed(nodes)), outputs=resolved)
 
     def run(self, calls: dict[str, Callable[..., Any]], value: Any) -> tuple[Any, ...]:
         """Return the outputs for this input; ``calls`` holds a callable for each node."""

@@ -1,4 +1,4 @@
-"""Names of classes, shipped with the package."""
+"""Find classes by name or index; their names ship with the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ladder of sizes at which a picture is dreamed: coarsest first, full size last.
+"""Plan the octaves, the sizes at which a picture is dreamed: coarsest first, full size last.
 
 Octave k of n has the picture's size divided by ``scale ** (n - 1 - k)`` (Mordvintsev et al. 2015,
 https://github.com/google/deepdream). Octaves that would be too small for a network to see anything in are
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dreamvid.config.settings import OctaveSettings
 
 SMALLEST_SIDE = 32
-"""Shortest side of an octave worth dreaming, in pixels, where nothing else is said."""
+"""Shortest side of an octave by default, in px."""
 
 
 @dataclass(frozen=True, slots=True)

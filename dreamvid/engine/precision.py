@@ -1,7 +1,7 @@
-"""Chooses the network's number format by timing one gradient step of each, here and now.
+"""Choose the network's number format by timing one gradient step of each on this machine.
 
 A format is chosen over float32 only where it is at least a tenth faster and its gradient points the same way:
-a cosine of 0.95 or more. The answer is kept in the user's cache folder, by machine, versions and network.
+a cosine of 0.95 or more. The result is cached in the user's cache folder, by machine, versions and network.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ MIN_SPEEDUP = 1.1
 _FORMATS = ("bfloat16", "float16")
 _SIDE = 256
 _REPEATS = 3
-_HOPELESS = 1.5
+_MAX_CONVOLUTION_RATIO = 1.5
 """A format that takes so many times as long for one convolution is not tried on the network."""
 _FIELDS = {"precision", "seconds", "cosine", "note"}
 
 
 @dataclass(frozen=True)
 class FormatReport:
-    """One format: seconds of a gradient step, cosine of its gradient with float32's, and what was made of it.
+    """One format: seconds of a gradient step, cosine of its gradient with float32's, and a verdict.
 
     Both numbers are None where the format was given up before, because even one convolution is slow in it.
     """
@@ -56,7 +56,7 @@ class FormatReport:
 
 @dataclass(frozen=True)
 class PrecisionChoiceReport:
-    """What was chosen and why; ``cached`` where an earlier run measured it."""
+    """The chosen format and its measurements; ``cached`` where an earlier run made them."""
 
     chosen: str
     formats: tuple[FormatReport, ...]
@@ -65,7 +65,7 @@ class PrecisionChoiceReport:
 
 
 def resolve(network: Network, objective: Objective, choice: PrecisionChoice, device: DeviceInfo) -> str:
-    """Return the format for this objective: as told, or measured for ``auto``."""
+    """Return the format for this objective: ``choice``, or measured for ``auto``."""
     if choice != "auto":
         return choice
     return choose(network, needed_outputs(objective), device=device).chosen
@@ -103,7 +103,7 @@ def diagnose(network: Network, outputs: Sequence[str], device: DeviceInfo) -> di
     report = choose(network, outputs, device=device)
     return {
         **versions(),
-        "devices": [f"{found.kind}: {found.name}" for found in devices()],
+        "devices": [f"{each.kind}: {each.name}" for each in devices()],
         "device": f"{device.kind}: {device.name}",
         "xla": device.xla,
         "precision": report.chosen,
@@ -133,24 +133,24 @@ def _decide(formats: Sequence[FormatReport]) -> str:
 def _measure(network: Network, outputs: Sequence[str]) -> tuple[FormatReport, ...]:
     extractor = network.extractor(outputs)
     picture = _picture(extractor.fixed_size, max(_SIDE, extractor.min_size))
-    base, truth = _step(extractor, picture, limit=math.inf)
+    base, reference_gradient = _step(extractor, picture, limit=math.inf)
     assert base is not None
-    found = [FormatReport("float32", base, 1.0, "the reference")]
-    one = _convolution("float32")
+    reports = [FormatReport("float32", base, 1.0, "the reference")]
+    reference_time = _convolution("float32")
     for precision in _FORMATS:
-        if _convolution(precision) > _HOPELESS * one:
-            found.append(
+        if _convolution(precision) > _MAX_CONVOLUTION_RATIO * reference_time:
+            reports.append(
                 FormatReport(precision, None, None, "much slower than float32 in a single convolution")
             )
             continue
         try:
             seconds, gradient = _step(network.extractor(outputs, precision=precision), picture, limit=base)
         except tf.errors.OpError:
-            found.append(FormatReport(precision, None, None, "not possible on this device"))
+            reports.append(FormatReport(precision, None, None, "not possible on this device"))
             continue
-        cosine = _cosine(gradient, truth)
-        found.append(FormatReport(precision, seconds, cosine, _verdict(base / seconds, cosine)))
-    return tuple(found)
+        cosine = _cosine(gradient, reference_gradient)
+        reports.append(FormatReport(precision, seconds, cosine, _verdict(base / seconds, cosine)))
+    return tuple(reports)
 
 
 def _verdict(speedup: float, cosine: float) -> str:

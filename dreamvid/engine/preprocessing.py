@@ -1,4 +1,4 @@
-"""From RGB in [0, 1] to what a network wants to see.
+"""Map RGB in [0, 1] to the input of a network.
 
 Everything is an affine map of a pixel's three channels onto the network's N, so its gradient is exact.
 

@@ -65,22 +65,22 @@ def measure(graph: Graph) -> Geometry:
         stride = max([stride, *(math.ceil(span.jump) for span in ends.values())])
         field = max([field, *(span.field for span in ends.values())])
         smallest[number - 1], multiples[number - 1] = low, step
-        lacking = [axis.uncovered(large + extra) for extra in range(0, max(stride, step), step)]
-        margin = max(margin, *lacking)
+        uncovered = [axis.uncovered(large + extra) for extra in range(0, max(stride, step), step)]
+        margin = max(margin, *uncovered)
     return Geometry(stride, field, margin, (smallest[0], smallest[1]), (multiples[0], multiples[1]))
 
 
 def strides(graph: Graph) -> Mapping[str, int]:
     """Return each layer's total stride, in px, where it is a map of the picture."""
-    found: dict[str, int] = {}
+    result: dict[str, int] = {}
     for number in (1, 2):
         axis = _Axis(graph, number)
         step = axis.multiple()
         spans = axis.follow(_round_up(max(8 * axis.smallest(step), 256), step))
         for name, span in spans.items():
             if span is not None:
-                found[name] = max(found.get(name, 1), math.ceil(span.jump))
-    return found
+                result[name] = max(result.get(name, 1), math.ceil(span.jump))
+    return result
 
 
 @dataclass(frozen=True)
@@ -173,20 +173,20 @@ class _Axis:
 
     def ends(self, spans: Mapping[str, _Span | None]) -> dict[str, _Span]:
         """Return the outputs that are maps, and the last map before each that is none (a classifier's)."""
-        found: dict[str, _Span] = {}
+        ends: dict[str, _Span] = {}
         for output in self.outputs:
             needed = {output}
             for name, sources in [*((s.name, s.sources) for s in reversed(self.steps)), (INPUT, ())]:
                 span = spans[name]
                 if name in needed and span is not None:
-                    found[name] = span
+                    ends[name] = span
                     break
                 if name in needed:
                     needed.update(sources)
-        return found
+        return ends
 
     def fits(self, size: int) -> bool:
-        """Return whether a picture of this size comes through."""
+        """Return whether a picture of this size fits."""
         try:
             self.follow(size)
         except _DoesNotFit:
@@ -203,7 +203,7 @@ class _Axis:
         return step
 
     def smallest(self, multiple: int) -> int:
-        """Return the smallest size that comes through."""
+        """Return the smallest size that fits."""
         low, high = 0, 1
         while not self.fits(high * multiple) and high * multiple < _MAX_SIZE:
             low, high = high, 2 * high

@@ -1,7 +1,7 @@
-"""Imports TensorFlow once, quietly, and sets up its devices.
+"""Import TensorFlow once, quietly, and set up its devices.
 
 Every other module of the engine takes ``tf`` and ``keras`` from here. TensorFlow's C++ side writes to file
-descriptor 2 while it loads, whatever the log level says; that chatter is held back and shown only where
+descriptor 2 while it loads, whatever the log level says; that output is held back and shown only where
 the import fails.
 """
 
@@ -132,9 +132,9 @@ def devices() -> tuple[DeviceInfo, ...]:
     """Return every device that TensorFlow sees, the CPU first."""
     with quiet_stderr():
         gpus = tf.config.list_physical_devices("GPU")
-    found = [DeviceInfo("cpu", _cpu_name(), xla=False, device="/CPU:0")]
-    found += [DeviceInfo("gpu", _gpu_name(gpu), xla=True, device=f"/GPU:{i}") for i, gpu in enumerate(gpus)]
-    return tuple(found)
+    infos = [DeviceInfo("cpu", _cpu_name(), xla=False, device="/CPU:0")]
+    infos += [DeviceInfo("gpu", _gpu_name(gpu), xla=True, device=f"/GPU:{i}") for i, gpu in enumerate(gpus)]
+    return tuple(infos)
 
 
 def versions() -> dict[str, str]:
