@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from dreamvid.config.loader import file_exists, find_presets, load_preset
+from dreamvid.config.loader import file_exists, find_presets
+from dreamvid.config.preset import load_preset
 from dreamvid.errors import DreamvidError, PresetError, SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.build import best_objective, check_objective, load_network, step_cost
@@ -107,7 +108,7 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
         yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset))
 
 
-def _inherited(file: PresetFile, keys: Keys) -> Keys:
+def _inherited(file: PresetFile[Preset], keys: Keys) -> Keys:
     """Return the keys of a scene's setting; of the preset's own, where the scene has none."""
     is_own = keys[:1] != ("scenes",) or file.sets(keys) or not file.sets(keys[2:])
     return keys if is_own else keys[2:]

@@ -19,7 +19,7 @@ import typer
 from PIL import Image
 
 import dreamvid
-from dreamvid.config.loader import load_preset
+from dreamvid.config.preset import load_preset
 from dreamvid.config.settings import ModelSettings, OutputSettings
 from dreamvid.image.resize import resize
 from dreamvid.media.input.source import open_source

@@ -14,7 +14,7 @@ import typer
 from dreamvid.cli.notices import notices_to
 from dreamvid.cli.output import show_table
 from dreamvid.cli.progress import Lines
-from dreamvid.config.loader import load_preset
+from dreamvid.config.preset import load_preset
 from dreamvid.errors import SettingsError
 from dreamvid.text import printable
 

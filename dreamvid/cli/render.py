@@ -11,7 +11,7 @@ from dreamvid.cli.explain import explain
 from dreamvid.cli.options import CommonOptions, dreaming_command
 from dreamvid.cli.output import show_table
 from dreamvid.cli.run import run_command
-from dreamvid.config.loader import load_preset
+from dreamvid.config.preset import load_preset
 from dreamvid.errors import DreamvidError, SettingsError
 
 if TYPE_CHECKING:

@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import platformdirs
 from pydantic import ValidationError
 
-from dreamvid.config.fields import GUIDES, FileName, merge, rename_files, unfold
+from dreamvid.config.fields import GUIDES, FileName, SettingsModel, merge, rename_files, unfold
 from dreamvid.config.messages import problems
-from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.yaml_text import MAX_CHARACTERS, Place, YamlTextError, read_yaml
 from dreamvid.errors import PresetError, SettingsError
 from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dreamvid.config.fields import Keys
 
@@ -35,17 +34,19 @@ _MAX_CHAIN = 16
 # Values in all that a preset and its scenes extend, counted when they are read and each time that they are used.
 _MAX_EXTENDED = 30_000
 _MAX_LINES = 100
-_MAX_KEY, _MAX_LINE = 80, 400
-_SCENE_FIELDS = Preset.model_fields.keys() & SceneSettings.model_fields.keys()
+_MAX_KEY, _MAX_PATH, _MAX_LINE = 80, 200, 400
+
+
+P = TypeVar("P", bound=SettingsModel)
 
 
 @dataclass(frozen=True, slots=True)
-class PresetFile:
+class PresetFile(Generic[P]):
     """A preset, the name it goes by, and the file that it was read from."""
 
     name: str
     path: Path
-    preset: Preset
+    preset: P
     _layer: _Layer = field(repr=False, compare=False)
 
     def lines(self, mistakes: Iterable[tuple[Keys, str]]) -> list[str]:
@@ -58,8 +59,8 @@ class PresetFile:
         return self._layer.written(keys) is not None
 
 
-def load_preset(ref: str | Path) -> PresetFile:
-    """Return the preset of a name or file.
+def load_file(ref: str | Path, model: type[P], check: Callable[[P], object]) -> PresetFile[P]:
+    """Return the preset of a name or file, as ``model``; ``check`` looks at it as a whole.
 
     Raises
     ------
@@ -69,14 +70,14 @@ def load_preset(ref: str | Path) -> PresetFile:
         Where there is no such preset, or the file cannot be read.
     """
     path = find_preset(ref)
-    reader = _LayerReader()
+    reader = _LayerReader(model)
     layer = reader.read(path)
     mistakes = reader.mistakes
     try:
-        preset = Preset.model_validate(layer.values)
-        preset.in_scenes()
+        preset = model.model_validate(layer.values)
+        check(preset)
     except ValidationError as error:
-        for keys, text in problems(error, Preset):
+        for keys, text in problems(error, model):
             # An error of the preset as a whole begins with the name of a setting.
             written = keys or (text.partition(":")[0],)
             mistakes.append(_Mistake(*layer.where(written), keys, text))
@@ -99,7 +100,7 @@ def find_preset(ref: str | Path) -> Path:
     if text.lower().endswith(_SUFFIXES):
         path = Path(text)
         if not _is_file(path):
-            raise SettingsError(f"{_short(text)}: there is no such preset file")
+            raise SettingsError(f"{_short(text, _MAX_PATH)}: there is no such preset file")
         return path
     known = find_presets()
     if text not in known:
@@ -180,7 +181,9 @@ class _Layer:
 class _LayerReader:
     """Reads a preset and all that it extends, each file once; collects the mistakes in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: type[SettingsModel]) -> None:
+        self._model = model
+        self._scene_fields = model.model_fields.keys() & SceneSettings.model_fields.keys()
         self.mistakes: list[_Mistake] = []
         self._layers: dict[Path, _Layer] = {}
         self._extended = 0
@@ -204,7 +207,7 @@ class _LayerReader:
         bases: dict[Keys, _Layer] = {}
         parts: list[tuple[Keys, dict[str, Any]]] = [((), values), *_scenes(values)]
         for keys, part in parts:
-            model = SceneSettings if keys else Preset
+            model = SceneSettings if keys else self._model
             for scalar, written in unfold(part, model).items():
                 places[*keys, *scalar] = places[*keys, *written]
             if "extends" in part:
@@ -217,11 +220,18 @@ class _LayerReader:
         for keys, part in parts[1:]:
             if keys in bases:
                 # Unknown settings are kept, so that they are reported.
-                base = {k: v for k, v in bases[keys].values.items() if k in _SCENE_FIELDS or _is_unknown(k)}
-                values["scenes"][int(keys[1])] = merge(base, part, Preset)
+                base = {
+                    k: v
+                    for k, v in bases[keys].values.items()
+                    if k in self._scene_fields or self._is_unknown(k)
+                }
+                values["scenes"][int(keys[1])] = merge(base, part, self._model)
         if () in bases:
-            values = merge(bases[()].values, values, Preset)
+            values = merge(bases[()].values, values, self._model)
         return _Layer(path, values, places, bases, len(places) + sum(base.size for base in bases.values()))
+
+    def _is_unknown(self, key: str) -> bool:
+        return key not in self._model.model_fields and key not in SceneSettings.model_fields
 
     def _settings(self, path: Path) -> tuple[dict[str, Any], dict[Keys, Place]]:
         """Return what a file holds and where; nothing where that is not settings."""
@@ -243,7 +253,7 @@ class _LayerReader:
             keys = (str(key),)
             self.mistakes.append(_Mistake(path, document.place(keys), keys, "no such setting"))
             del values[key]
-        return _beside(values, path.parent.absolute(), places), places
+        return _beside(values, path.parent.absolute(), places, self._model), places
 
     def _base(self, name: object, folder: Path, chain: tuple[Path, ...]) -> _Layer:
         """Return what a preset extends."""
@@ -288,7 +298,9 @@ def _decoded(data: bytes) -> str:
         raise YamlTextError("is no UTF-8 text", place) from None
 
 
-def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place]) -> dict[str, Any]:
+def _beside(
+    values: dict[str, Any], folder: Path, places: dict[Keys, Place], model: type[SettingsModel]
+) -> dict[str, Any]:
     """Return the values with the files that they name resolved beside the preset, where they exist there."""
 
     def new_name(name: str, mark: FileName) -> str:
@@ -298,7 +310,7 @@ def _beside(values: dict[str, Any], folder: Path, places: dict[Keys, Place]) -> 
         is_file = ("." in name or "/" in name) and file_exists(folder / name)
         return str(folder / name) if is_file else name
 
-    result = rename_files(values, new_name, Preset)
+    result = rename_files(values, new_name, model)
     for keys, old in [((), values), *_scenes(values)]:
         objective = old.get("objective")
         if isinstance(objective, dict):
@@ -313,10 +325,6 @@ def _scenes(values: dict[str, Any]) -> list[tuple[Keys, dict[str, Any]]]:
     scenes = values.get("scenes")
     numbered = enumerate(scenes) if isinstance(scenes, list) else ()
     return [(("scenes", str(index)), scene) for index, scene in numbered if isinstance(scene, dict)]
-
-
-def _is_unknown(key: str) -> bool:
-    return key not in Preset.model_fields and key not in SceneSettings.model_fields
 
 
 def _is_file(path: Path) -> bool:

@@ -24,6 +24,7 @@ from dreamvid.config.fields import (
     innermost,
     merge,
 )
+from dreamvid.config.loader import PresetFile, load_file
 from dreamvid.config.messages import explain, unknown_field
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.settings import (
@@ -120,9 +121,7 @@ class Preset(SettingsModel):
 
     @classmethod
     def load(cls, ref: str | Path) -> Preset:
-        """Return the preset of a name or a YAML file; see :func:`dreamvid.config.loader.load_preset`."""
-        from dreamvid.config.loader import load_preset  # noqa: PLC0415  which builds on this module
-
+        """Return the preset of a name or a YAML file; errors as for :func:`load_preset`."""
         return load_preset(ref).preset
 
     def override(self, values: Mapping[str, object]) -> Self:
@@ -233,3 +232,16 @@ def _assign(data: dict[str, Any], path: str, value: object) -> None:
         data[group] = dict(inner) if isinstance(inner, Mapping) else {}
         data = data[group]
     data[leaf] = value
+
+
+def load_preset(ref: str | Path) -> PresetFile[Preset]:
+    """Return the preset of a name or a YAML file, with the places of its settings.
+
+    Raises
+    ------
+    PresetError
+        One line, with file, line and column, for each thing that is wrong; all at once, by file and place.
+    SettingsError
+        Where there is no such preset, or the file cannot be read.
+    """
+    return load_file(ref, Preset, Preset.in_scenes)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dreamvid.config.loader import FOLDERS, find_presets, load_preset
+from dreamvid.config.loader import FOLDERS, find_presets
+from dreamvid.config.preset import load_preset
 from dreamvid.errors import PresetError
 
 if TYPE_CHECKING:

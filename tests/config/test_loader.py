@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamvid.config.loader import FOLDERS, find_preset, find_presets, load_preset, preset_folders
-from dreamvid.config.preset import Preset
+from dreamvid.config.loader import FOLDERS, find_preset, find_presets, preset_folders
+from dreamvid.config.preset import Preset, load_preset
 from dreamvid.errors import PresetError, SettingsError
 from dreamvid.objective import parse
 from dreamvid.schedule.easing import EASINGS

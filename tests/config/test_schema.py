@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dreamvid.config.fields import field_paths, meta_of
-from dreamvid.config.loader import load_preset, preset_folders
-from dreamvid.config.preset import Preset
+from dreamvid.config.loader import preset_folders
+from dreamvid.config.preset import Preset, load_preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.schema import preset_schema
 from dreamvid.config.yaml_text import read_yaml

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from dreamvid.config.loader import load_preset
+from dreamvid.config.preset import load_preset
 from dreamvid.config.settings import ModelSettings, OutputSettings
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
