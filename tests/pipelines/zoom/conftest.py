@@ -50,7 +50,7 @@ class StubDreamer:
             np.clip(image + _NOISE_PER_STEP * amount * noise / noise.std(), 0.0, 1.0), np.float32
         )
 
-    def vary(self, **_: Any) -> Self:
+    def with_settings(self, **_: Any) -> Self:
         return self
 
 
