@@ -18,6 +18,7 @@ import keeping
 import memory
 import network
 import pipeline
+import reuse
 import schedules
 import startup
 import steadiness
@@ -40,6 +41,7 @@ PARTS = {
     "g": "schedules",
     "h": "keeping",
     "i": "trips",
+    "j": "reuse",
 }
 
 
@@ -72,6 +74,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "g": lambda: schedules.measure(folder, rounds=rounds, frames=frames),
         "h": lambda: keeping.measure(folder, rounds=2 * rounds, frames=2 * frames),
         "i": lambda: trips.measure(rounds=rounds, frames=options.trip_frames),
+        "j": lambda: reuse.measure(folder, rounds=rounds),
     }
     return parts[part]()
 
