@@ -88,24 +88,27 @@ def measure(folder: Path, *, rounds: int, steps: int) -> list[Figure]:
     save_random_inception(weights)
     tutorial = TutorialDream(weights)
     auto = our_dreamer(weights, precision="auto", steps=steps).precision
-    found = [_same_hill(weights, tutorial, auto)]
+    figures = [_same_hill(weights, tutorial, auto)]
     for tile in ("off", TILE):
-        found += _race(weights, tutorial, tile=tile, rounds=rounds, steps=steps, auto=auto)
-    return found
+        figures += _race(weights, tutorial, tile=tile, rounds=rounds, steps=steps, auto=auto)
+    return figures
 
 
 def _same_hill(weights: Path, tutorial: TutorialDream, auto: str) -> Figure:
-    """Return the cosine between what one step adds in the tutorial and in ours.
+    """Return the cosine between what one step adds in the tutorial and in dreamvid.
 
     Border pixels are left out: the network's unpadded layers hardly see them, so the tutorial's gradient fades
-    there, while ours is given a margin to see them by.
+    there, while dreamvid gives it a margin to see them by.
     """
     base = picture(BASE)
-    theirs = tutorial.dream(base, 1, octaves=range(1)) - base
-    ours = our_dreamer(weights, precision="float32", octaves=1, steps=1).dreamer.dream(base) - base
+    tutorial_step = tutorial.dream(base, 1, octaves=range(1)) - base
+    dreamvid_step = our_dreamer(weights, precision="float32", octaves=1, steps=1).dreamer.dream(base) - base
     inner = (slice(_BORDER, -_BORDER),) * 2
-    theirs, ours = theirs[inner], ours[inner]
-    cosine = float(np.vdot(theirs, ours) / (np.linalg.norm(theirs) * np.linalg.norm(ours)))
+    tutorial_step, dreamvid_step = tutorial_step[inner], dreamvid_step[inner]
+    cosine = float(
+        np.vdot(tutorial_step, dreamvid_step)
+        / (np.linalg.norm(tutorial_step) * np.linalg.norm(dreamvid_step))
+    )
     note = f"{_BORDER} px of border left out; auto chooses {auto} here"
     return Figure(PART, "same step: cosine, float32", cosine, "", "at least", _SAME_BAR, note=note)
 
@@ -124,24 +127,40 @@ def _race(
         runs[precision] = functools.partial(dreamer.dream, whole)
     seconds = interleave(runs, rounds)
     label = f"tiles of {tile}" if tiled else "untiled"
-    theirs = seconds["tutorial"]
+    tutorial_seconds = seconds["tutorial"]
     what = f"{label}: tutorial, {steps * len(OCTAVES)} steps"
-    middle = statistics.median(theirs)
-    found = [Figure(PART, what, middle, "s", low=min(theirs), high=max(theirs), note=f"up to {largest}")]
+    middle = statistics.median(tutorial_seconds)
+    figures = [
+        Figure(
+            PART,
+            what,
+            middle,
+            "s",
+            low=min(tutorial_seconds),
+            high=max(tutorial_seconds),
+            note=f"up to {largest}",
+        )
+    ]
     for precision, bar in _BARS.items():
         fast = precision == "float32" or (precision == auto and "amx" in machine()["bfloat16"])
         barred = bar if fast else None
-        found += _ratios(theirs, seconds[precision], label, precision, barred, tiled=tiled)
-    return found
+        figures += _ratios(tutorial_seconds, seconds[precision], label, precision, barred, tiled=tiled)
+    return figures
 
 
 def _ratios(
-    theirs: list[float], ours: list[float], label: str, precision: str, bar: float | None, *, tiled: bool
+    tutorial_seconds: list[float],
+    ours: list[float],
+    label: str,
+    precision: str,
+    bar: float | None,
+    *,
+    tiled: bool,
 ) -> list[Figure]:
     """Return tutorial / ours; tiled, of plain times and for the same pixels."""
     what = f"{label}: tutorial / ours, {precision}"
-    ratio, low, high = ratios(theirs, ours)
-    best = min(theirs) / min(ours)
+    ratio, low, high = ratios(tutorial_seconds, ours)
+    best = min(tutorial_seconds) / min(ours)
     if not tiled:
         note = f"best of each: {best:.2f}"
         return [Figure(PART, what, ratio, "x", "at least", bar, low, high, note)]

@@ -110,5 +110,5 @@ def _cpuinfo(key: str) -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
-    found = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key)
-    return next(found, "")
+    values = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key)
+    return next(values, "")

@@ -67,7 +67,7 @@ def _killed(clip: Path, output: Path, phase: str, uncut: Sequence[Event], chance
     """Kill a run in a phase; return what it was at."""
     event, delay = _moment(phase, uncut, chance)
     run = begin(clip, output)
-    if not event or any(told.name == event for told in events(run, wait=False)):
+    if not event or any(record.name == event for record in events(run, wait=False)):
         time.sleep(delay)
     run.kill()
     run.communicate()
@@ -86,8 +86,8 @@ def _killed(clip: Path, output: Path, phase: str, uncut: Sequence[Event], chance
 
 def _moment(phase: str, uncut: Sequence[Event], chance: random.Random) -> tuple[str, float]:
     """Return the event to wait for, and the seconds to let pass after it."""
-    frames = [told for told in uncut if told.name.startswith("frame")]
-    chunks = [told for told in uncut if told.name.startswith("chunk")]
+    frames = [record for record in uncut if record.name.startswith("frame")]
+    chunks = [record for record in uncut if record.name.startswith("chunk")]
     pause = (frames[-1].seconds - frames[0].seconds) / len(frames)
     if phase == "loading":
         return "", chance.uniform(0.0, uncut[0].seconds)
@@ -97,9 +97,11 @@ def _moment(phase: str, uncut: Sequence[Event], chance: random.Random) -> tuple[
         return chance.choice(frames).name, chance.uniform(0.0, pause)
     if phase == "the end of a chunk":
         last = chance.choice(chunks[:-1])
-        before = max((told for told in frames if told.seconds <= last.seconds), key=lambda told: told.seconds)
+        before = max(
+            (record for record in frames if record.seconds <= last.seconds), key=lambda record: record.seconds
+        )
         return before.name, chance.uniform(0.0, 2 * (last.seconds - before.seconds) + 0.002)
-    done = next(told for told in uncut if told.name == "done")
+    done = next(record for record in uncut if record.name == "done")
     return chunks[-1].name, chance.uniform(0.0, done.seconds - chunks[-1].seconds)
 
 

@@ -35,7 +35,7 @@ _GB = 1e9
 def measure(*, networks: dict[str, Path | None]) -> list[Figure]:
     """Return peaks in GB for each network (with its weights file, where it has one), size and tiling."""
     limit = 0.75 * psutil.virtual_memory().available
-    found = [Figure(PART, "limit for one process", limit / _GB, "GB")]
+    figures = [Figure(PART, "limit for one process", limit / _GB, "GB")]
     for network, weights in networks.items():
         for name, size in SIZES.items():
             for tile in ("auto", "off"):
@@ -43,8 +43,8 @@ def measure(*, networks: dict[str, Path | None]) -> list[Figure]:
                 bar = BAR_4K if (name, tile) == ("4K", "auto") else None
                 note = f"more than {limit / _GB:.0f} GB: stopped" if stopped else f"{seconds:.0f} s"
                 what = f"{network}, {name}, tile {tile}"
-                found.append(Figure(PART, what, peak / _GB, "GB", "under", bar, note=note))
-    return found
+                figures.append(Figure(PART, what, peak / _GB, "GB", "under", bar, note=note))
+    return figures
 
 
 def _peak(
@@ -64,10 +64,10 @@ def _peak(
             if resident > limit:
                 child.kill()
                 return resident, True, time.perf_counter() - started
-        told, complaint = child.communicate()
+        output, complaint = child.communicate()
     if child.returncode != 0:
         raise RuntimeError(f"dreaming {size} with tile {tile} failed: {complaint.strip()[-500:]}")
-    return float(told.split()[-1]), False, time.perf_counter() - started
+    return float(output.split()[-1]), False, time.perf_counter() - started
 
 
 def _dream_once(size: Size, tile: str, network: str, weights: str) -> None:

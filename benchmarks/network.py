@@ -41,7 +41,7 @@ def measure(folder: Path, *, rounds: int) -> list[Figure]:
         -1
     ]
     base = picture(_SIZE)
-    found = []
+    figures = []
     for precision in ("float32", "bfloat16"):
         runs = {
             "dreamnet": _dreamer({"name": "dreamnet"}, deepest, precision),
@@ -53,8 +53,8 @@ def measure(folder: Path, *, rounds: int) -> list[Figure]:
         ratio, low, high = ratios(seconds["dreamnet"], seconds["inceptionv3"])
         note = f"{_SIZE}; a step of ours takes {1000 * min(seconds['dreamnet']) / _STEPS:.0f} ms at best"
         what = f"dreamnet {deepest} / InceptionV3 mixed5, {precision}"
-        found.append(Figure(PART, what, ratio, "x", "at most", _BAR, low, high, note))
-    return found
+        figures.append(Figure(PART, what, ratio, "x", "at most", _BAR, low, high, note))
+    return figures
 
 
 def _dreamer(model: dict[str, object], objective: str, precision: str) -> DreamEngine:

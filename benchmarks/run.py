@@ -51,14 +51,17 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     here = machine()
     print("; ".join(f"{key}: {value}" for key, value in here.items()))
-    found: list[Figure] = []
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="dreamvid-bench-") as folder:
         for part in options.only or PARTS:
             print(f"measuring {part}: {PARTS[part]} ...", flush=True)
-            found += _measure(part, Path(folder), options)
-    print(f"\n{table(found)}")
+            figures += _measure(part, Path(folder), options)
+    print(f"\n{table(figures)}")
     if options.json:
-        facts = {"machine": here, "figures": [asdict(figure) | {"passed": figure.passed} for figure in found]}
+        facts = {
+            "machine": here,
+            "figures": [asdict(figure) | {"passed": figure.passed} for figure in figures],
+        }
         options.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

@@ -61,11 +61,11 @@ def events(run: subprocess.Popen[str], *, wait: bool = True) -> Iterator[Event]:
     assert run.stderr is not None
     for line in run.stderr:
         try:
-            told = json.loads(line)
+            event = json.loads(line)
         except ValueError:
             continue
-        number = told.get("frame", told.get("chunk", ""))
-        yield Event(f"{told['event']} {number}".strip(), time.perf_counter() - began)
+        number = event.get("frame", event.get("chunk", ""))
+        yield Event(f"{event['event']} {number}".strip(), time.perf_counter() - began)
     if wait:
         run.wait()
         yield Event("end", time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""(f) Steadiness: each frame alone, what the peers do, and ours, with the same network and look, in one run.
+"""(f) Steadiness: frames dreamed independently, methods of other projects, and dreamvid, with the same settings.
 
 Needs clips: ``--clips FOLDER``. Every method renders the same frames losslessly in memory, and one meter scores them
 all with another optical flow than the one that rendered.
@@ -7,7 +7,7 @@ all with another optical flow than the one that rendered.
 - *linear blend*: 0.85 of each frame alone, 0.15 of the last output, as in pytorch-deepdream.
 - *unmasked residual*: half of ``dreamed - source`` of the last frame, warped, is added to each frame before it is
   dreamed in full, as in DeepDreamAnim.
-- *ours*: the default steadiness.
+- *ours*: dreamvid with the default steadiness.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Clip:
             yield Frame(index, index / self.info.rate, picture)
 
 
-class Kept:
+class MemoryWriter:
     """A writer that keeps raw dreams in memory."""
 
     def __init__(self) -> None:
@@ -117,12 +117,12 @@ def measure(folder: Path, *, frames: int) -> list[Figure]:
         "unmasked residual": UnmaskedResidual(ours),  # type: ignore[arg-type]  # the default is CarriedDetail
         "ours": ours,
     }
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for clip in (_read(path, frames) for path in sorted(folder.glob("*.mp4"))):
         dreamer.dream(clip.pictures[0], steps=1)  # pays for compilation
         runs = {name: _render(clip, dreamer, method) for name, method in methods.items()}
-        found += _figures(clip, dreamer, runs)
-    return found
+        figures += _figures(clip, dreamer, runs)
+    return figures
 
 
 def _read(path: Path, frames: int) -> Clip:
@@ -136,13 +136,13 @@ def _read(path: Path, frames: int) -> Clip:
 
 
 def _render(clip: Clip, dreamer: DreamEngine, method: Stabilizer) -> tuple[Report, list[RGB], float]:
-    kept, meter = Kept(), StabilityMeter()
+    writer, meter = MemoryWriter(), StabilityMeter()
     started = time.perf_counter()
-    dream_video(clip, dreamer, method, kept)
+    dream_video(clip, dreamer, method, writer)
     seconds = (time.perf_counter() - started) / len(clip.pictures)
-    for source, dreamed in zip(clip.pictures, kept.pictures, strict=True):
+    for source, dreamed in zip(clip.pictures, writer.pictures, strict=True):
         meter.add(source, dreamed)
-    return meter.report(), kept.pictures, seconds
+    return meter.report(), writer.pictures, seconds
 
 
 def _figures(

@@ -64,19 +64,19 @@ def _speed(frames: int) -> list[Figure]:
 def _drift(frames: int) -> list[Figure]:
     trip, state = _begin(LONG, frames)
     move = Velocity(1.25).over(APART / float(FPS), LONG.width / LONG.height)
-    kept: dict[int, tuple[float, float, float]] = {}
-    alike: list[float] = []
-    past: RGB | None = None
+    statistics_by_frame: dict[int, tuple[float, float, float]] = {}
+    correlations: list[float] = []
+    previous: RGB | None = None
     for index in range(frames):
         if index:
             state = trip.advance(state)
         if index % APART:
             continue
-        kept[index] = _facts(state.picture)
-        if past is not None:
-            alike.append(float(np.corrcoef(warp(past, move).ravel(), state.picture.ravel())[0, 1]))
-        past = state.picture
-    first, last = kept[APART], kept[max(kept)]
+        statistics_by_frame[index] = _facts(state.picture)
+        if previous is not None:
+            correlations.append(float(np.corrcoef(warp(previous, move).ravel(), state.picture.ravel())[0, 1]))
+        previous = state.picture
+    first, last = statistics_by_frame[APART], statistics_by_frame[max(statistics_by_frame)]
     names = ("Laplacian energy", "saturation", "contrast")
     drift = [
         Figure(
@@ -86,12 +86,18 @@ def _drift(frames: int) -> list[Figure]:
             "",
             "at most",
             BAR_DRIFT,
-            note=f"frame {APART} to {max(kept)}",
+            note=f"frame {APART} to {max(statistics_by_frame)}",
         )
         for name, a, b in zip(names, first, last, strict=True)
     ]
     same = Figure(
-        PART, f"likeness over {APART} frames", max(alike), "", "under", BAR_SAME, note="largest correlation"
+        PART,
+        f"likeness over {APART} frames",
+        max(correlations),
+        "",
+        "under",
+        BAR_SAME,
+        note="largest correlation",
     )
     return [*drift, same]
 
