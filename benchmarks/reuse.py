@@ -2,7 +2,7 @@
 
 Each is a new process with a warm cache. The six scenes have one network and different objectives; what counts is the
 time from the command to the first dreamed frame. ``python benchmarks/reuse.py`` runs this part alone, which needs
-nothing but the command: with ``PYTHONPATH`` it measures another version of dreamvid.
+nothing but the command: with ``PYTHONPATH``, and from outside the project's folder, it measures another version.
 """
 
 from __future__ import annotations

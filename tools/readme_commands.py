@@ -13,10 +13,10 @@ from pathlib import Path
 def setup_commands(readme: str) -> dict[str, str]:
     """Return the README's two set-up commands: ``run`` (install and demo) and ``test`` (install and tests)."""
     blocks = re.findall(r"```sh\n(.+?)\n```", readme, flags=re.DOTALL)
-    found = {"run": blocks[0], "test": blocks[1]}
-    assert "dreamvid demo" in found["run"], "the README's first command must run the demonstration"
-    assert "pytest" in found["test"], "the README's second command must run the tests"
-    return found
+    commands = {"run": blocks[0], "test": blocks[1]}
+    assert "dreamvid demo" in commands["run"], "the README's first command must run the demonstration"
+    assert "pytest" in commands["test"], "the README's second command must run the tests"
+    return commands
 
 
 if __name__ == "__main__":
