@@ -19,9 +19,8 @@ from dreamvid.config.preset import Preset
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.frame_loop import FrameLoop
-from dreamvid.pipelines.identity import describe
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.provenance import settings_json
+from dreamvid.pipelines.provenance import describe, settings_json
 from dreamvid.pipelines.resume import OutputJob, ResumePoint, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.types import Size

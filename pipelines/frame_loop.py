@@ -22,7 +22,7 @@ from dreamvid.pipelines.compositing import Compositor
 from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.resume import ResumePoint
 from dreamvid.pipelines.scenes import FrameSettings, Timeline
-from dreamvid.pipelines.threads import Line, Stages
+from dreamvid.pipelines.threads import BoundedQueue, ThreadGroup
 from dreamvid.types import RGB, Carry, DetailStatistics, Frame
 
 if TYPE_CHECKING:
@@ -167,10 +167,10 @@ class FrameLoop:
         motion and masks; none is dreamed. Ends early, without an error, after the frame at which a stop is requested.
         """
         self.state = LoopState.from_checkpoint(begin.state)
-        threads = Stages()
-        decoded: Line[FrameTask] = Line(threads.stop)
-        prepared: Line[FrameTask] = Line(threads.stop)
-        dreamed: Line[_Dreams] = Line(threads.stop)
+        threads = ThreadGroup()
+        decoded: BoundedQueue[FrameTask] = BoundedQueue(threads.stop)
+        prepared: BoundedQueue[FrameTask] = BoundedQueue(threads.stop)
+        dreamed: BoundedQueue[_Dreams] = BoundedQueue(threads.stop)
         frames = self.source
         if begin.frame:
             frames = cast("SeekableSource", self.source).from_frame(max(0, begin.frame - _LEAD_IN))
@@ -361,7 +361,7 @@ def composite(task: FrameTask, dreams: tuple[RGB, ...]) -> RGB:
     return np.clip(result, 0.0, 1.0, out=result)
 
 
-def _feed(tasks: Iterable[FrameTask], line: Line[FrameTask]) -> None:
+def _feed(tasks: Iterable[FrameTask], line: BoundedQueue[FrameTask]) -> None:
     for task in tasks:
         line.put(task)
     line.put(None)

@@ -14,8 +14,7 @@ from dreamvid.checkpoint.disk_space import room_needed
 from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
 from dreamvid.checkpoint.store import is_delivered_by, read_manifest
 from dreamvid.errors import ReadError, WorkError, WriteError
-from dreamvid.pipelines.identity import fingerprints
-from dreamvid.pipelines.provenance import fingerprint
+from dreamvid.pipelines.provenance import fingerprint, fingerprints
 from dreamvid.text import byte_size, printable
 
 if TYPE_CHECKING:

@@ -41,10 +41,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job: an outcome or an error; neither where its output was there already."""
+    """What became of a job: a result or an error; neither where its output was there already."""
 
     job: Job
-    outcome: RunResult | None = None
+    result: RunResult | None = None
     error: DreamvidError | None = None
 
 
@@ -113,7 +113,7 @@ def render(
                 if job.output is not None:
                     make_folder(job.output.parent)
                 pipeline = PIPELINES[job.preset.pipeline]
-                yield Result(job, outcome=pipeline.run(job.source, job.output, job.preset, options))
+                yield Result(job, result=pipeline.run(job.source, job.output, job.preset, options))
             except DreamvidError as error:
                 yield Result(job, error=error)
             except KeyboardInterrupt as error:

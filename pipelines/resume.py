@@ -11,25 +11,28 @@ the final encoding from the chunks (also of a run that was never cut), and tidyi
 from __future__ import annotations
 
 import logging
+import queue
 import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeAlias
 
 from dreamvid.checkpoint.chunk_writer import ChunkWriter
 from dreamvid.checkpoint.disk_space import check_room, room_needed
 from dreamvid.checkpoint.layout import State, work_folder
 from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
-from dreamvid.pipelines.encoding import Encoding
-from dreamvid.pipelines.identity import Watch
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.provenance import Watch
+from dreamvid.pipelines.threads import StoppedError, ThreadGroup, prefetch
 from dreamvid.text import printable
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from types import TracebackType
 
     from dreamvid.checkpoint.chunk import ChunkFormat, ChunkRecord
     from dreamvid.checkpoint.manifest import Manifest, Pictures
@@ -38,6 +41,11 @@ if TYPE_CHECKING:
     from dreamvid.types import FrameWriter
 
 _log = logging.getLogger(__name__)
+
+_WAITING = 2
+"""Frames that may wait in memory."""
+
+_POLL_SECONDS = 0.2
 
 FrameSink: TypeAlias = Callable[[Frame, Callable[[], State]], None]
 """Takes the next frame, and what returns the state after it; a WriteError of it must end the run."""
@@ -71,7 +79,7 @@ class OutputJob:
     output
         Where it goes; the work lies beside it.
     manifest
-        What is made; see :func:`dreamvid.pipelines.identity.describe`.
+        What is made; see :func:`dreamvid.pipelines.provenance.describe`.
     state_bytes
         About the size of one state, for the estimate of room.
     delivered
@@ -85,7 +93,7 @@ class OutputJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EncodeResult:
     """How it went: frames in all, the one at which this run went on, seconds of encoding, and the last values."""
 
     frames: int
@@ -96,7 +104,7 @@ class Kept:
 
 def run_resumable(
     task: OutputJob, produce: FrameProducer, writer: FrameWriter, options: RunOptions = RunOptions()
-) -> Kept:
+) -> EncodeResult:
     """Make an output, from what an earlier run has left of it where there is something.
 
     Parameters
@@ -135,7 +143,7 @@ def run_resumable(
                 encoding.finish(options.progress.encoded)
     except BaseException as error:  # noqa: BLE001  raised again, once the directory is settled
         _leave(store, options, error)
-    kept = Kept(store.frames, resumed_at, time.perf_counter() - began, store.values)
+    kept = EncodeResult(store.frames, resumed_at, time.perf_counter() - began, store.values)
     if options.keep_work:
         store.keep()
     else:
@@ -153,15 +161,15 @@ def _make_frames(
     begin = ResumePoint(store.frames, store.state())
     if begin.frame and begin.state is None:
         raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
-    keeper = ChunkWriter(store, options.chunk, encoding.take, on_chunk, check=watch.check)
+    chunks = ChunkWriter(store, options.chunk, encoding.write, on_chunk, check=watch.check)
     stopped = False
     with options.interruptible() as asked:
         try:
-            produce(begin, keeper.take, lambda: asked() or encoding.failed)
-            keeper.close()
+            produce(begin, chunks.write, lambda: asked() or encoding.failed)
+            chunks.close()
             stopped = asked()
         except BaseException:
-            keeper.abandon()
+            chunks.abandon()
             raise
     encoding.check()
     if stopped:
@@ -201,3 +209,113 @@ def _leave(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
     if isinstance(error, DreamvidError):
         _log.warning("%s are kept in %s; %s", done, printable(store.folder), way)
     raise error
+
+
+class Encoding:
+    """Encodes an output in one pass, in a thread of its own; leaving it early leaves no output.
+
+    It is handed every frame as it is kept, and every chunk when it is whole. Frames that it cannot take at once are
+    not waited for: from there on it reads the chunks, as it does with those of an earlier run. Either way it gets
+    the same pictures.
+
+    Parameters
+    ----------
+    store
+        Where the chunks are; those that are there already come first.
+    writer
+        Encodes, verifies and renames the output; used in that thread only.
+    """
+
+    def __init__(self, store: Store, writer: FrameWriter) -> None:
+        self._store = store
+        self._writer = writer
+        self._stages = ThreadGroup()
+        self._waiting: queue.SimpleQueue[Frame | ChunkRecord | None] = queue.SimpleQueue()
+        self._keeps_up = True
+        self._delivered = False
+        self._on_frame: Callable[[int], None] | None = None
+        for record in store.records:
+            self.add(record)
+
+    def __enter__(self) -> Self:
+        self._stages.start("output", self._encode)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the thread; after an error it gives the output up first."""
+        self._stages.stop.set()
+        self._stages.wait("output")
+
+    def write(self, frame: Frame) -> None:
+        """Hand over the next frame, as it was kept."""
+        self._keeps_up = self._keeps_up and self._waiting.qsize() < _WAITING
+        if self._keeps_up:
+            self._waiting.put(frame)
+
+    def add(self, record: ChunkRecord) -> None:
+        """Hand over the next whole chunk."""
+        self._waiting.put(record)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has given up; :meth:`check` says why."""
+        return self._stages.stop.is_set()
+
+    def check(self) -> None:
+        """Raise what made it give up, if anything has."""
+        if self.failed:
+            self._stages.join()
+
+    def finish(self, on_frame: Callable[[int], None]) -> None:
+        """Wait until the output of all chunks is in place; ``on_frame`` is told of frames encoded from here on.
+
+        Raises
+        ------
+        WriteError, WorkError
+            What the writer raises, and where a chunk is damaged.
+        KeyboardInterrupt
+            Where that came before the output was in place; otherwise it came too late.
+        """
+        self._on_frame = on_frame
+        self._waiting.put(None)
+        try:
+            self._stages.join()
+        except KeyboardInterrupt:
+            if not self._delivered:
+                raise
+
+    def _encode(self) -> None:
+        with self._writer:
+            for frame in self._frames():
+                self._writer.write(frame)
+                if self._on_frame is not None:
+                    self._on_frame(frame.index)
+        self._delivered = True
+
+    def _frames(self) -> Iterator[Frame]:
+        """Yield every frame once, in order."""
+        done = 0
+        while (item := self._next()) is not None:
+            if isinstance(item, Frame):
+                yield item
+                done += 1
+            elif item.end > done:
+                for frame in prefetch(self._store.read(item)):
+                    self._go_on()
+                    if frame.index >= done:
+                        yield frame
+                done = item.end
+
+    def _next(self) -> Frame | ChunkRecord | None:
+        while True:
+            self._go_on()
+            try:
+                return self._waiting.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+
+    def _go_on(self) -> None:
+        if self._stages.stop.is_set():
+            raise StoppedError

@@ -23,7 +23,7 @@ class StoppedError(Exception):
     """Another stage failed; this one has nothing more to do."""
 
 
-class Line(Generic[T]):
+class BoundedQueue(Generic[T]):
     """A bounded queue that lets go when the run is stopped."""
 
     def __init__(self, stop: threading.Event) -> None:
@@ -53,7 +53,7 @@ class Line(Generic[T]):
         raise StoppedError
 
 
-class Stages:
+class ThreadGroup:
     """Threads that share one stop signal; the first error wins."""
 
     def __init__(self) -> None:
@@ -124,19 +124,19 @@ class Stages:
 
 def prefetch(items: Iterable[T]) -> Iterator[T]:
     """Yield items that are made a few ahead, in a thread; its error is raised here."""
-    stages = Stages()
-    line: Line[T] = Line(stages.stop)
+    threads = ThreadGroup()
+    buffer: BoundedQueue[T] = BoundedQueue(threads.stop)
 
     def make() -> None:
         for item in items:
-            line.put(item)
-        line.put(None)
+            buffer.put(item)
+        buffer.put(None)
 
-    stages.start("ahead", make)
+    threads.start("ahead", make)
     try:
-        yield from line
+        yield from buffer
     except StoppedError:
         pass  # join says why
     finally:
-        stages.stop.set()
-        stages.join()
+        threads.stop.set()
+        threads.join()

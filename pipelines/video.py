@@ -11,13 +11,12 @@ from dreamvid.config.settings import output_size
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState
-from dreamvid.pipelines.identity import describe, restore_begun_settings
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
-from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
+from dreamvid.pipelines.provenance import KEY, describe, is_delivered, restore_begun_settings, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline

@@ -70,7 +70,7 @@ class ChunkWriter:
         self._clock = clock
         self._open: _OpenChunk | None = None
 
-    def take(self, frame: Frame, state: Callable[[], State]) -> None:
+    def write(self, frame: Frame, state: Callable[[], State]) -> None:
         """Append a frame; raises ``WriteError``, such as for a full disk.
 
         ``state`` returns the state after the frame; it is called if a chunk ends with it.
@@ -88,7 +88,7 @@ class ChunkWriter:
             self.close()
 
     def close(self) -> None:
-        """End the open chunk, if any; errors as for :meth:`take`."""
+        """End the open chunk, if any; errors as for :meth:`write`."""
         chunk, self._open = self._open, None
         if chunk is None or chunk.snapshot is None:
             return

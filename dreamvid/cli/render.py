@@ -57,8 +57,8 @@ def render(
         jobs = plan_jobs(loaded, inputs or [], output) if loaded else []
         for result in render(jobs, run.options, again=common.yes):
             results.append(result)
-            if result.outcome is not None:
-                run.finish(result.outcome)
+            if result.result is not None:
+                run.finish(result.result)
         if len(results) == 1 and results[0].error is not None and not failed:
             raise results[0].error
         if len(results) + len(failed) > 1 and not common.quiet and common.progress != "json":
@@ -93,8 +93,8 @@ def _show_summary(results: list[Result], failed: dict[str, DreamvidError]) -> No
         else (
             result.job.name,
             str(result.job.source),
-            "there already" if result.outcome is None else "done",
-            str(result.job.output if result.outcome is None else result.outcome.output),
+            "there already" if result.result is None else "done",
+            str(result.job.output if result.result is None else result.result.output),
         )
         for result in results
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from dreamvid.pipelines.threads import Line, Stages
+from dreamvid.pipelines.threads import BoundedQueue, ThreadGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,8 +79,8 @@ class ZoomFrames(Generic[S]):
 
     def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
         """Make the frames from ``begin`` on; a thread of its own writes each while the next one is dreamed."""
-        threads = Stages()
-        queue: Line[tuple[Frame, Callable[[], State]]] = Line(threads.stop)
+        threads = ThreadGroup()
+        queue: BoundedQueue[tuple[Frame, Callable[[], State]]] = BoundedQueue(threads.stop)
         threads.start("write", lambda: self._write(queue, write))
         try:
             began = time.perf_counter()
@@ -110,7 +110,7 @@ class ZoomFrames(Generic[S]):
             state = self.mode.advance(state)
             yield state
 
-    def _write(self, queue: Line[tuple[Frame, Callable[[], State]]], write: FrameSink) -> None:
+    def _write(self, queue: BoundedQueue[tuple[Frame, Callable[[], State]]], write: FrameSink) -> None:
         for frame, state in queue:
             began = time.perf_counter()
             write(frame, state)

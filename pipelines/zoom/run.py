@@ -16,11 +16,10 @@ from dreamvid.errors import SettingsError
 from dreamvid.image.resize import cover
 from dreamvid.media.limits import check_frames, check_picture
 from dreamvid.pipelines.build import build_dreamer
-from dreamvid.pipelines.identity import describe, restore_begun_settings
 from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
-from dreamvid.pipelines.provenance import KEY, is_delivered, settings_json
+from dreamvid.pipelines.provenance import KEY, describe, is_delivered, restore_begun_settings, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline

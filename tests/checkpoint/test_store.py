@@ -65,10 +65,10 @@ def opened(tmp_path: Path) -> Callable[..., Store]:
 def three_chunks(opened: Callable[..., Store]) -> Path:
     """Three chunks of two frames."""
     store = opened()
-    keeper = ChunkWriter(store, Fraction(2 * 1001, 24000), lambda _: None, lambda _: None)
+    chunks = ChunkWriter(store, Fraction(2 * 1001, 24000), lambda _: None, lambda _: None)
     for index in range(6):
-        keeper.take(make_frame(index), lambda index=index: make_state(index))  # type: ignore[misc]
-    keeper.close()
+        chunks.write(make_frame(index), lambda index=index: make_state(index))  # type: ignore[misc]
+    chunks.close()
     store.release()
     return store.folder
 

@@ -60,10 +60,10 @@ def test_the_rest_goes_on_after_a_failure(clip: Path, quick: Preset) -> None:
     broken.write_bytes(b"no video")
     jobs = plan_jobs([("p", quick)], [missing, broken, clip], None)
     results = list(render(jobs, RunOptions(device="cpu")))
-    assert [result.outcome is not None for result in results] == [False, False, True]
+    assert [result.result is not None for result in results] == [False, False, True]
     assert isinstance(results[0].error, ReadError)
-    assert results[2].outcome is not None
-    assert results[2].outcome.frames == 10
+    assert results[2].result is not None
+    assert results[2].result.frames == 10
     assert sorted(path.name for path in clip.parent.iterdir()) == ["broken.mp4", "clip.mp4", "clip.p.mp4"]
 
 
@@ -85,9 +85,9 @@ def test_what_is_there_already_is_not_made_again(clip: Path, quick: Preset) -> N
         jobs = [*plan_jobs([("p", preset)], [clip], None), *plan_jobs([("s", still)], [photo], None)]
         return list(render(jobs, RunOptions(device="cpu", confirm_overwrite=lambda _: again), again=again))
 
-    assert all(result.outcome for result in run())
-    assert [(result.outcome, result.error) for result in run()] == [(None, None)] * 2
-    assert all(result.outcome for result in run(again=True))
+    assert all(result.result for result in run())
+    assert [(result.result, result.error) for result in run()] == [(None, None)] * 2
+    assert all(result.result for result in run(again=True))
     changed = run(quick.override({"ascent.steps": 2}))
     assert isinstance(changed[0].error, WriteError)
     assert changed[1].error is None
@@ -106,7 +106,7 @@ def test_an_interruption_between_two_jobs_says_how_to_go_on(clip: Path, quick: P
     clip.with_name("clap.mp4").write_bytes(clip.read_bytes())
     jobs = plan_jobs([("p", quick)], [clip, clip.with_name("clap.mp4")], None)
     results = render(jobs, options)
-    assert next(results).outcome is not None
+    assert next(results).result is not None
     asked.append(True)
     with pytest.raises(KeyboardInterrupt, match=r"1 of 2 are done; go on with: dreamvid render 'p q'"):
         next(results)

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from dreamvid.pipelines import threads as stages_module
-from dreamvid.pipelines.threads import Stages
+from dreamvid.pipelines.threads import ThreadGroup
 
 
 def _wait_for(event: threading.Event) -> None:
@@ -25,7 +25,7 @@ def interrupt_after(seconds: float) -> None:
 @pytest.mark.parametrize("wait", [lambda stages: stages.wait("work"), lambda stages: stages.join()])
 def test_an_interruption_is_raised_once_the_stage_has_ended(wait: object) -> None:
     assert callable(wait)
-    stages, ended = Stages(), threading.Event()
+    stages, ended = ThreadGroup(), threading.Event()
 
     def work() -> None:
         stages.stop.wait(20)
@@ -41,7 +41,7 @@ def test_an_interruption_is_raised_once_the_stage_has_ended(wait: object) -> Non
 
 def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages_module, "_PATIENCE", 0.3)
-    stages, let = Stages(), threading.Event()
+    stages, let = ThreadGroup(), threading.Event()
     stages.start("work", partial(_wait_for, let))
     interrupt_after(0.2)
     with pytest.raises(KeyboardInterrupt):
@@ -50,7 +50,7 @@ def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_second_interruption_comes_at_once() -> None:
-    stages, let = Stages(), threading.Event()
+    stages, let = ThreadGroup(), threading.Event()
     stages.start("work", partial(_wait_for, let))
     interrupt_after(0.2)
     interrupt_after(0.5)
