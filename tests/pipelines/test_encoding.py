@@ -279,7 +279,7 @@ def test_what_the_system_cannot_read_now_is_not_damaged(
         monkeypatch.undo()
     writer, rest = Written(), FrameProducer()
     run_resumable(make_task(tmp_path), rest, writer, KEEPING)
-    assert rest.made[0] >= 10
+    assert all(index >= 10 for index in rest.made)  # none, where all were dreamed before reading failed
     assert writer.pictures() == wanted
 
 
