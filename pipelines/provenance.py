@@ -208,10 +208,10 @@ def describe(
     )
 
 
-class Watch:
-    """Notices that a file which is being dreamed has been written over.
+class InputGuard:
+    """Checks that the inputs are not overwritten while they are dreamed.
 
-    One that was moved away, removed or replaced by another is none of that: what is open stays what it was.
+    A file that is moved, removed or replaced by another one is no problem: the open one keeps its content.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -220,7 +220,7 @@ class Watch:
         self._nodes = {path: _node(path) for path in self._files}
 
     def check(self) -> None:
-        """Look again.
+        """Check size, time and, where those differ, content of each input.
 
         Raises
         ------

@@ -1,11 +1,10 @@
-"""Frames with states -> chunks -> the finished output: how long work survives whatever happens.
+"""Run a job so that it can be resumed: save frames in chunks, encode the output from them, clean up.
 
-The seam for whoever makes frames is :class:`Producer`. It is handed where to begin (:class:`Begin`: an index, and
-the state that it gave after the frame before, None at the start) and :data:`Take`, which it calls with every frame,
-in order, and a function that returns the state after it. A state (:class:`dreamvid.checkpoint.layout.State`) is plain
-values and arrays; it must hold all that later frames depend on, so that frames made from it are, bit for bit, those
-of a run that was never cut. Everything else happens here: the directory, its lock and checks, chunks, interruptions,
-the final encoding from the chunks (also of a run that was never cut), and tidying up.
+A :class:`FrameProducer` makes the frames. It gets a :class:`ResumePoint` (the first frame wanted, and the state
+after the one before) and a :data:`FrameSink`, which it calls for each frame in order, with a function that returns
+the state after it. A state (:class:`dreamvid.checkpoint.layout.State`) must hold everything that later frames depend
+on, so that a resumed run gives the same frames, bit for bit. The work folder with its lock and checks, interruptions
+and the encoding are handled here.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from dreamvid.checkpoint.layout import State, work_folder
 from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.provenance import Watch
+from dreamvid.pipelines.provenance import InputGuard
 from dreamvid.pipelines.threads import StoppedError, ThreadGroup, prefetch
 from dreamvid.text import printable
 from dreamvid.types import Frame, Size
@@ -48,24 +47,24 @@ _WAITING = 2
 _POLL_SECONDS = 0.2
 
 FrameSink: TypeAlias = Callable[[Frame, Callable[[], State]], None]
-"""Takes the next frame, and what returns the state after it; a WriteError of it must end the run."""
+"""Takes the next frame, and a function that returns the state after it. A producer lets its WriteError pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where to begin: the index of the first frame wanted, and the state after the one before."""
+    """Where to start: the index of the first frame wanted, and the state after the one before."""
 
     frame: int = 0
     state: State | None = None
 
 
 class FrameProducer(Protocol):
-    """Makes frames, in order, from any frame on for which there is a state."""
+    """Makes frames, in order, starting at any frame whose state is known."""
 
     def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
-        """Make frames from ``begin`` on and hand each to ``write``.
+        """Make the frames from ``begin`` on and pass each to ``write``.
 
-        Between two frames ``stop_requested()`` is to be looked at; where it is true, return at once.
+        Call ``stop_requested()`` between frames, and return where it is true.
         """
         ...
 
@@ -77,13 +76,13 @@ class OutputJob:
     Attributes
     ----------
     output
-        Where it goes; the work lies beside it.
+        The file or folder to write; the work folder is beside it.
     manifest
-        What is made; see :func:`dreamvid.pipelines.provenance.describe`.
+        What is dreamed of what; see :func:`dreamvid.pipelines.provenance.describe`.
     state_bytes
-        About the size of one state, for the estimate of room.
+        Approximate size of one state, for the estimate of disk space.
     delivered
-        The output is in place already, made by an earlier run; only its work is still there, and goes.
+        An earlier run finished the output already; only its work folder is left, and is removed.
     """
 
     output: Path
@@ -94,7 +93,7 @@ class OutputJob:
 
 @dataclass(frozen=True, slots=True)
 class EncodeResult:
-    """How it went: frames in all, the one at which this run went on, seconds of encoding, and the last values."""
+    """Number of frames, the first frame made by this run, seconds of encoding, and the values of the last state."""
 
     frames: int
     resumed_at: int
@@ -105,7 +104,7 @@ class EncodeResult:
 def run_resumable(
     task: OutputJob, produce: FrameProducer, writer: FrameWriter, options: RunOptions = RunOptions()
 ) -> EncodeResult:
-    """Make an output, from what an earlier run has left of it where there is something.
+    """Make an output, resuming the work of an earlier run where there is any.
 
     Parameters
     ----------
@@ -117,14 +116,14 @@ def run_resumable(
     Raises
     ------
     WorkError
-        Where what was left does not fit (the line says what has changed), or another run works on it.
+        Where settings, inputs or the version differ from those of the work folder, or another run uses it.
     WriteError
-        For too little room, before anything is made.
+        For too little disk space, before anything is made.
     KeyboardInterrupt
-        Where the run was asked to stop; its text says how to go on, and is empty where nothing was kept.
+        Where the run was asked to stop. Its text says how to resume, and is empty where nothing was saved.
     DreamvidError
-        What the producer or the writer raise. Whole chunks stay, and the same call goes on; without any, nothing
-        stays.
+        What the producer or the writer raise. Complete chunks stay, and the same call resumes; without any, the
+        work folder is removed.
     """
     folder = work_folder(task.output)
     store = open_store(folder, task.manifest, _lossless, fresh=options.fresh)
@@ -133,26 +132,26 @@ def run_resumable(
         options.progress.start(task.manifest.pictures.frames, task.output.name, resumed_at)
         if not task.delivered:
             _check_room(task, store)
-            watch = Watch(task.manifest)
+            guard = InputGuard(task.manifest)
             with Encoding(store, writer) as encoding:
                 if not store.complete:
-                    _make_frames(store, produce, encoding, watch, options)
-                watch.check()
+                    _make_frames(store, produce, encoding, guard, options)
+                guard.check()
                 began = time.perf_counter()
                 options.progress.encode(store.frames, task.output.name)
                 encoding.finish(options.progress.encoded)
-    except BaseException as error:  # noqa: BLE001  raised again, once the directory is settled
-        _leave(store, options, error)
-    kept = EncodeResult(store.frames, resumed_at, time.perf_counter() - began, store.values)
+    except BaseException as error:  # noqa: BLE001  raised again there
+        _keep_or_remove(store, options, error)
+    result = EncodeResult(store.frames, resumed_at, time.perf_counter() - began, store.values)
     if options.keep_work:
         store.keep()
     else:
         store.remove()
-    return kept
+    return result
 
 
 def _make_frames(
-    store: Store, produce: FrameProducer, encoding: Encoding, watch: Watch, options: RunOptions
+    store: Store, produce: FrameProducer, encoding: Encoding, guard: InputGuard, options: RunOptions
 ) -> None:
     def on_chunk(record: ChunkRecord) -> None:
         encoding.add(record)
@@ -161,7 +160,7 @@ def _make_frames(
     begin = ResumePoint(store.frames, store.state())
     if begin.frame and begin.state is None:
         raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
-    chunks = ChunkWriter(store, options.chunk, encoding.write, on_chunk, check=watch.check)
+    chunks = ChunkWriter(store, options.chunk, encoding.write, on_chunk, check=guard.check)
     stopped = False
     with options.interruptible() as asked:
         try:
@@ -190,8 +189,8 @@ def _check_room(task: OutputJob, store: Store) -> None:
     check_room(store.folder.parent, needed)
 
 
-def _leave(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
-    """Keep what is worth it, say so, and raise the error."""
+def _keep_or_remove(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
+    """Keep the work folder if it has complete chunks, log how to resume, and raise the error."""
     store.drop_damaged()
     if not store.records or isinstance(error, NothingDreamedError):
         store.remove()
@@ -212,16 +211,15 @@ def _leave(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
 
 
 class Encoding:
-    """Encodes an output in one pass, in a thread of its own; leaving it early leaves no output.
+    """Encodes an output in a thread of its own; without :meth:`finish` there is no output.
 
-    It is handed every frame as it is kept, and every chunk when it is whole. Frames that it cannot take at once are
-    not waited for: from there on it reads the chunks, as it does with those of an earlier run. Either way it gets
-    the same pictures.
+    It gets every frame when it is saved, and every chunk when it is complete. Where the encoder is slower than the
+    dream, frames are not queued but read from the chunks later, as for a resumed run; the pictures are the same.
 
     Parameters
     ----------
     store
-        Where the chunks are; those that are there already come first.
+        Where the chunks are; chunks of an earlier run come first.
     writer
         Encodes, verifies and renames the output; used in that thread only.
     """
@@ -229,7 +227,7 @@ class Encoding:
     def __init__(self, store: Store, writer: FrameWriter) -> None:
         self._store = store
         self._writer = writer
-        self._stages = ThreadGroup()
+        self._threads = ThreadGroup()
         self._waiting: queue.SimpleQueue[Frame | ChunkRecord | None] = queue.SimpleQueue()
         self._keeps_up = True
         self._delivered = False
@@ -238,38 +236,40 @@ class Encoding:
             self.add(record)
 
     def __enter__(self) -> Self:
-        self._stages.start("output", self._encode)
+        self._threads.start("output", self._encode)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the thread; after an error it gives the output up first."""
-        self._stages.stop.set()
-        self._stages.wait("output")
+        """Stop the thread, unless it has finished, and wait for it."""
+        self._threads.stop.set()
+        self._threads.wait("output")
 
     def write(self, frame: Frame) -> None:
-        """Hand over the next frame, as it was kept."""
+        """Pass on the next frame, as it was saved."""
         self._keeps_up = self._keeps_up and self._waiting.qsize() < _WAITING
         if self._keeps_up:
             self._waiting.put(frame)
 
     def add(self, record: ChunkRecord) -> None:
-        """Hand over the next whole chunk."""
+        """Pass on the next complete chunk."""
         self._waiting.put(record)
 
     @property
     def failed(self) -> bool:
-        """Whether it has given up; :meth:`check` says why."""
-        return self._stages.stop.is_set()
+        """Whether the encoding has failed; :meth:`check` raises the error."""
+        return self._threads.stop.is_set()
 
     def check(self) -> None:
-        """Raise what made it give up, if anything has."""
+        """Raise the error of the encoding, if it has failed."""
         if self.failed:
-            self._stages.join()
+            self._threads.join()
 
     def finish(self, on_frame: Callable[[int], None]) -> None:
-        """Wait until the output of all chunks is in place; ``on_frame`` is told of frames encoded from here on.
+        """Wait until the output of all chunks is in place.
+
+        ``on_frame`` is called with the index of each frame encoded from here on.
 
         Raises
         ------
@@ -281,7 +281,7 @@ class Encoding:
         self._on_frame = on_frame
         self._waiting.put(None)
         try:
-            self._stages.join()
+            self._threads.join()
         except KeyboardInterrupt:
             if not self._delivered:
                 raise
@@ -303,19 +303,19 @@ class Encoding:
                 done += 1
             elif item.end > done:
                 for frame in prefetch(self._store.read(item)):
-                    self._go_on()
+                    self._check_stopped()
                     if frame.index >= done:
                         yield frame
                 done = item.end
 
     def _next(self) -> Frame | ChunkRecord | None:
         while True:
-            self._go_on()
+            self._check_stopped()
             try:
                 return self._waiting.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
 
-    def _go_on(self) -> None:
-        if self._stages.stop.is_set():
+    def _check_stopped(self) -> None:
+        if self._threads.stop.is_set():
             raise StoppedError
