@@ -21,7 +21,6 @@ import numpy as np
 from dreamvid.errors import ObjectiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -221,19 +220,6 @@ def parse(text: str) -> Objective:
     if len(parts) > _MAX_TERMS:
         raise ObjectiveError(f"objective has {len(parts)} terms; at most {_MAX_TERMS} are possible")
     return Objective(tuple(_parse_term(part) for part in parts), text)
-
-
-def map_image_files(text: str, change: Callable[[str], str]) -> str:
-    """Return the text form of an objective with ``change`` applied to each path of an image; all else stays."""
-    return ",".join(_map_image_file(term, change) for term in text.split(","))
-
-
-def _map_image_file(text: str, change: Callable[[str], str]) -> str:
-    name, _, rest = text.strip().partition(":")
-    path, _, layer = rest.rpartition("@")
-    if name not in KINDS or KINDS[name].argument != "image" or not path.strip():
-        return text
-    return f"{name}:{change(path.strip())}@{layer}"
 
 
 def _parse_term(text: str) -> Term:

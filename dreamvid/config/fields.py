@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.fields import FieldInfo
 
+from dreamvid.objective import KINDS
+
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
@@ -81,8 +83,9 @@ class FileName:
         return f"{match[0][:start]}{new_name(match[1].strip(), self)}{match[0][end:]}"
 
 
-GUIDES = FileName("guide", re.compile(r"guide:([^,]*)@"))
-"""Marks objectives: the guide images that their texts name."""
+_IMAGE_KINDS = "|".join(kind.name for kind in KINDS.values() if kind.argument == "image")
+GUIDES = FileName("guide", re.compile(rf"(?:{_IMAGE_KINDS}):([^,]*)@"))
+"""Marks objectives: the images that their texts name, of guides and other kinds of terms in the table."""
 
 
 class SettingsModel(BaseModel):
