@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -58,7 +60,7 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
     """Render the landscape with its wind into a video file."""
     from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _no_media_warnings():
         sound = Path(scratch) / "wind.wav"
         write_wind(sound, float(SECONDS))
         info = VideoInfo(SIZE, RATE, frames=round(SECONDS * RATE), duration=SECONDS)
@@ -74,6 +76,18 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
         with writer:
             for frame in landscape_frames():
                 writer.write(frame)
+
+
+@contextmanager
+def _no_media_warnings() -> Iterator[None]:
+    """Hide the warning that the generated audio is encoded as AAC: nobody has a better copy of it."""
+    logger = logging.getLogger("dreamvid.media")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def landscape_frames() -> Iterator[Frame]:

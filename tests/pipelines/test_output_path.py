@@ -136,6 +136,14 @@ def test_a_folder_to_be_made_in_one_that_may_not_be_written(
         check_folder(tmp_path / "new")
 
 
+def test_the_clip_of_the_demonstration_is_made_without_warnings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    demo.make_clip(tmp_path / "clip.mp4", overwrite=False)
+    assert (tmp_path / "clip.mp4").stat().st_size
+    assert not [record.getMessage() for record in caplog.records]
+
+
 def test_a_demonstration_that_fails_can_be_started_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
