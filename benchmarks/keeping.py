@@ -49,7 +49,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
             output,
             info=source.info,
             output=preset.output,
-            companion=clip,
+            streams_from=clip,
             overwrite=True,
         )
 

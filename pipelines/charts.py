@@ -109,9 +109,9 @@ def _plot_line(
     style: str = "-",
 ) -> None:
     """Draw a line with gaps where there is no value; with markers where a single point would not show."""
-    drawn = [float("nan") if value is None else max(value, _MIN_ERROR) for value in values]
-    marker = "." if len(drawn) <= _MAX_MARKED_POINTS else None
-    axes.plot(times, drawn, style, color=color, label=label, linewidth=1.3, marker=marker, markersize=4)
+    plotted = [float("nan") if value is None else max(value, _MIN_ERROR) for value in values]
+    marker = "." if len(plotted) <= _MAX_MARKED_POINTS else None
+    axes.plot(times, plotted, style, color=color, label=label, linewidth=1.3, marker=marker, markersize=4)
 
 
 def _draw_schedules(preset: Preset, clock: VideoClock) -> Any:

@@ -68,7 +68,7 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
             path,
             info=info,
             output=OutputSettings(crf=14),
-            companion=sound,
+            streams_from=sound,
             metadata={"title": "dreamvid demonstration"},
             overwrite=overwrite,
             expected_frames=info.frames,

@@ -101,7 +101,7 @@ def _target(source: Path, output: Path | None, *, several: bool) -> Path:
 def _check(
     path: Path,
     source: Path,
-    own: Size,
+    source_size: Size,
     *,
     preset: Preset,
     confirm_overwrite: ConfirmOverwrite,
@@ -111,7 +111,7 @@ def _check(
     from dreamvid.media.still.writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
 
     check_suffix(path)
-    dream_size(output_size(own, preset.output), preset.output.dream_width)
+    dream_size(output_size(source_size, preset.output), preset.output.dream_width)
     if may_make:
         check_folder(path.parent)
     if not may_make or path.parent.is_dir():
@@ -133,9 +133,9 @@ def _dream_one(
 
     started = time.perf_counter()
     rgb, alpha = still.rgb, still.alpha
-    own = Size(*rgb.shape[:2])
-    size = output_size(own, preset.output)
-    if size != own:
+    source_size = Size(*rgb.shape[:2])
+    size = output_size(source_size, preset.output)
+    if size != source_size:
         rgb = cover(rgb, size)
         alpha = None if alpha is None else cover(alpha, size)
     finish = make_compositor(preset, size)

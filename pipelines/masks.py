@@ -149,9 +149,9 @@ def _open_file(path: Path, start: Fraction, rate: Fraction | None, *, keep_going
         still = read_still(path)
         return _Constant(_mask_of(still.rgb, still.alpha if _is_transparent(still.alpha) else None))
     fps = rate if path.is_dir() and read_frame_list(path) is None else None
-    whole = open_source(path, fps=fps, keep_going=keep_going)
-    by_alpha = _is_transparent(next(iter(whole)).alpha)
-    duration = whole.info.duration
+    mask_video = open_source(path, fps=fps, keep_going=keep_going)
+    by_alpha = _is_transparent(next(iter(mask_video)).alpha)
+    duration = mask_video.info.duration
     begin = start if duration is not None and start < duration else Fraction(0)
     source = open_source(path, start=begin, fps=fps, keep_going=keep_going)
     return _Timed(source, start - begin, by_alpha=by_alpha)

@@ -252,7 +252,7 @@ class Comparison:
                 pair.info, size=Size(size.height, 2 * size.width), has_alpha=False, hdr=False, depth=8
             ),
             output=OutputSettings(),
-            companion=source,
+            streams_from=source,
             start=pair.start,
             duration=pair.duration,
             overwrite=overwrite,

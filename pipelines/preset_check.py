@@ -98,11 +98,11 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     clock = VideoClock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
     scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]
     try:
-        found = scene_spans(preset, clock)
+        spans = scene_spans(preset, clock)
     except SettingsError as error:
         yield _parted(error)
     else:
-        for keys, span in zip(scenes, found, strict=True):
+        for keys, span in zip(scenes, spans, strict=True):
             yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, keys))
     for keys, scene in zip(scenes, preset.in_scenes(), strict=True):
         yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset))
@@ -173,14 +173,14 @@ def _check_objective(preset: Preset) -> Iterator[tuple[Keys, str]]:
 
 def _place(objective: Objective | ObjectiveSchedule | str, name: str) -> Keys:
     """Return the keys of the keyframe, weight or turn that names something."""
-    found: Any = objective.plain() if isinstance(objective, ObjectiveSchedule) else {}
-    if "cycle" in found:
+    plain: Any = objective.plain() if isinstance(objective, ObjectiveSchedule) else {}
+    if "cycle" in plain:
         return next(
-            (("objective", "cycle", str(n)) for n, stop in enumerate(found["cycle"]) if name in stop),
+            (("objective", "cycle", str(n)) for n, stop in enumerate(plain["cycle"]) if name in stop),
             ("objective",),
         )
     return next(
-        (("objective", str(key)) for key, value in found.items() if name in f"{key} {value}"), ("objective",)
+        (("objective", str(key)) for key, value in plain.items() if name in f"{key} {value}"), ("objective",)
     )
 
 

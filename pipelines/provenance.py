@@ -73,8 +73,8 @@ def settings_json(
         "version": __version__,
         "settings": portable_settings(preset),
         "resolved": dict(resolved),
-        "source": None if source is None else _named(source),
-        "files": {role: _named(path) for role, path in files.items()},
+        "source": None if source is None else _file_entry(source),
+        "files": {role: _file_entry(path) for role, path in files.items()},
     }
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -113,19 +113,19 @@ def is_delivered(output: Path, text: str, check: Callable[[], object]) -> bool:
         complete = (work / COMPLETE).stat().st_mtime_ns
     except OSError:
         complete = None
-    last = complete is not None and _made(output) >= complete and not is_delivered_by(work)
-    if last and _says(output, text):
+    last = complete is not None and _modified_at(output) >= complete and not is_delivered_by(work)
+    if last and _embeds(output, text):
         return True
     try:
         check()
     except WriteError:
-        if {path.name for path in work.iterdir()} <= {LOCK} and _says(output, text):
+        if {path.name for path in work.iterdir()} <= {LOCK} and _embeds(output, text):
             return True
         raise
     return False
 
 
-def _made(output: Path) -> int:
+def _modified_at(output: Path) -> int:
     """Return when an output was written to last; 0 where there is none."""
     from dreamvid.media.input.image_sequence import FRAME_LIST_NAME  # noqa: PLC0415  PyAV loads only when media is touched
 
@@ -135,14 +135,14 @@ def _made(output: Path) -> int:
         return 0
 
 
-def _says(output: Path, text: str) -> bool:
+def _embeds(output: Path, text: str) -> bool:
     try:
         return read_settings(output) == text
     except DreamvidError:
         return False
 
 
-def _named(path: Path) -> dict[str, str]:
+def _file_entry(path: Path) -> dict[str, str]:
     return {"name": _printable(path.name), "fingerprint": fingerprint(path)}
 
 
@@ -150,7 +150,7 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def describe(
+def make_manifest(
     text: str,
     *,
     output: Path,
@@ -294,10 +294,10 @@ def _node(path: Path) -> tuple[int, int] | None:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in _PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

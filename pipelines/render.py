@@ -135,12 +135,12 @@ def _is_made(job: Job) -> bool:
         return False
     start = {"trip.start": str(job.source)} if job.source and job.preset.pipeline == "zoom" else {}
     try:
-        made = json.loads(read_settings(output) or "{}")
-        wanted = json.loads(json.dumps(portable_settings(job.preset.override(start))))
-        files = made["files"]
-        found = files.pop("start", None) if start else made["source"]
-        same = not files and (job.source is None or found["fingerprint"] == fingerprint(job.source))
-        return bool(same) and bool(made["version"] == __version__ and made["settings"] == wanted)
+        embedded = json.loads(read_settings(output) or "{}")
+        settings = json.loads(json.dumps(portable_settings(job.preset.override(start))))
+        files = embedded["files"]
+        inputs = files.pop("start", None) if start else embedded["source"]
+        same = not files and (job.source is None or inputs["fingerprint"] == fingerprint(job.source))
+        return bool(same) and bool(embedded["version"] == __version__ and embedded["settings"] == settings)
     except (DreamvidError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
@@ -150,18 +150,18 @@ def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
         return [None]
     if not preset.inputs:
         raise SettingsError(f"preset {name} names no inputs; give one with -i FILE")
-    found: list[Path] = []
+    inputs: list[Path] = []
     for pattern in preset.inputs:
         if not glob.has_magic(pattern):
-            found.append(Path(pattern))
+            inputs.append(Path(pattern))
             continue
         matches = sorted(glob.iglob(pattern, recursive=True))[: _MOST_INPUTS + 1]  # noqa: PTH207  it may begin anywhere
         if not matches:
             raise SettingsError(f"preset {name}: no file fits inputs '{pattern}'")
-        found += [Path(match) for match in matches]
-    if len(found) > _MOST_INPUTS:
+        inputs += [Path(match) for match in matches]
+    if len(inputs) > _MOST_INPUTS:
         raise SettingsError(f"preset {name}: inputs name more than {_MOST_INPUTS} files")
-    return found
+    return inputs
 
 
 def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:

@@ -29,7 +29,7 @@ _MOST_SEARCHED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class OutputFile:
+class FileReference:
     """A file's base name and the fingerprint of its content."""
 
     name: str
@@ -43,8 +43,8 @@ class EmbeddedSettings:
     version: str
     settings: dict[str, Any]
     precision: str | None
-    source: OutputFile | None
-    files: dict[str, OutputFile]
+    source: FileReference | None
+    files: dict[str, FileReference]
 
 
 def replay(
@@ -79,7 +79,7 @@ def replay(
             "%s was made by dreamvid %s, this is %s: it may differ", dreamed.name, recipe.version, __version__
         )
     folders = list(dict.fromkeys([*([source.parent] if source else []), dreamed.parent, Path()]))
-    found = _found(source, recipe, folders)
+    source_path = _find_source(source, recipe, folders)
     files = {
         role: _given_source(source, file)
         if source is not None and role == "start"
@@ -90,8 +90,8 @@ def replay(
     again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
     output = output or dreamed.with_name(again)
     is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
-    pipeline = PIPELINES["zoom" if found is None else "image" if is_still else "video"]
-    return pipeline.run(found, output, preset, options)
+    pipeline = PIPELINES["zoom" if source_path is None else "image" if is_still else "video"]
+    return pipeline.run(source_path, output, preset, options)
 
 
 def read_recipe(dreamed: Path) -> EmbeddedSettings:
@@ -118,21 +118,21 @@ def read_recipe(dreamed: Path) -> EmbeddedSettings:
             str(value["version"]),
             settings,
             None if precision is None else str(precision),
-            None if value["source"] is None else _made(value["source"]),
-            {str(role): _made(file) for role, file in value["files"].items()},
+            None if value["source"] is None else _file_reference(value["source"]),
+            {str(role): _file_reference(file) for role, file in value["files"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ReadError(f"{dreamed}: its settings are damaged") from None
 
 
-def _made(value: dict[str, Any]) -> OutputFile:
+def _file_reference(value: dict[str, Any]) -> FileReference:
     name = Path(str(value["name"])).name
     if not name:
         raise ValueError("a file without a name")
-    return OutputFile(name, str(value["fingerprint"]))
+    return FileReference(name, str(value["fingerprint"]))
 
 
-def _found(source: Path | None, recipe: EmbeddedSettings, folders: list[Path]) -> Path | None:
+def _find_source(source: Path | None, recipe: EmbeddedSettings, folders: list[Path]) -> Path | None:
     """Return what a dream was made from; None where that is nothing but settings, as for trips."""
     if recipe.source is None:
         if source is not None and "start" not in recipe.files:
@@ -145,15 +145,17 @@ def _found(source: Path | None, recipe: EmbeddedSettings, folders: list[Path]) -
     return _given_source(source, recipe.source)
 
 
-def _given_source(source: Path, made: OutputFile) -> Path:
+def _given_source(source: Path, original: FileReference) -> Path:
     if not source.exists():
         raise ReadError(f"{source}: there is no such file")
-    if fingerprint(source) != made.fingerprint:
-        _log.warning("%s is not what the dream was made from (%s): it will differ", source.name, made.name)
+    if fingerprint(source) != original.fingerprint:
+        _log.warning(
+            "%s is not what the dream was made from (%s): it will differ", source.name, original.name
+        )
     return source
 
 
-def _find(file: OutputFile, folders: list[Path], what: str) -> Path:
+def _find(file: FileReference, folders: list[Path], what: str) -> Path:
     """Return the file of this name and content, or of this content under another name."""
     changed: Path | None = None
     for folder in folders:

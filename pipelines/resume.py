@@ -78,7 +78,7 @@ class OutputJob:
     output
         The file or folder to write; the work folder is beside it.
     manifest
-        What is dreamed of what; see :func:`dreamvid.pipelines.provenance.describe`.
+        What is dreamed of what; see :func:`dreamvid.pipelines.provenance.make_manifest`.
     state_bytes
         Approximate size of one state, for the estimate of disk space.
     delivered

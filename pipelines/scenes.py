@@ -206,15 +206,15 @@ class Timeline:
     def at(self, frame: Frame) -> tuple[SceneShare, ...]:
         """Return the scenes that show in a frame, the newest last; their shares add up to 1."""
         t, fps = float(frame.pts), float(self.clock.fps)
-        begun = [index for index, span in enumerate(self.spans) if span.start <= t + 0.5 / fps] or [0]
+        started = [index for index, span in enumerate(self.spans) if span.start <= t + 0.5 / fps] or [0]
         shares: dict[int, float] = {}
-        left = 1.0
-        for index in reversed(begun):
-            share = left * self.spans[index].weight(t)
+        remaining = 1.0
+        for index in reversed(started):
+            share = remaining * self.spans[index].weight(t)
             if share > 0.0 or not shares:
                 shares[index] = share
-            left -= share
-            if left <= 0.0:
+            remaining -= share
+            if remaining <= 0.0:
                 break
         return tuple(
             SceneShare(
@@ -276,8 +276,10 @@ def check_schedules(spans: Sequence[SceneSpan], clock: VideoClock) -> list[str]:
                 raise SettingsError(f"{where}{path}: {error}") from None
             if beyond:
                 value = setting.schedule.at(beyond[0])
-                held = setting.bounds.fit(value)
-                warnings.append(f"{where}{path}: is {value:g} at {beyond[0].t:g} s; it is held at {held:g}")
+                limited = setting.bounds.fit(value)
+                warnings.append(
+                    f"{where}{path}: is {value:g} at {beyond[0].t:g} s; it is held at {limited:g}"
+                )
         if isinstance(span.scene.preset.objective, ObjectiveSchedule):
             try:
                 for point in points:

@@ -16,7 +16,13 @@ from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
-from dreamvid.pipelines.provenance import KEY, describe, is_delivered, restore_begun_settings, settings_json
+from dreamvid.pipelines.provenance import (
+    KEY,
+    is_delivered,
+    make_manifest,
+    restore_begun_settings,
+    settings_json,
+)
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
@@ -62,7 +68,7 @@ def dream_file(
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
-    return prepare(source, output, preset, options, build=build).make()
+    return prepare(source, output, preset, options, build=build).run()
 
 
 def prepare(
@@ -72,7 +78,7 @@ def prepare(
     options: RunOptions = RunOptions(),
     *,
     build: BuildDreamer = build_dreamer,
-) -> ReadyDream:
+) -> PreparedVideo:
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
     job = _open(source, output, preset, options)
     warn_unused_trip_fields(preset)
@@ -90,14 +96,14 @@ def prepare(
     delivered = unfinished and is_delivered(job.output, text, check)
     state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if timeline.carries else 0
     task = OutputJob(job.output, job.manifest(text, timeline.files), state, delivered)
-    return ReadyDream(job, timeline, resolved, task, job.writer(text))
+    return PreparedVideo(job, timeline, resolved, task, job.writer(text))
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyDream:
+class PreparedVideo:
     """A dream that is ready to be made: everything is checked, the networks are loaded."""
 
-    job: _Job
+    job: _VideoJob
     timeline: Timeline
     resolved: dict[str, object]
     task: OutputJob
@@ -107,14 +113,14 @@ class ReadyDream:
         """Dream a few frames onto a sheet; see :func:`dreamvid.pipelines.preview.preview`."""
         job, pictures = self.job, self.task.manifest.pictures
         seconds = None if pictures.frames is None else pictures.frames / job.info.rate
-        glance = PreviewRequest(
+        request = PreviewRequest(
             job.frames_from, self.timeline, job.masks, pictures, seconds, self.task.state_bytes
         )
         return preview(
-            glance, job.output, count, source=job.source, confirm_overwrite=job.options.confirm_overwrite
+            request, job.output, count, source=job.source, confirm_overwrite=job.options.confirm_overwrite
         )
 
-    def make(self) -> RunResult:
+    def run(self) -> RunResult:
         """Dream the whole; see :func:`dream_file`."""
         job, carries = self.job, self.timeline.carries
         first: list[DreamedFrame] = []
@@ -156,7 +162,7 @@ class ReadyDream:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _VideoJob:
     """What is read, and what it becomes: everything that is known before a network is loaded."""
 
     source: Path
@@ -196,7 +202,7 @@ class _Job:
             self.output,
             info=self.info,
             output=self.preset.output,
-            companion=self.source,
+            streams_from=self.source,
             start=self.preset.input.start,
             duration=self.preset.input.duration,
             metadata={KEY: text},
@@ -210,12 +216,12 @@ class _Job:
 
         bits = chunk_bits(self.output, info=self.info, output=self.preset.output)
         inputs = (self.source, *files.values())
-        return describe(
+        return make_manifest(
             text, output=self.output, inputs=inputs, info=self.info, bits=bits, command=self.options.command
         )
 
 
-def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions) -> _Job:
+def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions) -> _VideoJob:
     """Open the input, and find out what its dream will be."""
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
@@ -235,4 +241,4 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output)
-    return _Job(source, output, folder, preset, options, frames, masks)
+    return _VideoJob(source, output, folder, preset, options, frames, masks)

@@ -23,7 +23,7 @@ _BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
+class AudioTrack:
     """Sound in memory.
 
     Attributes
@@ -43,7 +43,9 @@ class Track:
         return len(self.samples) / self.rate
 
 
-def fit_track(track: Track, duration: float, *, fade_in: float = 0.05, fade_out: float = 2.0) -> Track:
+def fit_track(
+    track: AudioTrack, duration: float, *, fade_in: float = 0.05, fade_out: float = 2.0
+) -> AudioTrack:
     """Return the track cut to a length, or looped up to it, with linear fades.
 
     Where a track that is too short begins anew, its end and its beginning overlap for 10 ms, in a cross-fade. Fades
@@ -61,7 +63,7 @@ def fit_track(track: Track, duration: float, *, fade_in: float = 0.05, fade_out:
     count = max(1, round(duration * track.rate))
     samples = track.samples[:count] if len(track.samples) >= count else _loop(track, count)
     if fade_in <= 0.0 and fade_out <= 0.0:
-        return Track(samples, track.rate)
+        return AudioTrack(samples, track.rate)
     samples = samples.copy()
     length = count / track.rate
     if fade_in > 0.0:
@@ -72,10 +74,10 @@ def fit_track(track: Track, duration: float, *, fade_in: float = 0.05, fade_out:
         seconds = min(fade_out, length / 4)
         first = max(0, count - int(seconds * track.rate) - 2)
         samples[first:] *= _ramp(length - np.arange(first, count) / track.rate, seconds)
-    return Track(np.clip(samples, -1.0, 1.0, out=samples), track.rate)
+    return AudioTrack(np.clip(samples, -1.0, 1.0, out=samples), track.rate)
 
 
-def write_track(track: Track, path: Path) -> None:
+def write_track(track: AudioTrack, path: Path) -> None:
     """Write a track as WAV, 16-bit PCM.
 
     Raises
@@ -95,7 +97,7 @@ def write_track(track: Track, path: Path) -> None:
         raise WriteError(f"cannot write {printable(path)}: {(error.strerror or '').lower()}") from error
 
 
-def _loop(track: Track, count: int) -> NDArray[np.float32]:
+def _loop(track: AudioTrack, count: int) -> NDArray[np.float32]:
     """Return ``count`` samples of a track that is shorter, in [-1, 1]."""
     sound = np.clip(track.samples, -1.0, 1.0)
     overlap = min(round(_CROSSFADE * track.rate), len(sound) // 4)

@@ -70,7 +70,7 @@ class Manifest:
     @property
     def identity(self) -> str:
         """A digest of all that frames depend on; versions and the device, which rarely change them, apart."""
-        facts = {path: value for path, value in _flat(self.dream).items() if not _is_brief(path)}
+        facts = {path: value for path, value in _flat(self.dream).items() if not _is_minor(path)}
         text = json.dumps(facts, sort_keys=True).encode("utf-8", "surrogateescape")
         return hashlib.blake2b(text, digest_size=16).hexdigest()
 
@@ -103,7 +103,7 @@ class Manifest:
         content["command"] = tuple(content["command"])
         return cls(**content)
 
-    def goes_on_as(self, other: Manifest) -> Manifest:
+    def continued_by(self, other: Manifest) -> Manifest:
         """Return this manifest with what may change taken from another one: encoding, command and places."""
         return replace(
             other, dream=self.dream, pictures=self.pictures, versions=self.versions, began=self.began
@@ -116,10 +116,12 @@ class OtherVersionError(Exception):
 
 def changes(before: Manifest, now: Manifest) -> str:
     """Return what differs so that frames would not fit together, as ``ascent.steps was 10, is 20``; or nothing."""
-    found = [(path, text) for path, text in _differences(before.dream, now.dream) if not _is_brief(path)]
-    if any(not path.startswith("resolved.") for path, _ in found):  # what follows from those is no news
-        found = [(path, text) for path, text in found if not path.startswith("resolved.")]
-    texts = [text for _, text in found]
+    differences = [
+        (path, text) for path, text in _differences(before.dream, now.dream) if not _is_minor(path)
+    ]
+    if any(not path.startswith("resolved.") for path, _ in differences):  # what follows from those is no news
+        differences = [(path, text) for path, text in differences if not path.startswith("resolved.")]
+    texts = [text for _, text in differences]
     if now.pictures.bits > before.pictures.bits:
         texts.append(f"what was kept has {before.pictures.bits} bits, too few for this output")
     if len(texts) > _SHOWN:
@@ -127,13 +129,13 @@ def changes(before: Manifest, now: Manifest) -> str:
     return ", ".join(texts)
 
 
-def brief_changes(before: Manifest, now: Manifest) -> str:
+def minor_changes(before: Manifest, now: Manifest) -> str:
     """Return what differs so that frames may differ in their last bits, device and versions; or nothing."""
-    found = [text for path, text in _differences(before.dream, now.dream) if _is_brief(path)]
-    return ", ".join(found + [text for _, text in _differences(before.versions, now.versions)])
+    differences = [text for path, text in _differences(before.dream, now.dream) if _is_minor(path)]
+    return ", ".join(differences + [text for _, text in _differences(before.versions, now.versions)])
 
 
-def _is_brief(path: str) -> bool:
+def _is_minor(path: str) -> bool:
     return path == "version" or (path.startswith("resolved.") and path.endswith("device"))
 
 
@@ -161,13 +163,13 @@ def _shown(value: Any) -> str:
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested values by dotted path; mappings in lists are counted."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, inner in value.items():
         path = f"{prefix}{key}"
         if isinstance(inner, dict):
-            found |= _flat(inner, f"{path}.")
+            flat |= _flat(inner, f"{path}.")
         elif isinstance(inner, list) and any(isinstance(item, dict) for item in inner):
-            found |= _flat({str(index): item for index, item in enumerate(inner)}, f"{path}.")
+            flat |= _flat({str(index): item for index, item in enumerate(inner)}, f"{path}.")
         else:
-            found[path] = inner
-    return found
+            flat[path] = inner
+    return flat

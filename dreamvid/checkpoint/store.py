@@ -30,7 +30,7 @@ from dreamvid.checkpoint.layout import (
     unpack_arrays,
     write_file,
 )
-from dreamvid.checkpoint.manifest import Manifest, OtherVersionError, brief_changes, changes
+from dreamvid.checkpoint.manifest import Manifest, OtherVersionError, changes, minor_changes
 from dreamvid.errors import DamagedError, WorkError, WriteError
 from dreamvid.text import printable
 from dreamvid.types import Frame
@@ -322,11 +322,11 @@ def _begin_or_continue(folder: Path, manifest: Manifest, *, fresh: bool) -> Mani
                 f"{printable(folder)} holds unfinished work that does not fit: {different}; "
                 "run it as it was begun, or discard it with --fresh"
             )
-        if slight := brief_changes(before, manifest):
+        if minor := minor_changes(before, manifest):
             _log.warning(
-                "going on, although %s: frames may differ in their last bits from those before", slight
+                "going on, although %s: frames may differ in their last bits from those before", minor
             )
-        manifest = before.goes_on_as(manifest)
+        manifest = before.continued_by(manifest)
     if manifest != before:
         write_file(folder / MANIFEST, manifest.to_bytes())
     return manifest

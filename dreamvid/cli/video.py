@@ -53,12 +53,12 @@ def video(
     with run_command(common) as run:
         from dreamvid.pipelines.video import prepare  # noqa: PLC0415  loads OpenCV and PyAV
 
-        dream = prepare(source, output, preset, run.options)
+        prepared = prepare(source, output, preset, run.options)
         if count:
-            run.print(dream.preview(count).line())
+            run.print(prepared.preview(count).line())
             if not run.confirm("Dream the whole?"):
                 return
-        run.finish(dream.make())
+        run.finish(prepared.run())
 
 
 def _preview_count(text: str | None) -> int:

@@ -53,8 +53,8 @@ def _start_change(
     image: Path | None, from_video: str | None, changes: dict[str, object]
 ) -> dict[str, object]:
     """Return the change of the preset that sets where the trip starts; empty for none."""
-    given = {"IMAGE": image, "--from-video": from_video, "--from": changes.get("trip.start")}
-    used = [name for name, value in given.items() if value is not None]
+    starts = {"IMAGE": image, "--from-video": from_video, "--from": changes.get("trip.start")}
+    used = [name for name, value in starts.items() if value is not None]
     if len(used) > 1:
         raise SettingsError(f"a trip starts from one thing; give {used[0]} or {used[1]}, not both")
     if image is not None:

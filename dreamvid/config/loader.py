@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from dreamvid.config.fields import GUIDES, FileName, SettingsModel, merge, rename_files, unfold
 from dreamvid.config.messages import problems
 from dreamvid.config.scene import SceneSettings
-from dreamvid.config.yaml_text import MAX_CHARACTERS, Place, YamlTextError, read_yaml
+from dreamvid.config.yaml_text import MAX_CHARACTERS, TextPosition, YamlTextError, read_yaml
 from dreamvid.errors import PresetError, SettingsError
 from dreamvid.text import did_you_mean
 
@@ -82,7 +82,7 @@ def load_file(ref: str | Path, model: type[P], check: Callable[[P], object]) -> 
             written = keys or (text.partition(":")[0],)
             mistakes.append(_Mistake(*layer.where(written), keys, text))
     except SettingsError as error:
-        mistakes.append(_Mistake(path, Place(1, 1), (), str(error)))
+        mistakes.append(_Mistake(path, TextPosition(1, 1), (), str(error)))
     if mistakes:
         raise PresetError(_lines(mistakes, path))
     return PresetFile(path.stem, path, preset, layer)
@@ -138,7 +138,7 @@ def preset_folders() -> list[Path]:
 @dataclass(frozen=True, slots=True)
 class _Mistake:
     path: Path
-    place: Place
+    position: TextPosition
     keys: Keys
     message: str
 
@@ -147,7 +147,7 @@ class _Mistake:
         name = ".".join(_short(key) for key in self.keys)
         is_named = not name or self.message.startswith((f"{name} ", f"{name}:"))
         text = self.message if is_named else f"{name}: {self.message}"
-        return f"{self.path}:{self.place.line}:{self.place.column}: {_short(text, _MAX_LINE)}"
+        return f"{self.path}:{self.position.line}:{self.position.column}: {_short(text, _MAX_LINE)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +159,21 @@ class _Layer:
 
     path: Path
     values: dict[str, Any]
-    places: Mapping[Keys, Place]
+    positions: Mapping[Keys, TextPosition]
     bases: Mapping[Keys, _Layer]
     size: int
 
-    def where(self, keys: Keys) -> tuple[Path, Place]:
+    def where(self, keys: Keys) -> tuple[Path, TextPosition]:
         """Return the file and place of a path, or of the nearest above it that is written somewhere."""
         written = (self.written(keys[:end]) for end in range(len(keys), 0, -1))
-        return next((where for where in written if where is not None), (self.path, Place(1, 1)))
+        return next((where for where in written if where is not None), (self.path, TextPosition(1, 1)))
 
-    def written(self, keys: Keys) -> tuple[Path, Place] | None:
+    def written(self, keys: Keys) -> tuple[Path, TextPosition] | None:
         """Return the file and place of a path, None where it is written nowhere."""
-        if keys in self.places:
-            return self.path, self.places[keys]
+        if keys in self.positions:
+            return self.path, self.positions[keys]
         # Scenes are replaced whole: those that are written here extend presets of their own.
-        part = keys[:2] if keys[0] == "scenes" and ("scenes",) in self.places else ()
+        part = keys[:2] if keys[0] == "scenes" and ("scenes",) in self.positions else ()
         base = self.bases.get(part)
         return base.written(keys[len(part) :]) if base is not None and len(keys) > len(part) else None
 
@@ -202,21 +202,21 @@ class _LayerReader:
         return self._layers[resolved]
 
     def _read(self, path: Path, chain: tuple[Path, ...]) -> _Layer:
-        values, places = self._settings(path)
-        self._extended += len(places) if len(chain) > 1 else 0
+        values, positions = self._settings(path)
+        self._extended += len(positions) if len(chain) > 1 else 0
         bases: dict[Keys, _Layer] = {}
         parts: list[tuple[Keys, dict[str, Any]]] = [((), values), *_scenes(values)]
         for keys, part in parts:
             model = SceneSettings if keys else self._model
             for scalar, written in unfold(part, model).items():
-                places[*keys, *scalar] = places[*keys, *written]
+                positions[*keys, *scalar] = positions[*keys, *written]
             if "extends" in part:
                 name = part.pop("extends")
                 try:
                     bases[keys] = self._base(name, path.parent, chain)
                 except SettingsError as error:
                     inner = (*keys, "extends")
-                    self.mistakes.append(_Mistake(path, places[inner], inner, str(error)))
+                    self.mistakes.append(_Mistake(path, positions[inner], inner, str(error)))
         for keys, part in parts[1:]:
             if keys in bases:
                 # Unknown settings are kept, so that they are reported.
@@ -228,12 +228,14 @@ class _LayerReader:
                 values["scenes"][int(keys[1])] = merge(base, part, self._model)
         if () in bases:
             values = merge(bases[()].values, values, self._model)
-        return _Layer(path, values, places, bases, len(places) + sum(base.size for base in bases.values()))
+        return _Layer(
+            path, values, positions, bases, len(positions) + sum(base.size for base in bases.values())
+        )
 
     def _is_unknown(self, key: str) -> bool:
         return key not in self._model.model_fields and key not in SceneSettings.model_fields
 
-    def _settings(self, path: Path) -> tuple[dict[str, Any], dict[Keys, Place]]:
+    def _settings(self, path: Path) -> tuple[dict[str, Any], dict[Keys, TextPosition]]:
         """Return what a file holds and where; nothing where that is not settings."""
         try:
             with path.open("rb") as stream:
@@ -242,18 +244,18 @@ class _LayerReader:
         except OSError as error:
             raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
         except YamlTextError as error:
-            self.mistakes.append(_Mistake(path, error.place, (), str(error)))
+            self.mistakes.append(_Mistake(path, error.position, (), str(error)))
             return {}, {}
-        values, places = {} if document.value is None else document.value, dict(document.places)
+        values, positions = {} if document.value is None else document.value, dict(document.positions)
         if not isinstance(values, dict):
             text = "must be settings such as 'octaves: 4', each with its name"
-            self.mistakes.append(_Mistake(path, document.place(()), (), text))
+            self.mistakes.append(_Mistake(path, document.position(()), (), text))
             return {}, {}
         for key in [key for key in values if not isinstance(key, str)]:
             keys = (str(key),)
-            self.mistakes.append(_Mistake(path, document.place(keys), keys, "no such setting"))
+            self.mistakes.append(_Mistake(path, document.position(keys), keys, "no such setting"))
             del values[key]
-        return _beside(values, path.parent.absolute(), places, self._model), places
+        return _beside(values, path.parent.absolute(), positions, self._model), positions
 
     def _base(self, name: object, folder: Path, chain: tuple[Path, ...]) -> _Layer:
         """Return what a preset extends."""
@@ -275,31 +277,31 @@ class _LayerReader:
 
 def _lines(mistakes: Iterable[_Mistake], path: Path) -> list[str]:
     """Return a line for each mistake, those of the preset's own file first."""
-    ordered = sorted(mistakes, key=lambda each: (each.path != path, str(each.path), each.place))
+    ordered = sorted(mistakes, key=lambda each: (each.path != path, str(each.path), each.position))
     lines = [str(each) for each in ordered[:_MAX_LINES]]
     if len(ordered) > _MAX_LINES:
         following = ordered[_MAX_LINES]
         text = f"{len(ordered) - _MAX_LINES} more mistakes follow"
-        lines.append(str(_Mistake(following.path, following.place, (), text)))
+        lines.append(str(_Mistake(following.path, following.position, (), text)))
     return lines
 
 
 def _decoded(data: bytes) -> str:
     """Return the text of a file's first bytes."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise YamlTextError("is UTF-16; save it as UTF-8", Place(1, 1))
+        raise YamlTextError("is UTF-16; save it as UTF-8", TextPosition(1, 1))
     if len(data) > 4 * MAX_CHARACTERS:
-        raise YamlTextError(f"is longer than {MAX_CHARACTERS} characters", Place(1, 1))
+        raise YamlTextError(f"is longer than {MAX_CHARACTERS} characters", TextPosition(1, 1))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].rpartition(b"\n")[2].decode("utf-8-sig", "replace")
-        place = Place(data[: error.start].count(b"\n") + 1, len(line) + 1)
-        raise YamlTextError("is no UTF-8 text", place) from None
+        position = TextPosition(data[: error.start].count(b"\n") + 1, len(line) + 1)
+        raise YamlTextError("is no UTF-8 text", position) from None
 
 
 def _beside(
-    values: dict[str, Any], folder: Path, places: dict[Keys, Place], model: type[SettingsModel]
+    values: dict[str, Any], folder: Path, positions: dict[Keys, TextPosition], model: type[SettingsModel]
 ) -> dict[str, Any]:
     """Return the values with the files that they name resolved beside the preset, where they exist there."""
 
@@ -316,7 +318,7 @@ def _beside(
         if isinstance(objective, dict):
             for key in objective:  # a guide's new name is written where its old one is
                 renamed = str(GUIDES.rename(key, new_name))
-                places[*keys, "objective", renamed] = places[*keys, "objective", str(key)]
+                positions[*keys, "objective", renamed] = positions[*keys, "objective", str(key)]
     return result
 
 

@@ -36,10 +36,10 @@ _TYPES = {
 
 def explain(error: ValidationError, model: type[SettingsModel]) -> str:
     """Return one line for the first thing that does not validate."""
-    found = problems(error, model)
-    path, message = ".".join(found[0][0]), found[0][1]
+    listed = problems(error, model)
+    path, message = ".".join(listed[0][0]), listed[0][1]
     line = message if not path or message.startswith(f"{path}:") else f"{path}: {message}"
-    return f"{line} (and {len(found) - 1} more)" if len(found) > 1 else line
+    return f"{line} (and {len(listed) - 1} more)" if len(listed) > 1 else line
 
 
 def unknown_field(path: str, model: type[SettingsModel]) -> str:
@@ -118,23 +118,23 @@ def must_be(  # noqa: PLR0911  one for each kind of error
     ``details`` is pydantic's; ``info`` is the setting, None for a group of settings, and ``inside`` are the paths
     of the settings in that group.
     """
-    kind, given = details["type"], details["input"]
+    kind, value = details["type"], details["input"]
     limits = {} if info is None else _limits(info)
     if kind in _TYPES:
-        return f"{_TYPES[kind]}, not {'nothing' if given is None else quoted(given)}"
+        return f"{_TYPES[kind]}, not {'nothing' if value is None else quoted(value)}"
     if kind in {"string_too_long", "too_long"}:
         things = "characters" if kind == "string_too_long" else "items"
-        return f"must have at most {details['ctx']['max_length']} {things}, not {len(given)}"
+        return f"must have at most {details['ctx']['max_length']} {things}, not {len(value)}"
     if isinstance(limits.get("lt"), float):  # a range of numbers without a last one
-        return f"must be a number from {limits.get('ge', 0):g} to below {limits['lt']:g}, not {quoted(given)}"
+        return f"must be a number from {limits.get('ge', 0):g} to below {limits['lt']:g}, not {quoted(value)}"
     if kind == "model_type" and inside:
         return f"is a group of settings; set one of them, such as {inside[0]}"
     if kind == "string_too_short":
         return "must not be empty"
-    text = str(given)[:_SHOWN]
+    text = str(value)[:_SHOWN]
     if kind == "literal_error":
         expected = str(details["ctx"]["expected"])
-        near = did_you_mean(str(given), re.findall(r"'([^']+)'", expected))
+        near = did_you_mean(str(value), re.findall(r"'([^']+)'", expected))
         return f"must be {expected.replace(chr(39), '')}, not '{text}'{near}"
     message = details["msg"].removeprefix("Value error, ")
     number = _NUMBERS.get(kind.split("_")[0])
@@ -179,13 +179,13 @@ def _is_scheduled(info: FieldInfo) -> bool:
 
 def _is_meant_to_change(details: ErrorDetails) -> bool:
     """Return whether a value that does not fit is a schedule."""
-    given = details["input"]
-    if isinstance(given, Mapping):
-        return any(is_offset(key) for key in given)
-    if not isinstance(given, str) or not details["type"].endswith("_parsing"):
+    value = details["input"]
+    if isinstance(value, Mapping):
+        return any(is_offset(key) for key in value)
+    if not isinstance(value, str) or not details["type"].endswith("_parsing"):
         return False
     try:
-        return bool(Expression(given).names)
+        return bool(Expression(value).names)
     except ScheduleError:
         return False
 

@@ -32,22 +32,22 @@ _SHARED = {"Easing": EASING_SCHEMA, "Expression": EXPRESSION_SCHEMA}
 
 def preset_schema() -> dict[str, Any]:
     """Return the schema as plain JSON values."""
-    whole: dict[str, Any] = Preset.model_json_schema()
-    parts: dict[str, dict[str, Any]] = whole["$defs"]
+    full_schema: dict[str, Any] = Preset.model_json_schema()
+    parts: dict[str, dict[str, Any]] = full_schema["$defs"]
     scene = parts["SceneSettings"]["properties"]
     for (part, name), forms in _FORMS.items():
-        told = parts[part]["properties"][name]
-        told |= {"anyOf": forms}
-        told.pop("type", None)
+        field_schema = parts[part]["properties"][name]
+        field_schema |= {"anyOf": forms}
+        field_schema.pop("type", None)
     for name, value in SceneSettings().model_dump(mode="json").items():
         scene[name]["default"] = value
-    for each in (whole, *parts.values()):
+    for each in (full_schema, *parts.values()):
         _accept_words(each["properties"])
         _accept_scalars(each["properties"], parts)
     for each in parts.values():
         each.pop("scalar", None)
     parts["SceneSettings"]["properties"] = {"extends": _EXTENDS, **scene}
-    schema: dict[str, Any] = _share(whole)
+    schema: dict[str, Any] = _share(full_schema)
     return {
         **schema,
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -50,7 +50,7 @@ _WORDS: dict[str, object] = {
 }
 
 
-class Place(NamedTuple):
+class TextPosition(NamedTuple):
     """Line and column, from 1."""
 
     line: int
@@ -60,9 +60,9 @@ class Place(NamedTuple):
 class YamlTextError(SettingsError):
     """A text that is no plain YAML; ``place`` is where."""
 
-    def __init__(self, message: str, place: Place) -> None:
+    def __init__(self, message: str, position: TextPosition) -> None:
         super().__init__(message)
-        self.place = place
+        self.position = position
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class Document:
     """
 
     value: object
-    places: Mapping[Keys, Place]
+    positions: Mapping[Keys, TextPosition]
 
-    def place(self, path: Keys) -> Place:
+    def position(self, path: Keys) -> TextPosition:
         """Return where a path stands, or the nearest above it that does."""
-        while path and path not in self.places:
+        while path and path not in self.positions:
             path = path[:-1]
-        return self.places.get(path, Place(1, 1))
+        return self.positions.get(path, TextPosition(1, 1))
 
 
 def read_yaml(text: str) -> Document:
@@ -92,38 +92,38 @@ def read_yaml(text: str) -> Document:
         With the place, for what is no YAML or more than plain, bounded values.
     """
     if len(text) > MAX_CHARACTERS:
-        raise YamlTextError(f"is longer than {MAX_CHARACTERS} characters", Place(1, 1))
+        raise YamlTextError(f"is longer than {MAX_CHARACTERS} characters", TextPosition(1, 1))
     reader = _Reader(text)
     try:
-        return Document(reader.document(), reader.places)
+        return Document(reader.document(), reader.positions)
     except MarkedYAMLError as error:
         raise YamlTextError(*_explain(error)) from None
     except ReaderError as error:
         before = text[: error.position]
-        place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
+        position = TextPosition(before.count("\n") + 1, error.position - before.rfind("\n"))
         raise YamlTextError(
-            f"holds the character U+{ord(text[error.position]):04X}, which no text has", place
+            f"holds the character U+{ord(text[error.position]):04X}, which no text has", position
         ) from None
     except (YAMLError, ValueError, LookupError) as error:
-        raise YamlTextError(f"is no YAML: {quoted(error)}", Place(1, 1)) from None
+        raise YamlTextError(f"is no YAML: {quoted(error)}", TextPosition(1, 1)) from None
 
 
-def _explain(error: MarkedYAMLError) -> tuple[str, Place]:
+def _explain(error: MarkedYAMLError) -> tuple[str, TextPosition]:
     """Return what is wrong, in one line, and where."""
     mark = error.problem_mark or error.context_mark
-    place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
+    position = TextPosition(1, 1) if mark is None else TextPosition(mark.line + 1, mark.column + 1)
     problem = " ".join(str(error.problem or error.context or "cannot be read").split())
     if r"'\t'" in problem:
-        return "is no YAML: lines are indented with spaces, not with tabs", place
+        return "is no YAML: lines are indented with spaces, not with tabs", position
     problem = "".join(letter for letter in problem if letter.isprintable())
-    return f"is no YAML: {problem[:200]}", place
+    return f"is no YAML: {problem[:200]}", position
 
 
 class _Reader:
     """Makes values of the parser's events. An alias reads those of its anchor again, so that all limits hold."""
 
     def __init__(self, text: str) -> None:
-        self.places: dict[Keys, Place] = {}
+        self.positions: dict[Keys, TextPosition] = {}
         self._parser = YAML(typ="safe", pure=True).parse(text)
         self._events: list[Any] = []
         self._anchors: dict[str, int] = {}
@@ -136,7 +136,7 @@ class _Reader:
             return None
         value, end = self._value(2, ())
         if isinstance(self._event(end + 1), DocumentStartEvent):
-            raise YamlTextError("holds a second document; a preset is one", _place(self._event(end + 1)))
+            raise YamlTextError("holds a second document; a preset is one", _position(self._event(end + 1)))
         return value
 
     def _value(self, index: int, path: Keys) -> tuple[object, int]:
@@ -144,7 +144,7 @@ class _Reader:
         event = self._event(index)
         if isinstance(event, AliasEvent):
             return self._value(self._targets[index], path)[0], index + 1
-        self.places.setdefault(path, _place(event))
+        self.positions.setdefault(path, _position(event))
         self._check(event, len(path))
         if isinstance(event, ScalarEvent):
             return _scalar(event), index + 1
@@ -160,12 +160,12 @@ class _Reader:
     def _mapping(self, index: int, path: Keys) -> tuple[dict[object, object], int]:
         result: dict[object, object] = {}
         while not isinstance(self._event(index), CollectionEndEvent):
-            place = _place(self._event(index))
+            position = _position(self._event(index))
             key, index = self._key(index, path)
             if key in result:
-                raise YamlTextError(f"{quoted(key)} stands twice", place)
+                raise YamlTextError(f"{quoted(key)} stands twice", position)
             inner = (*path, str(key))
-            self.places[inner] = place
+            self.positions[inner] = position
             result[key], index = self._value(index, inner)
         return result, index + 1
 
@@ -175,9 +175,9 @@ class _Reader:
         key = _scalar(event) if isinstance(event, ScalarEvent) else None
         if isinstance(key, bool) or not isinstance(key, str | int | float):
             self._value(index, (*path, "?"))  # says so where it is nested too deep
-            raise YamlTextError("a key must be a text or a number", _place(event))
+            raise YamlTextError("a key must be a text or a number", _position(event))
         if key == "<<" and event.implicit[0]:
-            raise YamlTextError("merge keys (<<) are not read; a preset may extend another", _place(event))
+            raise YamlTextError("merge keys (<<) are not read; a preset may extend another", _position(event))
         return key, index + 1
 
     def _check(self, event: Any, depth: int) -> None:
@@ -185,12 +185,12 @@ class _Reader:
         self._count += 1
         if self._count > _MAX_VALUES:
             text = f"holds more than {_MAX_VALUES} values (aliases count where they are used)"
-            raise YamlTextError(text, _place(event))
+            raise YamlTextError(text, _position(event))
         if depth >= _MAX_DEPTH:
-            raise YamlTextError(f"is nested more than {_MAX_DEPTH} deep", _place(event))
+            raise YamlTextError(f"is nested more than {_MAX_DEPTH} deep", _position(event))
         if event.ctag is not None and str(event.ctag) != "!":
             name = f"{event.ctag.handle or ''}{event.ctag.suffix}"
-            raise YamlTextError(f"tag {quoted(name)} is not allowed", _place(event))
+            raise YamlTextError(f"tag {quoted(name)} is not allowed", _position(event))
 
     def _event(self, index: int) -> Any:
         """Return an event, parsed when it is first needed; anchors and aliases are noted then."""
@@ -199,7 +199,9 @@ class _Reader:
             here = len(self._events)
             if isinstance(event, AliasEvent):
                 if event.anchor not in self._anchors:
-                    raise YamlTextError(f"is no YAML: found undefined alias '{event.anchor}'", _place(event))
+                    raise YamlTextError(
+                        f"is no YAML: found undefined alias '{event.anchor}'", _position(event)
+                    )
                 self._targets[here] = self._anchors[event.anchor]
             elif getattr(event, "anchor", None):
                 self._anchors[event.anchor] = here
@@ -210,9 +212,9 @@ class _Reader:
 def _scalar(event: ScalarEvent) -> Any:
     text = str(event.value)
     if len(text) > _MAX_SCALAR:
-        raise YamlTextError(f"holds a text of more than {_MAX_SCALAR} characters", _place(event))
+        raise YamlTextError(f"holds a text of more than {_MAX_SCALAR} characters", _position(event))
     if _SURROGATE.search(text):
-        raise YamlTextError("holds half a character, a surrogate", _place(event))
+        raise YamlTextError("holds half a character, a surrogate", _position(event))
     if not event.implicit[0]:  # quoted, or a block
         return text
     if text in _WORDS:
@@ -221,7 +223,7 @@ def _scalar(event: ScalarEvent) -> Any:
     if not is_integer and not _FLOAT.fullmatch(text):
         return text
     if len(text) > _MAX_DIGITS:
-        raise YamlTextError(f"holds a number of more than {_MAX_DIGITS} digits", _place(event))
+        raise YamlTextError(f"holds a number of more than {_MAX_DIGITS} digits", _position(event))
     digits = text.replace("_", "")
     try:
         if not is_integer:
@@ -231,5 +233,5 @@ def _scalar(event: ScalarEvent) -> Any:
         return text
 
 
-def _place(event: Any) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+def _position(event: Any) -> TextPosition:
+    return TextPosition(event.start_mark.line + 1, event.start_mark.column + 1)

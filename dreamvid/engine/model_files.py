@@ -139,8 +139,9 @@ def _wants_bytes(node: Node) -> bool:
     if node.kind == "Rescaling":
         return bool(np.max(np.abs(node.settings()["scale"])) < 0.1)  # noqa: PLR2004  1/255 and 1/127.5 lie below
     if node.kind == "Normalization":
-        given = node.settings().get("mean")
-        mean = given if given is not None else node.arrays()[0]
+        mean = node.settings().get("mean")
+        if mean is None:
+            mean = node.arrays()[0]
         return bool(np.max(mean) > 2.0)  # noqa: PLR2004  beyond the mean of any unit range
     return False
 

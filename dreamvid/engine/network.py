@@ -78,11 +78,11 @@ class Network:
         ObjectiveError
             With the nearest name, where there is none.
         """
-        wanted = self.loaded.graph.resolve(Ref(name)).node
+        resolved_name = self.loaded.graph.resolve(Ref(name)).node
         for layer in self.layers:
-            if layer.name == wanted:
+            if layer.name == resolved_name:
                 return layer
-        same_but_case = [layer for layer in self.layers if layer.name.lower() == wanted.lower()]
+        same_but_case = [layer for layer in self.layers if layer.name.lower() == resolved_name.lower()]
         if len(same_but_case) == 1:
             return same_but_case[0]
         known = [layer.name for layer in self.layers]

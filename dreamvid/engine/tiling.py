@@ -40,7 +40,7 @@ _REACH_DIVISOR = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class TileAxis:
     """The tiles along height or width: ``count`` of ``tile`` px, with ``before`` and ``after`` px of halo.
 
     ``length`` is the canvas', in px. The last tile may end past it; what lies there is cropped.
@@ -68,8 +68,8 @@ class TilePlan:
 
     size: Size
     reach: Size
-    vertical: Axis
-    horizontal: Axis
+    vertical: TileAxis
+    horizontal: TileAxis
     batch: int
 
     @classmethod
@@ -317,9 +317,9 @@ def assemble(tiles: Any, grid: Grid, shift: Any) -> Any:
     return canvas[shift[0] : shift[0] + grid.height, shift[1] : shift[1] + grid.width]
 
 
-def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> list[Axis]:
+def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> list[TileAxis]:
     """Return the grid with the least area of all windows, each of at most ``limit`` px; else the finest one."""
-    best: tuple[int, int, list[Axis]] | None = None
+    best: tuple[int, int, list[TileAxis]] | None = None
     rows, columns = (list(_cuts(n, stride, halo, margin)) for n in size)
     for vertical in rows:
         for horizontal in columns:
@@ -335,7 +335,7 @@ def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> li
     return [rows[-1], columns[-1]]
 
 
-def _cuts(length: int, stride: int, halo: int, margin: int) -> Iterator[Axis]:
+def _cuts(length: int, stride: int, halo: int, margin: int) -> Iterator[TileAxis]:
     """Yield the cuts of a length, coarsest first, down to tiles as large as one halo."""
     previous = None
     for count in range(1, max(1, length // max(halo, stride, _MIN_TILE)) + 1):
@@ -345,23 +345,23 @@ def _cuts(length: int, stride: int, halo: int, margin: int) -> Iterator[Axis]:
         previous = axis
 
 
-def _cut(length: int, count: int, stride: int, halo: int, margin: int) -> Axis:
+def _cut(length: int, count: int, stride: int, halo: int, margin: int) -> TileAxis:
     """Return the cut into at most ``count`` tiles; one tile has no halo, as it is what an untiled network sees."""
     tile = _round_up(-(-length // count), stride)
     count = -(-length // tile)
     if count == 1:
-        return Axis(length, 1, length, 0, margin)
-    return Axis(length, count, tile, halo, max(halo, margin))
+        return TileAxis(length, 1, length, 0, margin)
+    return TileAxis(length, count, tile, halo, max(halo, margin))
 
 
-def _fixed(length: int, window: int, stride: int, halo: int) -> Axis:
+def _fixed(length: int, window: int, stride: int, halo: int) -> TileAxis:
     """Return the cut into windows of one given size; a smaller picture is continued by its mirror image."""
     if length <= window:
-        return Axis(length, 1, length, 0, window - length)
+        return TileAxis(length, 1, length, 0, window - length)
     before = halo // stride * stride
     largest = max((window - 2 * before) // stride * stride, 1)
     tile = min(_round_up(-(-length // -(-length // largest)), stride), largest)
-    return Axis(length, -(-length // tile), tile, before, window - before - tile)
+    return TileAxis(length, -(-length // tile), tile, before, window - before - tile)
 
 
 def largest_divisor(number: int, most: int) -> int:

@@ -117,8 +117,8 @@ def _split_gray(band: RGB) -> tuple[RGB, RGB]:
     return gray, band - gray
 
 
-def _gain(strength: float, wanted: float, most: float, least: float) -> np.float32:
-    return np.float32(1.0 if strength < _SILENCE else np.clip(wanted / strength, least, most))
+def _gain(strength: float, target: float, most: float, least: float) -> np.float32:
+    return np.float32(1.0 if strength < _SILENCE else np.clip(target / strength, least, most))
 
 
 def _even_out(band: RGB, evenness: float, radius: float) -> RGB:

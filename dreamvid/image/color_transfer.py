@@ -117,8 +117,8 @@ def match_palette(picture: RGB, palette: Palette, share: float) -> RGB:
     current = _lab_palette(lab)
     gain = np.array(
         [
-            np.clip((wanted + _SPREAD_EPSILON) / (spread + _SPREAD_EPSILON), 1.0 / _MAX_GAIN, _MAX_GAIN)
-            for wanted, spread in zip(palette.spread, current.spread, strict=True)
+            np.clip((target + _SPREAD_EPSILON) / (spread + _SPREAD_EPSILON), 1.0 / _MAX_GAIN, _MAX_GAIN)
+            for target, spread in zip(palette.spread, current.spread, strict=True)
         ],
         np.float32,
     )

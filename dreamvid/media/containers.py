@@ -158,8 +158,8 @@ def suffix_of(muxer: str) -> str:
 
 def preferred_suffix(codec: str) -> str:
     """Return the suffix of the container that a codec is usually kept in."""
-    own = (suffix for suffix, kind in CONTAINERS.items() if codec in {kind.codecs[0], kind.alpha_codec})
-    return next(own, ".mp4")
+    suffixes = (suffix for suffix, kind in CONTAINERS.items() if codec in {kind.codecs[0], kind.alpha_codec})
+    return next(suffixes, ".mp4")
 
 
 def is_picture(suffix: str) -> bool:

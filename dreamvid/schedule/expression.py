@@ -150,7 +150,7 @@ class _Compiler:
             case ast.Compare(left=left, ops=operations, comparators=others):
                 return _compare([self._operator(op) for op in operations], self._each([left, *others], depth))
             case ast.BoolOp(op=operation, values=values):
-                return _first(self._each(values, depth), wanted=isinstance(operation, ast.Or))
+                return _first(self._each(values, depth), stop_at=isinstance(operation, ast.Or))
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return _choose(*self._each([test, body, orelse], depth))
         raise ScheduleError(f"{self._text}: only numbers, names, functions and arithmetic are read")
@@ -218,14 +218,14 @@ def _compare(comparisons: list[Callable[..., float]], parts: list[Evaluate]) -> 
     return evaluate
 
 
-def _first(parts: list[Evaluate], *, wanted: bool) -> Evaluate:
+def _first(parts: list[Evaluate], *, stop_at: bool) -> Evaluate:
     """Return the first value that is true (``or``: ``wanted``) or false (``and``), else the last one."""
 
     def evaluate(names: Mapping[str, float]) -> float:
         value = 0.0
         for part in parts:
             value = part(names)
-            if bool(value) is wanted:
+            if bool(value) is stop_at:
                 break
         return value
 

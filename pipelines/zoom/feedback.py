@@ -198,10 +198,12 @@ class FeedbackStep:
         # The mean color is left to the palette, which fades towards its target.
         detail = detail._replace(mean=tuple(float(value) for value in channel_means(dreamed)))
         evenness = 1.0 - (1.0 - _EVENNESS) ** reference_frames
-        held = hold_statistics(dreamed, detail, max_gain=_MAX_BAND_GAIN**reference_frames, evenness=evenness)
+        with_targets = hold_statistics(
+            dreamed, detail, max_gain=_MAX_BAND_GAIN**reference_frames, evenness=evenness
+        )
         lock = 1.0 - (1.0 - constant(trip.color_lock)) ** (_LOCK_EXPONENT * reference_frames)
         palette = targets.palette.adjusted(constant(trip.hue), saturation, constant(trip.brightness))
-        return match_palette(np.clip(held, 0.0, 1.0), palette, lock)
+        return match_palette(np.clip(with_targets, 0.0, 1.0), palette, lock)
 
     def _steps(self, settings: Preset) -> float:
         """Return the mean number of steps that a frame is dreamed further by, mostly below 1."""

@@ -44,11 +44,11 @@ def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[So
         yield None
         return
     from dreamvid.audio.analysis import analyse  # noqa: PLC0415  loads librosa
-    from dreamvid.audio.music import Track, fit_track, write_track  # noqa: PLC0415  loads NumPy
+    from dreamvid.audio.music import AudioTrack, fit_track, write_track  # noqa: PLC0415  loads NumPy
     from dreamvid.media.input.audio import read_audio  # noqa: PLC0415  loads PyAV
 
     seconds = float(duration)
-    track = Track(*read_audio(music, start=float(preset.trip.music_start), duration=seconds))
+    track = AudioTrack(*read_audio(music, start=float(preset.trip.music_start), duration=seconds))
     # Signals are those of the track before it fades out.
     unfaded = fit_track(track, seconds, fade_in=0.0, fade_out=0.0)
     signals = analyse(unfaded.samples, unfaded.rate)

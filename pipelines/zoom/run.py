@@ -19,7 +19,13 @@ from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
-from dreamvid.pipelines.provenance import KEY, describe, is_delivered, restore_begun_settings, settings_json
+from dreamvid.pipelines.provenance import (
+    KEY,
+    is_delivered,
+    make_manifest,
+    restore_begun_settings,
+    settings_json,
+)
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
@@ -265,7 +271,9 @@ def _output_job(
     from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
 
     bits = chunk_bits(output, info=plan.info, output=plan.preset.output)
-    manifest = describe(text, output=output, inputs=list(inputs), info=plan.info, bits=bits, command=command)
+    manifest = make_manifest(
+        text, output=output, inputs=list(inputs), info=plan.info, bits=bits, command=command
+    )
     state_bytes = _STATE_BYTES + _PREROLL_BYTES * plan.clock.preroll
     return OutputJob(output, manifest, plan.info.size.height * plan.info.size.width * state_bytes, delivered)
 
@@ -278,7 +286,7 @@ def _open_writer(plan: ZoomPlan, output: Path, text: str, music: Soundtrack | No
         output,
         info=plan.info,
         output=plan.preset.output,
-        companion=None if music is None else music.file,
+        streams_from=None if music is None else music.file,
         metadata={KEY: text},
         overwrite=True,
         expected_frames=plan.clock.frames,

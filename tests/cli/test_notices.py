@@ -38,7 +38,7 @@ def test_repeats_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     with notices_to(Lines()) as handler:
         for tile in (512, 256):
             LOGGER.warning("tiles of %d px", tile)
-            LOGGER.warning(f"out of memory ({tile} MB), {tile / 3:.2f} s lost")
+            LOGGER.warning(f"out of memory ({tile} MB), {tile / 3:.2f} s lost")  # noqa: G004  a message without arguments
             LOGGER.warning("%s is interlaced", f"clip{tile}.mp4")
             LOGGER.warning("undreamed: %s", ValueError(f"no {tile} bytes"))
         for index in range(5):

@@ -38,7 +38,7 @@ def clip(tmp_path: Path) -> Path:
     path = tmp_path / "clip.mp4"
     noise = np.random.default_rng(0).random((32, 48, 3), dtype=np.float32)
     info = VideoInfo(Size(32, 48), Fraction(10))
-    writer = open_writer(path, info=info, output=OutputSettings(), companion=None, metadata={})
+    writer = open_writer(path, info=info, output=OutputSettings(), streams_from=None, metadata={})
     with writer:
         for index in range(3):
             writer.write(Frame(index, Fraction(index, 10), noise))

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.config.yaml_text import MAX_CHARACTERS, Place, YamlTextError, read_yaml
+from dreamvid.config.yaml_text import MAX_CHARACTERS, TextPosition, YamlTextError, read_yaml
 
 
-def refused(text: str) -> tuple[str, Place]:
+def refused(text: str) -> tuple[str, TextPosition]:
     with pytest.raises(YamlTextError) as caught:
         read_yaml(text)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
-    assert caught.value.place.line >= 1
-    assert caught.value.place.column >= 1
-    return str(caught.value), caught.value.place
+    assert caught.value.position.line >= 1
+    assert caught.value.position.column >= 1
+    return str(caught.value), caught.value.position
 
 
 @pytest.mark.parametrize(
@@ -85,56 +85,58 @@ def test_nothing_is_nothing(text: str) -> None:
 
 def test_every_path_has_its_place() -> None:
     document = read_yaml("look:\n  strength: {0s: 1,\n    4s: 2}\nscenes:\n- start: 0s\n- {start: 4s}\n")
-    assert document.places == {
-        (): Place(1, 1),
-        ("look",): Place(1, 1),
-        ("look", "strength"): Place(2, 3),
-        ("look", "strength", "0s"): Place(2, 14),
-        ("look", "strength", "4s"): Place(3, 5),
-        ("scenes",): Place(4, 1),
-        ("scenes", "0"): Place(5, 3),
-        ("scenes", "0", "start"): Place(5, 3),
-        ("scenes", "1"): Place(6, 3),
-        ("scenes", "1", "start"): Place(6, 4),
+    assert document.positions == {
+        (): TextPosition(1, 1),
+        ("look",): TextPosition(1, 1),
+        ("look", "strength"): TextPosition(2, 3),
+        ("look", "strength", "0s"): TextPosition(2, 14),
+        ("look", "strength", "4s"): TextPosition(3, 5),
+        ("scenes",): TextPosition(4, 1),
+        ("scenes", "0"): TextPosition(5, 3),
+        ("scenes", "0", "start"): TextPosition(5, 3),
+        ("scenes", "1"): TextPosition(6, 3),
+        ("scenes", "1", "start"): TextPosition(6, 4),
     }
 
 
 def test_a_path_that_is_not_there_is_at_the_nearest_above() -> None:
     document = read_yaml("a: 1\nlook:\n  strength: 1\n")
-    assert document.place(("look", "strength", "4s")) == Place(3, 3)
-    assert document.place(("look", "blend")) == Place(2, 1)
-    assert document.place(("nowhere",)) == Place(1, 1)
+    assert document.position(("look", "strength", "4s")) == TextPosition(3, 3)
+    assert document.position(("look", "blend")) == TextPosition(2, 1)
+    assert document.position(("nowhere",)) == TextPosition(1, 1)
 
 
 @pytest.mark.parametrize(
-    ("text", "says", "place"),
+    ("text", "says", "position"),
     [
-        ("a: 1\nb: [1, 2\n", "expected ',' or ']'", Place(3, 1)),
-        ("a: 1\n\tb: 2\n", "not with tabs", Place(2, 1)),
-        ("a: 1\nb: @x\n", "cannot start any token", Place(2, 4)),
-        ("a: 'never closed\n", "end of stream", Place(2, 1)),
-        ("a: *x\n", "undefined alias 'x'", Place(1, 4)),
-        ("a: b: c\n", "mapping values are not allowed here", Place(1, 5)),
-        ("a: 1\n---\nb: 2\n", "second document", Place(2, 1)),
-        ("a: 1\nb:\n  c: 1\n  c: 2\n", "'c' stands twice", Place(4, 3)),
-        ("1: a\n1.0: b\n", "stands twice", Place(2, 1)),
-        ("a: 1\n? [b]\n: 1\n", "a key must be a text or a number", Place(2, 3)),
-        ("a: 1\n~: 1\n", "a key must be a text or a number", Place(2, 1)),
-        ("true: 1\n", "a key must be a text or a number", Place(1, 1)),
-        ("a: &x {b: 1}\nc:\n  <<: *x\n", "merge keys", Place(3, 3)),
-        ("a: b\0c\n", "U+0000", Place(1, 5)),
-        ("a: 1\nb: \x07\n", "U+0007", Place(2, 4)),
-        ('a: 1\nb: "\\ud83d"\n', "half a character", Place(2, 4)),
-        ("a: &x [*x]\n", "nested more than 24 deep", Place(1, 4)),
-        (f"a: {'1' * 65}\n", "more than 64 digits", Place(1, 4)),
-        (f"a: 1\nb: {'x' * 16_385}\n", "more than 16384 characters", Place(2, 4)),
-        ("a" * (MAX_CHARACTERS + 1), "longer than", Place(1, 1)),
+        ("a: 1\nb: [1, 2\n", "expected ',' or ']'", TextPosition(3, 1)),
+        ("a: 1\n\tb: 2\n", "not with tabs", TextPosition(2, 1)),
+        ("a: 1\nb: @x\n", "cannot start any token", TextPosition(2, 4)),
+        ("a: 'never closed\n", "end of stream", TextPosition(2, 1)),
+        ("a: *x\n", "undefined alias 'x'", TextPosition(1, 4)),
+        ("a: b: c\n", "mapping values are not allowed here", TextPosition(1, 5)),
+        ("a: 1\n---\nb: 2\n", "second document", TextPosition(2, 1)),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", "'c' stands twice", TextPosition(4, 3)),
+        ("1: a\n1.0: b\n", "stands twice", TextPosition(2, 1)),
+        ("a: 1\n? [b]\n: 1\n", "a key must be a text or a number", TextPosition(2, 3)),
+        ("a: 1\n~: 1\n", "a key must be a text or a number", TextPosition(2, 1)),
+        ("true: 1\n", "a key must be a text or a number", TextPosition(1, 1)),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n", "merge keys", TextPosition(3, 3)),
+        ("a: b\0c\n", "U+0000", TextPosition(1, 5)),
+        ("a: 1\nb: \x07\n", "U+0007", TextPosition(2, 4)),
+        ('a: 1\nb: "\\ud83d"\n', "half a character", TextPosition(2, 4)),
+        ("a: &x [*x]\n", "nested more than 24 deep", TextPosition(1, 4)),
+        (f"a: {'1' * 65}\n", "more than 64 digits", TextPosition(1, 4)),
+        (f"a: 1\nb: {'x' * 16_385}\n", "more than 16384 characters", TextPosition(2, 4)),
+        ("a" * (MAX_CHARACTERS + 1), "longer than", TextPosition(1, 1)),
     ],
 )
-def test_what_is_no_plain_yaml_is_one_line_with_its_place(text: str, says: str, place: Place) -> None:
+def test_what_is_no_plain_yaml_is_one_line_with_its_place(
+    text: str, says: str, position: TextPosition
+) -> None:
     message, where = refused(text)
     assert says in message
-    assert where == place
+    assert where == position
 
 
 @pytest.mark.parametrize(
@@ -155,9 +157,9 @@ def test_what_is_no_plain_yaml_is_one_line_with_its_place(text: str, says: str, 
 )
 @pytest.mark.parametrize("value", ["echo", "[echo]", "{echo: 1}"])
 def test_no_tag_is_read(tag: str, value: str) -> None:
-    message, place = refused(f"a: 1\nb: {tag} {value}\n")
+    message, position = refused(f"a: 1\nb: {tag} {value}\n")
     assert message.startswith("tag '!") or "example.org" in message
-    assert place == Place(2, 4)
+    assert position == TextPosition(2, 4)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +175,10 @@ def test_no_tag_is_read(tag: str, value: str) -> None:
 )
 def test_what_is_nested_too_deep_is_refused_where_it_begins(text: str) -> None:
     begun = time.process_time()
-    message, place = refused(text)
+    message, position = refused(text)
     assert time.process_time() - begun < 1.0
     assert message == "is nested more than 24 deep"
-    assert place.line == 24 or place.column <= 120
+    assert position.line == 24 or position.column <= 120
 
 
 def test_brackets_in_texts_and_comments_do_not_nest() -> None:
@@ -226,4 +228,4 @@ def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
     except YamlTextError:
         refused(text)
     else:
-        assert min(document.places.values(), default=Place(1, 1)) >= Place(1, 1)
+        assert min(document.positions.values(), default=TextPosition(1, 1)) >= TextPosition(1, 1)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamvid.engine.tiling import Axis, TilePlan, halo_for, reach_for
+from dreamvid.engine.tiling import TileAxis, TilePlan, halo_for, reach_for
 from dreamvid.types import Size
 
 BUDGET = 600_000
@@ -15,7 +15,7 @@ strides = st.sampled_from([1, 2, 4, 8, 16, 32])
 fields = st.integers(1, 900)
 
 
-def kept(axis: Axis) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def kept(axis: TileAxis) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return how often each pixel along an axis is kept."""
     pixels = np.concatenate([np.arange(i * axis.tile, (i + 1) * axis.tile) for i in range(axis.count)])
     return np.bincount(pixels[pixels < axis.length], minlength=axis.length)

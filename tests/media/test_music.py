@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dreamvid.audio.music import Track, fit_track, write_track
+from dreamvid.audio.music import AudioTrack, fit_track, write_track
 from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DamagedError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.audio import read_audio
@@ -25,8 +25,8 @@ RATE = 44_100
 Sound = NDArray[np.float32]
 
 
-def read_track(path: Path, **part: Any) -> Track:
-    return Track(*read_audio(path, **part))
+def read_track(path: Path, **part: Any) -> AudioTrack:
+    return AudioTrack(*read_audio(path, **part))
 
 
 def tone(seconds: float, rate: int = RATE, channels: int = 2, hertz: float = 440.0) -> Sound:
@@ -163,7 +163,7 @@ def test_one_line_says_what_is_no_music(tmp_path: Path, make_clip: Any) -> None:
     assert "is empty" in refusal(text)
     path = encode(tmp_path / "a.wav", tone(1.0), "pcm_s16le", "wav")
     assert refusal(path, start=5.0).endswith("a.wav has no sound after 5 s")
-    write_track(Track(tone(0.0), RATE), path)
+    write_track(AudioTrack(tone(0.0), RATE), path)
     assert "no sound after 0 s" in refusal(path)
 
 
@@ -219,13 +219,13 @@ def test_a_track_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("duration", [1.0, 0.7123, 7.3])
 def test_a_track_is_cut_to_the_sample_without_fades(channels: int, duration: float) -> None:
-    track = Track(tone(8.0, channels=channels), RATE)
+    track = AudioTrack(tone(8.0, channels=channels), RATE)
     fitted = fit_track(track, duration, fade_in=0.0, fade_out=0.0)
     assert np.array_equal(fitted.samples, track.samples[: round(duration * RATE)])
 
 
 def test_fades_take_a_quarter_at_most() -> None:
-    track = Track(np.ones((10 * RATE, 2), np.float32), RATE)
+    track = AudioTrack(np.ones((10 * RATE, 2), np.float32), RATE)
     long = fit_track(track, 10.0).samples[:, 0]
     assert long[0] == 0.0
     assert long[round(0.025 * RATE)] == pytest.approx(0.5, abs=0.01)
@@ -240,7 +240,7 @@ def test_fades_take_a_quarter_at_most() -> None:
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("length", [1, 5, 300, RATE, 2 * RATE])
 def test_a_short_track_is_looped_without_a_gap(length: int, channels: int) -> None:
-    track = Track(np.full((length, channels), 0.5, np.float32), RATE)
+    track = AudioTrack(np.full((length, channels), 0.5, np.float32), RATE)
     fitted = fit_track(track, 5.0, fade_in=0.0, fade_out=0.0)
     assert fitted.samples.shape == (5 * RATE, channels)
     assert np.abs(fitted.samples - 0.5).max() < 0.01
@@ -249,13 +249,13 @@ def test_a_short_track_is_looped_without_a_gap(length: int, channels: int) -> No
 def test_a_loop_keeps_its_period() -> None:
     sound = np.zeros((RATE, 1), np.float32)
     sound[RATE // 2] = 1.0
-    fitted = fit_track(Track(sound, RATE), 10.0, fade_in=0.0, fade_out=0.0)
+    fitted = fit_track(AudioTrack(sound, RATE), 10.0, fade_in=0.0, fade_out=0.0)
     hits = np.flatnonzero(fitted.samples[:, 0] > 0.9)
     assert set(np.diff(hits)) == {RATE - RATE // 100}
 
 
 def test_a_written_track_is_read_back(tmp_path: Path) -> None:
-    track = Track(tone(1.0) * 2.0, RATE)
+    track = AudioTrack(tone(1.0) * 2.0, RATE)
     write_track(track, tmp_path / "a.wav")
     again = read_track(tmp_path / "a.wav")
     assert again.rate == RATE
@@ -268,7 +268,7 @@ def test_a_written_track_is_read_back(tmp_path: Path) -> None:
 
 def write_video(path: Path, sound: Path, seconds: int) -> None:
     info = VideoInfo(Size(48, 64), Fraction(24), frames=24 * seconds, duration=Fraction(seconds))
-    writer = open_writer(path, info=info, output=OutputSettings(speed="fast"), companion=sound)
+    writer = open_writer(path, info=info, output=OutputSettings(speed="fast"), streams_from=sound)
     with writer:
         for index in range(24 * seconds):
             rgb = np.full((48, 64, 3), 0.5, np.float32)
@@ -282,7 +282,7 @@ def write_video(path: Path, sound: Path, seconds: int) -> None:
 def test_a_video_holds_the_music_in_its_own_way_in_sync(
     tmp_path: Path, suffix: str, codec: str, rate: int
 ) -> None:
-    track = fit_track(Track(tone(3.0, rate), rate), 4.0, fade_in=0.0, fade_out=0.0)
+    track = fit_track(AudioTrack(tone(3.0, rate), rate), 4.0, fade_in=0.0, fade_out=0.0)
     track.samples[: rate // 2] = 0.0
     write_track(track, tmp_path / "a.wav")
     out = tmp_path / f"out{suffix}"

@@ -30,7 +30,7 @@ def clip(tmp_path: Path) -> Path:
         path,
         info=VideoInfo(SIZE, RATE, frames=frames),
         output=OutputSettings(),
-        companion=sound,
+        streams_from=sound,
         metadata={"title": "A landscape"},
     )
     with writer:

@@ -64,7 +64,7 @@ def film(
     """Write a video, or a folder of PNGs, of plain frames."""
     info = VideoInfo(SIZE, rate, frames=len(shades), has_alpha=alpha is not None)
     codec = OutputSettings(codec="auto" if not path.suffix else "ffv1")
-    writer = open_writer(path, info=info, output=codec, companion=None, metadata={})
+    writer = open_writer(path, info=info, output=codec, streams_from=None, metadata={})
     with writer:
         for i, shade in enumerate(shades):
             opaque = None if alpha is None else np.full(SIZE, alpha[i], np.float32)

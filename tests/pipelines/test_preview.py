@@ -24,8 +24,8 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -> None:
-    ready = prepare(clip, None, quick, RunOptions(device="cpu"))
-    forecast = ready.preview(4)
+    prepared = prepare(clip, None, quick, RunOptions(device="cpu"))
+    forecast = prepared.preview(4)
     sheet = clip.with_name("clip.dream.mp4.preview.png")
     assert forecast.sheet == sheet
     assert {path.name for path in clip.parent.iterdir()} == {clip.name, sheet.name}
@@ -34,17 +34,17 @@ def test_a_sheet_and_an_estimate_and_then_the_whole(clip: Path, quick: Preset) -
     assert forecast.seconds > 0
     assert forecast.disk > 10 * 48 * 80
     assert "all 10 frames take about" in forecast.line()
-    ready.preview(1)  # replaces an older preview
-    assert ready.make().frames == 10
+    prepared.preview(1)  # replaces an older preview
+    assert prepared.run().frames == 10
 
 
 def test_a_preview_changes_nothing_in_the_whole(clip: Path, quick: Preset) -> None:
     preset = quick.override({"output.codec": "ffv1"})
     plain, after = clip.with_name("plain.mkv"), clip.with_name("after.mkv")
-    prepare(clip, plain, preset, RunOptions(device="cpu")).make()
-    ready = prepare(clip, after, preset, RunOptions(device="cpu"))
-    ready.preview(4)
-    ready.make()
+    prepare(clip, plain, preset, RunOptions(device="cpu")).run()
+    prepared = prepare(clip, after, preset, RunOptions(device="cpu"))
+    prepared.preview(4)
+    prepared.run()
     assert [f.rgb.tobytes() for f in frames_of(after)] == [f.rgb.tobytes() for f in frames_of(plain)]
 
 
@@ -55,17 +55,17 @@ def frames_of(path: Path) -> list[Frame]:
 @pytest.mark.parametrize("source", ["luma", "motion"])
 def test_masked_dreams_have_previews(clip: Path, quick: Preset, source: str) -> None:
     masked = quick.override({"mask.source": source})
-    ready = prepare(clip, None, masked, RunOptions(device="cpu"))
-    assert ready.preview(2).sheet.exists()
+    prepared = prepare(clip, None, masked, RunOptions(device="cpu"))
+    assert prepared.preview(2).sheet.exists()
 
 
 def test_another_picture_of_that_name_is_kept(clip: Path, quick: Preset) -> None:
     sheet = clip.with_name("clip.dream.mp4.preview.png")
     write_still(sheet, Still(read_first(clip)), overwrite=False)
     before = sheet.read_bytes()
-    ready = prepare(clip, None, quick, RunOptions(device="cpu"))
+    prepared = prepare(clip, None, quick, RunOptions(device="cpu"))
     with pytest.raises(WriteError, match="--yes"):
-        ready.preview(2)
+        prepared.preview(2)
     assert sheet.read_bytes() == before
 
 

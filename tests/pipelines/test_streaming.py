@@ -33,7 +33,7 @@ class Same:
 
 source = open_source(Path(sys.argv[1]))
 writer = open_writer(Path(sys.argv[2]), info=source.info, output=OutputSettings(speed="fast"),
-                     companion=Path(sys.argv[1]), metadata={})
+                     streams_from=Path(sys.argv[1]), metadata={})
 report = dream_video(source, Same(), IndependentFrames(), writer)
 # not ru_maxrss, which counts the parent of this process as well
 peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
@@ -47,7 +47,7 @@ def make(path: Path, seconds: int) -> Path:
         path,
         info=VideoInfo(SIZE, Fraction(RATE)),
         output=OutputSettings(crf=40, speed="fast"),
-        companion=None,
+        streams_from=None,
         metadata={},
     )
     with writer:

@@ -124,10 +124,10 @@ class _Source:
                 raise
             damage = str(error).split(";", maxsplit=1)[0]
             if frame is None:
-                _log.warning(f"{damage}, from the first frame on; what the decoder makes of it is used")
+                _log.warning("%s, from the first frame on; what the decoder makes of it is used", damage)
                 yield from self._frames(ErrorConcealment.CONCEAL)
             else:
-                _log.warning(f"{damage}; {frame.index + 1} frames before it kept")
+                _log.warning("%s; %s frames before it kept", damage, frame.index + 1)
             return
         if frame is None:
             raise SettingsError(
@@ -169,12 +169,18 @@ class _Source:
         announced = self.media.announced
         if announced is not None and announced - end > _TOLERATED_FRAMES / self.media.video.rate:
             _log.warning(
-                f"{printable(self.media.path)} ends after {float(end):.2f} s ({count} frames), "
-                f"although {float(announced):.2f} s were announced"
+                "%s ends after %.2f s (%s frames), although %.2f s were announced",
+                printable(self.media.path),
+                float(end),
+                count,
+                float(announced),
             )
         elif self.media.packets is not None and count < self.media.packets:
             _log.warning(
-                f"{printable(self.media.path)}: only {count} of {self.media.packets} frames could be decoded"
+                "%s: only %s of %s frames could be decoded",
+                printable(self.media.path),
+                count,
+                self.media.packets,
             )
 
     def _fit(self, rgb: RGB, alpha: Alpha | None) -> tuple[RGB, Alpha | None]:
@@ -214,18 +220,18 @@ def _selected_info(video: VideoInfo, selection: _Selection, size: Size | None) -
 def _warn_of_changes(media: MediaInfo) -> None:
     name = printable(media.path)
     if media.video.hdr:
-        _log.warning(f"{name} is HDR; it is tone-mapped to SDR (BT.709)")
+        _log.warning("%s is HDR; it is tone-mapped to SDR (BT.709)", name)
     if media.interlaced:
-        _log.warning(f"{name} is interlaced; it is deinterlaced")
+        _log.warning("%s is interlaced; it is deinterlaced", name)
     if media.format_name == "gif" and not _has_gif_trailer(media.path):
-        _log.warning(f"{name} has no end mark; it may be cut off")
+        _log.warning("%s has no end mark; it may be cut off", name)
     elif media.gap is not None:
         _log.warning(
-            f"{name} lacks frames, the first at {float(media.gap):.2f} s; those before them stay longer"
+            "%s lacks frames, the first at %.2f s; those before them stay longer", name, float(media.gap)
         )
     if media.other_videos:
         count = len(media.other_videos) + 1
-        _log.warning(f"{name} holds {count} video streams; stream {media.stream_index} is used")
+        _log.warning("%s holds %s video streams; stream %s is used", name, count, media.stream_index)
 
 
 def _has_gif_trailer(path: Path) -> bool:

@@ -45,17 +45,19 @@ def cut(
             # Where a brief frame is cut, time begins with it, and not inside of it.
             origin = frame.pts if interval <= _BRIEF else max(start, frame.pts)
         pts = max(frame.pts - origin, Fraction(0))
-        left = None if duration is None else duration - pts
-        if left is not None and pts > 0:
+        remaining = None if duration is None else duration - pts
+        if remaining is not None and pts > 0:
             slack = Fraction(0) if exact_end else min(interval, _BRIEF) / 2
-            if left <= slack:
+            if remaining <= slack:
                 return
-        shown = frame.duration
-        if shown is not None and pts != frame.pts - origin:  # the first one, of which only a part is shown
-            shown = end - origin
-        if left is not None and shown is not None and interval > _BRIEF:
-            shown = min(shown, left)
-        yield replace(frame, pts=pts, duration=shown)
+        frame_duration = frame.duration
+        if (
+            frame_duration is not None and pts != frame.pts - origin
+        ):  # the first one, of which only a part is shown
+            frame_duration = end - origin
+        if remaining is not None and frame_duration is not None and interval > _BRIEF:
+            frame_duration = min(frame_duration, remaining)
+        yield replace(frame, pts=pts, duration=frame_duration)
 
 
 def resample(frames: Iterable[TimedFrame], rate: Fraction, duration: Fraction | None) -> Iterator[TimedFrame]:

@@ -212,11 +212,11 @@ def _depth_and_alpha(
     codec: str, suffix: str, output: OutputSettings, info: VideoInfo, notes: list[str]
 ) -> tuple[int, bool]:
     encoder = ENCODERS[codec]
-    wanted = 10 if output.depth == "10" else 8
+    requested = 10 if output.depth == "10" else 8
     depths = {bits for bits, _ in encoder.formats}
-    depth = wanted if wanted in depths else next(iter(depths))
-    if depth != wanted and output.depth != "auto":
-        notes.append(f"{codec} has {depth} bits per channel; depth {wanted} has no effect")
+    depth = requested if requested in depths else next(iter(depths))
+    if depth != requested and output.depth != "auto":
+        notes.append(f"{codec} has {depth} bits per channel; depth {requested} has no effect")
     alpha = info.has_alpha and (depth, True) in encoder.formats
     if info.has_alpha and not alpha and (8, True) in encoder.formats:
         depth, alpha = 8, True

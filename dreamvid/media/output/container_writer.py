@@ -36,7 +36,7 @@ _BUFFER = 1 << 18
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _PendingFrame:
     """A frame whose duration the next one tells."""
 
     picture: av.VideoFrame
@@ -46,24 +46,24 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class _Run:
+class _OpenFile:
     """What is open between the first frame and the last."""
 
     part: DeferredErrorFile
     container: OutputContainer
     stream: av.VideoStream
     rounder: TimestampRounder
-    waiting: _Waiting | None = None
+    pending: _PendingFrame | None = None
     frames: int = 0
     durations: dict[int, int] = field(default_factory=dict)
-    held: Packet[Any] | None = None
+    last_packet: Packet[Any] | None = None
     first_dts: int | None = None
 
 
 class ContainerWriter:
     """A :class:`dreamvid.types.FrameWriter` for every file that PyAV muxes.
 
-    Frames are encoded one behind, because only the next frame says how long one stays. The companion's packets
+    Frames are encoded one behind, because only the next frame says how long one stays. The packets of copied streams
     follow the video's decode times, so that neither is held in memory for long.
     """
 
@@ -71,7 +71,7 @@ class ContainerWriter:
         self._spec = spec
         self._converter = FrameConverter(spec.info.size, spec.choice)
         self._indexed = spec.choice.codec == "gif"
-        self._run: _Run | None = None
+        self._run: _OpenFile | None = None
 
     def __enter__(self) -> Self:
         """Open the part file and the encoder.
@@ -103,9 +103,9 @@ class ContainerWriter:
         picture = self._converter.frame(frame)
         if self._indexed:
             picture = with_palette(picture)
-        if run.waiting is not None:
-            self._encode(run, run.waiting, pts)
-        run.waiting = _Waiting(picture, pts, frame.pts, frame.duration)
+        if run.pending is not None:
+            self._encode(run, run.pending, pts)
+        run.pending = _PendingFrame(picture, pts, frame.pts, frame.duration)
         run.frames += 1
 
     def __exit__(
@@ -124,7 +124,7 @@ class ContainerWriter:
                 self._spec.source_streams.close()
             self._spec.target.discard()
 
-    def _open(self, part: DeferredErrorFile) -> _Run:
+    def _open(self, part: DeferredErrorFile) -> _OpenFile:
         spec = self._spec
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings on stderr otherwise
         container = av.open(
@@ -144,36 +144,36 @@ class ContainerWriter:
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from None
         part.check()
-        return _Run(part, container, stream, spec.timestamp_rounder())
+        return _OpenFile(part, container, stream, spec.timestamp_rounder())
 
-    def _encode(self, run: _Run, waiting: _Waiting, end: int) -> None:
-        picture = waiting.picture
+    def _encode(self, run: _OpenFile, pending: _PendingFrame, end: int) -> None:
+        picture = pending.picture
         picture.time_base = self._spec.time_base
-        picture.pts, picture.duration = waiting.pts, end - waiting.pts
-        run.durations[waiting.pts] = end - waiting.pts
+        picture.pts, picture.duration = pending.pts, end - pending.pts
+        run.durations[pending.pts] = end - pending.pts
         try:
             self._take(run, run.stream.encode(picture))
         except av.FFmpegError as error:
             run.part.check()
             raise self._refused(error) from None
 
-    def _take(self, run: _Run, packets: Iterable[Packet[Any]]) -> None:
+    def _take(self, run: _OpenFile, packets: Iterable[Packet[Any]]) -> None:
         """Mux packets one behind, because the last one's duration is special."""
         for packet in packets:
             if packet.pts is not None:
                 packet.duration = run.durations.pop(packet.pts, packet.duration)
             if run.first_dts is None:
                 run.first_dts = packet.dts
-            if run.held is not None:
-                self._mux(run, run.held)
-            run.held = packet
+            if run.last_packet is not None:
+                self._mux(run, run.last_packet)
+            run.last_packet = packet
 
-    def _mux_last(self, run: _Run, end: int) -> None:
+    def _mux_last(self, run: _OpenFile, end: int) -> None:
         """Mux the last packet, so long that all decode times together last as long as the video.
 
         With reordered frames it is not the last one shown, and that sum is what mp4 says of duration and rate.
         """
-        packet = run.held
+        packet = run.last_packet
         if packet is None:
             return
         if (
@@ -184,7 +184,7 @@ class ContainerWriter:
             packet.duration = max(1, end + run.first_dts - packet.dts)
         self._mux(run, packet)
 
-    def _mux(self, run: _Run, packet: Packet[Any]) -> None:
+    def _mux(self, run: _OpenFile, packet: Packet[Any]) -> None:
         time = (packet.dts or 0) * self._spec.time_base
         run.container.mux(packet)
         run.part.check()
@@ -192,14 +192,14 @@ class ContainerWriter:
             self._spec.source_streams.advance(run.container, time)
             run.part.check()
 
-    def _finish(self, run: _Run) -> None:
+    def _finish(self, run: _OpenFile) -> None:
         spec = self._spec
-        if run.waiting is None:
+        if run.pending is None:
             raise WriteError(f"{spec.target.name}: there was no frame to write")
-        waiting = run.waiting
-        duration = waiting.duration or 1 / spec.info.rate
+        pending = run.pending
+        duration = pending.duration or 1 / spec.info.rate
         end = run.rounder.end(duration)
-        self._encode(run, waiting, end)
+        self._encode(run, pending, end)
         try:
             rest = run.stream.encode(None)
             if run.first_dts is None:
@@ -216,19 +216,21 @@ class ContainerWriter:
         run.part.check()
         part, kind = spec.target.part, spec.choice.container
         try:
-            stay = (end - waiting.pts) * spec.time_base
+            stay = (end - pending.pts) * spec.time_base
             finish_animation(part, kind.muxer, size=self._converter.size, end=stay, metadata=spec.metadata)
             if kind.stores_display_size:
                 set_display_size(part, self._converter.size, spec.info.sar)
         except OSError as error:
             raise write_error(spec.target.path, error) from None
-        expected = Expected(run.frames, waiting.pts * spec.time_base, spec.time_base)
+        expected = Expected(run.frames, pending.pts * spec.time_base, spec.time_base)
         verify(part, spec.target.name, kind, expected)
         if spec.expected_frames is not None and run.frames != spec.expected_frames:
-            _log.warning(f"{spec.target.name} has {run.frames} frames; {spec.expected_frames} were expected")
+            _log.warning(
+                "%s has %s frames; %s were expected", spec.target.name, run.frames, spec.expected_frames
+            )
         spec.target.commit()
 
-    def _opened(self) -> _Run:
+    def _opened(self) -> _OpenFile:
         if self._run is None:
             raise WriteError(f"{self._spec.target.name}: is not open for writing")
         return self._run

@@ -79,18 +79,20 @@ class _Header:
         parts = list(_elements(self._data, video.body, video.end))
         if any(part.id in {_DISPLAY_WIDTH, _DISPLAY_HEIGHT} for part in parts):
             return
-        kept = b"".join(self._data[part.start : part.end] for part in parts if part.id != _DISPLAY_UNIT)
-        said = ((_DISPLAY_WIDTH, width), (_DISPLAY_HEIGHT, height), (_DISPLAY_UNIT, unit))
-        made = _element(_VIDEO, kept + b"".join(_number(key, value) for key, value in said))
+        other_parts = b"".join(
+            self._data[part.start : part.end] for part in parts if part.id != _DISPLAY_UNIT
+        )
+        display = ((_DISPLAY_WIDTH, width), (_DISPLAY_HEIGHT, height), (_DISPLAY_UNIT, unit))
+        element = _element(_VIDEO, other_parts + b"".join(_number(key, value) for key, value in display))
         for outer, inner in ((track, video), (tracks, track)):
             before, after = self._data[outer.body : inner.start], self._data[inner.end : outer.end]
-            made = _element(outer.id, before + made + after)
-        more = len(made) - (tracks.end - tracks.start)
-        left = gap.end - gap.start - more
-        if gap.end > tracks.start or left < _MIN_VOID:
+            element = _element(outer.id, before + element + after)
+        more = len(element) - (tracks.end - tracks.start)
+        void_length = gap.end - gap.start - more
+        if gap.end > tracks.start or void_length < _MIN_VOID:
             raise WriteError("the Matroska muxer left no room for the sample aspect ratio")
         self._shift_index(gap.end, tracks.end, more)
-        self._data[gap.start : tracks.end] = _void(left) + self._data[gap.end : tracks.start] + made
+        self._data[gap.start : tracks.end] = _void(void_length) + self._data[gap.end : tracks.start] + element
         self._file.seek(0)
         self._file.write(self._data)
 

@@ -69,7 +69,7 @@ def order_decoding(packets: Sequence[Packet[Any]]) -> None:
 
     libx265 leaves them to chance where there are fewer frames than it reorders.
     """
-    shown = sorted(packet.pts or 0 for packet in packets)
-    late = max((time - (packet.pts or 0) for time, packet in zip(shown, packets, strict=True)), default=0)
-    for time, packet in zip(shown, packets, strict=True):
+    pts_order = sorted(packet.pts or 0 for packet in packets)
+    late = max((time - (packet.pts or 0) for time, packet in zip(pts_order, packets, strict=True)), default=0)
+    for time, packet in zip(pts_order, packets, strict=True):
         packet.dts = time - late

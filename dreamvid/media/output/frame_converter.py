@@ -40,7 +40,7 @@ class FrameConverter:
         )
         self.size = Size(size.height + self._grow[0], size.width + self._grow[1])
         if any(self._grow):
-            _log.warning(f"{choice.codec} needs even sizes: {size} is padded to {self.size}")
+            _log.warning("%s needs even sizes: %s is padded to %s", choice.codec, size, self.size)
 
     def frame(self, frame: Frame) -> av.VideoFrame:
         """Return the picture in the encoder's pixel format, tagged with its colors; no times are set.
@@ -58,12 +58,12 @@ class FrameConverter:
             rgb, alpha = _flatten(rgb, alpha), None
         if any(self._grow):
             rgb, alpha = self._pad(rgb, alpha)
-        made = from_rgb(rgb, alpha, pix_fmt=self._full_chroma or self._choice.pix_fmt, matrix="bt709")
+        picture = from_rgb(rgb, alpha, pix_fmt=self._full_chroma or self._choice.pix_fmt, matrix="bt709")
         if self._full_chroma is not None:
-            return self._sampler.convert(made)
-        if made.format.is_rgb:
-            made.color_trc = ColorTrc.IEC61966_2_1  # sRGB, which PNG says in a chunk of its own
-        return made
+            return self._sampler.convert(picture)
+        if picture.format.is_rgb:
+            picture.color_trc = ColorTrc.IEC61966_2_1  # sRGB, which PNG says in a chunk of its own
+        return picture
 
     def _pad(self, rgb: RGB, alpha: Alpha | None) -> tuple[RGB, Alpha | None]:
         (down, right) = self._grow

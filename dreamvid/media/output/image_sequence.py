@@ -87,9 +87,9 @@ class FolderWriter:
         )
         try:
             write_new(spec.target.part / FRAME_LIST_NAME, listed.to_json().encode("utf-8", "replace"))
-            found = {entry.name for entry in spec.target.part.iterdir() if entry.stat().st_size}
+            written = {entry.name for entry in spec.target.part.iterdir() if entry.stat().st_size}
         except OSError as error:
             raise write_error(spec.target.path, error) from None
-        if found != {entry.file for entry in self._entries} | {FRAME_LIST_NAME}:
+        if written != {entry.file for entry in self._entries} | {FRAME_LIST_NAME}:
             raise WriteError(f"{spec.target.name}: the written folder did not verify; nothing was kept")
         spec.target.commit()

@@ -68,10 +68,12 @@ def _check(
         raise _failed(target, f"{count} of {expected.frames} frames")
     if begin is None or last is None or first is None:
         raise _failed(target, "no frame can be decoded")
-    shown = (last - begin) * base
+    video_length = (last - begin) * base
     slack = _SLACK + expected.time_base + (0 if seekable else count * _APNG_ROUNDING)
-    if count > 1 and abs(shown - expected.last) > slack:
-        raise _failed(target, f"the last frame is at {float(shown):.4f} s, not {float(expected.last):.4f} s")
+    if count > 1 and abs(video_length - expected.last) > slack:
+        raise _failed(
+            target, f"the last frame is at {float(video_length):.4f} s, not {float(expected.last):.4f} s"
+        )
     if seekable and not _decodes_at(container, stream, last):
         raise _failed(target, "the last frame cannot be decoded")
 

@@ -41,7 +41,7 @@ def open_writer(
     *,
     info: VideoInfo,
     output: OutputSettings,
-    companion: Path | None = None,
+    streams_from: Path | None = None,
     start: Fraction = Fraction(0),
     duration: Fraction | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -57,11 +57,11 @@ def open_writer(
         The output; its suffix says what it is, none is a folder of PNGs.
     info
         Of the pictures that will be written: size, rate, sar, has_alpha and variable_rate count.
-    companion
+    streams_from
         The file whose sound, subtitles, chapters and metadata go along; ``start`` and ``duration`` (seconds, from its
         first picture) are the cut of it. None carries nothing.
     metadata
-        Texts of our own by key, such as the settings under ``dreamvid``; they overrule the companion's.
+        Texts of our own by key, such as the settings under ``dreamvid``; they overrule those of ``streams_from``.
     overwrite
         Whether an existing output is replaced.
     expected_frames
@@ -79,7 +79,7 @@ def open_writer(
     """
     suffix = _kind(path)
     choice = choose_codec(suffix, output, info)
-    inputs = [] if companion is None else [companion]
+    inputs = [] if streams_from is None else [streams_from]
     replaceable = holds_only_frames if suffix == FOLDER else None
     target = AtomicOutput(
         path, inputs=inputs, overwrite=overwrite, is_replaceable_folder=replaceable, part=part
@@ -93,8 +93,8 @@ def open_writer(
     for note in choice.notes:
         _log.warning(note)
     if suffix == ".gif" and info.rate > _GIF_FASTEST:
-        _log.warning(f"browsers play GIFs at {_GIF_FASTEST} fps at most; this one has {float(info.rate):g}")
-    source = _find_source_file(companion)
+        _log.warning("browsers play GIFs at %s fps at most; this one has %g", _GIF_FASTEST, float(info.rate))
+    source = _find_source_file(streams_from)
     sound = None
     if source is not None:
         sound = open_source_streams(source, StreamSelection(start, duration, sound=output.audio))
@@ -170,28 +170,30 @@ def _kind(path: Path) -> str:
     return suffix
 
 
-def _find_source_file(companion: Path | None) -> Path | None:
+def _find_source_file(streams_from: Path | None) -> Path | None:
     """Return the file that sound and texts are taken from; a folder of PNGs names it in its ``frames.json``."""
-    if companion is None or not companion.is_dir():
-        return None if companion is None or is_webp(companion) else companion
-    listed = read_frame_list(companion)
+    if streams_from is None or not streams_from.is_dir():
+        return None if streams_from is None or is_webp(streams_from) else streams_from
+    listed = read_frame_list(streams_from)
     if listed is None or listed.sound is None:
         return None
-    beside = (companion / listed.sound, companion.resolve().parent / listed.sound)
+    beside = (streams_from / listed.sound, streams_from.resolve().parent / listed.sound)
     return next((path for path in beside if path.is_file()), None)
 
 
 def _time_base(
-    choice: CodecChoice, info: VideoInfo, companion: SourceStreams | None, start: Fraction
+    choice: CodecChoice, info: VideoInfo, source_streams: SourceStreams | None, start: Fraction
 ) -> Fraction:
     if choice.container.time_base is not None:
         return choice.container.time_base
-    known = companion.video_time_base if companion is not None else None
+    known = source_streams.video_time_base if source_streams is not None else None
     bases = [] if known is None else [known, Fraction(1, start.denominator)]
     return exact_time_base(info.rate, bases, variable=info.variable_rate)
 
 
-def _warn_left_out(companion: SourceStreams, suffix: str, output: OutputSettings) -> None:
-    if companion.has_sound and output.audio:
-        kept = "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
-        _log.warning(f"{suffix or 'a folder of PNGs'} holds no sound: {kept}")
+def _warn_left_out(source_streams: SourceStreams, suffix: str, output: OutputSettings) -> None:
+    if source_streams.has_sound and output.audio:
+        consequence = (
+            "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
+        )
+        _log.warning("%s holds no sound: %s", suffix or "a folder of PNGs", consequence)

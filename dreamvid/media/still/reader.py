@@ -131,7 +131,7 @@ def read_still(path: str | Path) -> Still:
     with warnings.catch_warnings(), open_image(path) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         if image.frames > 1 and image.format != "MPO":
-            _log.warning(f"{printable(path)} holds {image.frames} pictures; the first is taken")
+            _log.warning("%s holds %s pictures; the first is taken", printable(path), image.frames)
         facts = image.reader.metadata(index=0)
         profile = facts.get("icc_profile")
         pixels = _read_16_bit(image.read_bytes()) if image.is_16_bit else None

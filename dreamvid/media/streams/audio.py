@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
     from dreamvid.media.containers import Container
-    from dreamvid.media.streams.trim import Track, Trim
+    from dreamvid.media.streams.trim import OutputTrack, Trim
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ _NAMED_LAYOUTS = {
 
 def plan_audio(
     stream: AudioStream, output: OutputContainer, container: Container, trim: Trim
-) -> Track | None:
+) -> OutputTrack | None:
     """Add an audio stream to the output: copied where the container holds its codec, else encoded as AAC or Opus.
 
     Return None, with a warning, for a codec that nothing here knows.
@@ -64,7 +64,7 @@ def plan_audio(
     context: Any = stream.codec_context
     name = f"sound track {stream.index}"
     if context is None:
-        _log.warning(f"{name} has a codec that is not known here; it is left out")
+        _log.warning("%s has a codec that is not known here; it is left out", name)
         return None
     codec = context.codec.canonical_name
     track: CopiedAudio | EncodedAudio
@@ -74,7 +74,11 @@ def plan_audio(
     else:
         target = container.encoded_audio
         _log.warning(
-            f"{name}: {suffix_of(container.muxer)} cannot hold {codec}; encoded anew as {target.upper()}"
+            "%s: %s cannot hold %s; re-encoded as %s",
+            name,
+            suffix_of(container.muxer),
+            codec,
+            target.upper(),
         )
         track = EncodedAudio(name, stream, output, target, trim=trim)
     copy_tags(stream, track.stream)
@@ -201,7 +205,7 @@ class EncodedAudio:
         except av.FFmpegError:
             if not self._damaged:
                 self._damaged = True
-                _log.warning(f"{self.name}: damaged at {float(self.last_seen):.2f} s; silence in its place")
+                _log.warning("%s: damaged at %.2f s; silence in its place", self.name, float(self.last_seen))
             return
         for frame in frames:
             if frame.pts is None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from dreamvid.media.containers import Container
-    from dreamvid.media.streams.trim import Track
+    from dreamvid.media.streams.trim import OutputTrack
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class SourceStreams:
     def __init__(self, path: Path, selection: StreamSelection) -> None:
         self._path = path
         self._selection = selection
-        self._tracks: dict[int, Track] = {}
+        self._tracks: dict[int, OutputTrack] = {}
         self._packets: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
         self._open_files = contextlib.ExitStack()
@@ -117,8 +117,8 @@ class SourceStreams:
         self._open_files.close()
 
     def _start_reading(self, source: InputContainer) -> None:
-        wanted = [source.streams[index] for index in self._tracks]
-        if not wanted:
+        streams = [source.streams[index] for index in self._tracks]
+        if not streams:
             return
         for stream in source.streams:
             if stream.index not in self._tracks:
@@ -126,17 +126,17 @@ class SourceStreams:
         if self._origin > _SEEK_BEFORE:
             with contextlib.suppress(av.FFmpegError):
                 source.seek(int((self._origin - _SEEK_BEFORE) * 1_000_000))
-        self._packets = self._demux(source, wanted)
+        self._packets = self._demux(source, streams)
         self._next = next(self._packets, None)
 
-    def _demux(self, source: InputContainer, wanted: list[Stream]) -> Iterator[Packet[Any]]:
+    def _demux(self, source: InputContainer, streams: list[Stream]) -> Iterator[Packet[Any]]:
         try:
-            for packet in source.demux(wanted):
+            for packet in source.demux(streams):
                 if packet.dts is not None or packet.pts is not None:
                     yield packet
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            _log.warning(f"{printable(Path(self._path.name))}: damaged ({reason}); its sound ends there")
+            _log.warning("%s: damaged (%s); its sound ends there", printable(Path(self._path.name)), reason)
 
     def _run(self, output: OutputContainer, until: Fraction | None) -> None:
         while self._next is not None:
@@ -174,7 +174,9 @@ class SourceStreams:
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             name = self._tracks.pop(index).name if index in self._tracks else "a stream"
-            _log.warning(f"{printable(Path(self._path.name))}: {name} cannot be carried further ({reason})")
+            _log.warning(
+                "%s: %s cannot be carried further (%s)", printable(Path(self._path.name)), name, reason
+            )
 
     def _chapters(self, source: InputContainer) -> Iterator[Any]:
         end = self._selection.duration
@@ -199,7 +201,7 @@ def open_source_streams(path: Path, selection: StreamSelection) -> SourceStreams
     try:
         return SourceStreams(path, selection)
     except (DreamvidError, av.FFmpegError, OSError) as error:
-        _log.warning(f"{printable(Path(path.name))}: no sound can be read from it ({error})")
+        _log.warning("%s: no sound can be read from it (%s)", printable(Path(path.name)), error)
         return None
 
 
@@ -237,7 +239,9 @@ def _read_facts(container: InputContainer, path: Path) -> AudioFacts:
     return AudioFacts(first, video.time_base, delays)
 
 
-def _plan_track(stream: Stream, output: OutputContainer, container: Container, trim: Trim) -> Track | None:
+def _plan_track(
+    stream: Stream, output: OutputContainer, container: Container, trim: Trim
+) -> OutputTrack | None:
     """Add a stream to the output for this one, or return None where it is left out."""
     if isinstance(stream, AudioStream):
         return plan_audio(stream, output, container, trim)

@@ -84,13 +84,13 @@ class ConvertedSubtitles(CopiedSubtitles):
     def feed(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """Return the converted packet, or nothing where there is no text."""
         times = self._times(packet)
-        shown = None if times is None else self._decoder.decode2(packet)
-        if times is None or shown is None or not len(shown):
+        subtitle = None if times is None else self._decoder.decode2(packet)
+        if times is None or subtitle is None or not len(subtitle):
             return []
-        shown.pts = 0
-        shown.start_display_time, shown.end_display_time = 0, times[1]
-        made: Packet[Any] = self.stream.codec_context.encode_subtitle(shown)
-        return [self._stamp(made, *times)] if made.size else []
+        subtitle.pts = 0
+        subtitle.start_display_time, subtitle.end_display_time = 0, times[1]
+        packed: Packet[Any] = self.stream.codec_context.encode_subtitle(subtitle)
+        return [self._stamp(packed, *times)] if packed.size else []
 
 
 def plan_subtitles(
@@ -100,7 +100,7 @@ def plan_subtitles(
     context: Any = stream.codec_context
     name = f"subtitle track {stream.index}"
     if context is None:
-        _log.warning(f"{name} has a codec that is not known here; it is left out")
+        _log.warning("%s has a codec that is not known here; it is left out", name)
         return None
     codec = context.codec.canonical_name
     wanted = container.subtitle_codec
@@ -110,10 +110,12 @@ def plan_subtitles(
         target = wanted or "subrip"
         converted = _convert(name, stream, output, target, trim)
         if converted is None:
-            _log.warning(f"{name}: {suffix_of(container.muxer)} cannot hold {codec} pictures; it is left out")
+            _log.warning(
+                "%s: %s cannot hold %s pictures; it is left out", name, suffix_of(container.muxer), codec
+            )
             return None
         track = converted
-        _log.warning(f"{name}: converted from {codec} to {target}")
+        _log.warning("%s: converted from %s to %s", name, codec, target)
     copy_tags(stream, track.stream)
     return track
 

@@ -31,7 +31,7 @@ class Trim:
     delays: Mapping[int, Fraction] = field(default_factory=dict)
 
 
-class Track(Protocol):
+class OutputTrack(Protocol):
     """Turn packets of one source stream into packets of the output.
 
     ``last_seen`` is the output time (seconds) that reading has reached.

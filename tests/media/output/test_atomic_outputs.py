@@ -56,7 +56,7 @@ def test_the_input_is_never_written_over(write: Any, make_clip: Any, kind: str, 
     if kind == "hardlink":
         os.link(source, tmp_path / name)
     with pytest.raises(WriteError, match="the same"):
-        write(name, companion=source, overwrite=True)
+        write(name, streams_from=source, overwrite=True)
     assert source.read_bytes() == content
 
 

@@ -41,7 +41,7 @@ def test_difficult_clips_keep_frames_times_and_sound(
             path,
             info=source.info,
             output=OutputSettings(speed="fast"),
-            companion=hard_clips / name,
+            streams_from=hard_clips / name,
         )
         with writer:
             for frame in source:

@@ -28,7 +28,7 @@ def test_sound_stays_in_sync_whatever_the_container(  # noqa: PLR0917  fixtures 
     write: Any, clicking: Any, listen: Any, source: str, codec: str, suffix: str
 ) -> None:
     path = clicking(source, codec=codec)
-    (heard,) = listen(write(f"o{suffix}", frames=FRAMES, companion=path).path)
+    (heard,) = listen(write(f"o{suffix}", frames=FRAMES, streams_from=path).path)
     assert heard.click == pytest.approx(CLICK, abs=SYNC)
     assert heard.end == pytest.approx(1.5, abs=0.03)
     assert heard.language == "fra"
@@ -40,7 +40,7 @@ def test_a_cut_takes_the_sound_of_the_same_stretch(
     write: Any, clicking: Any, listen: Any, suffix: str, start: Fraction
 ) -> None:
     source = clicking(seconds=2.0)
-    written = write(f"o{suffix}", frames=24, companion=source, cut=(start, Fraction(1)))
+    written = write(f"o{suffix}", frames=24, streams_from=source, cut=(start, Fraction(1)))
     (heard,) = listen(written.path)
     assert heard.click == pytest.approx(CLICK - float(start), abs=SYNC)
     assert heard.begin == pytest.approx(0, abs=0.03)
@@ -51,14 +51,14 @@ def test_a_cut_takes_the_sound_of_the_same_stretch(
 def test_sound_keeps_its_offset_where_the_video_starts_later(
     write: Any, clicking: Any, listen: Any, suffix: str
 ) -> None:
-    written = write(f"o{suffix}", frames=FRAMES, companion=clicking("s.mkv", video_start=Fraction(1, 2)))
+    written = write(f"o{suffix}", frames=FRAMES, streams_from=clicking("s.mkv", video_start=Fraction(1, 2)))
     (heard,) = listen(written.path)
     assert heard.click == pytest.approx(CLICK, abs=SYNC)
     assert written.times()[0] == 0
 
 
 def test_sound_longer_than_the_video_is_kept_whole(write: Any, clicking: Any, listen: Any) -> None:
-    (heard,) = listen(write(frames=6, companion=clicking(seconds=2.0)).path)
+    (heard,) = listen(write(frames=6, streams_from=clicking(seconds=2.0)).path)
     assert heard.end == pytest.approx(2.0, abs=0.03)
 
 
@@ -69,18 +69,18 @@ def test_copied_sound_is_the_same_bytes(write: Any, clicking: Any) -> None:
         with av.open(str(path)) as container:
             return [bytes(p) for p in container.demux(audio=0) if p.size]
 
-    assert packets(write(frames=FRAMES, companion=source).path) == packets(source)
+    assert packets(write(frames=FRAMES, streams_from=source).path) == packets(source)
 
 
 def test_five_channels_and_a_subwoofer_survive_a_new_encoding(write: Any, clicking: Any, listen: Any) -> None:
-    written = write("o.webm", frames=FRAMES, companion=clicking(layout="5.1"))
+    written = write("o.webm", frames=FRAMES, streams_from=clicking(layout="5.1"))
     (heard,) = listen(written.path)
     assert (heard.codec, heard.layout, heard.rate) == ("opus", "5.1", 48000)
     assert written.said("cannot hold aac", "OPUS")
 
 
 def test_no_audio_leaves_the_sound_out_and_the_rest_in(write: Any, clicking: Any, listen: Any) -> None:
-    written = write(frames=FRAMES, companion=clicking(metadata={"title": "A walk"}), audio=False)
+    written = write(frames=FRAMES, streams_from=clicking(metadata={"title": "A walk"}), audio=False)
     assert listen(written.path) == []
     with av.open(str(written.path)) as container:
         assert container.metadata["title"] == "A walk"
@@ -88,8 +88,8 @@ def test_no_audio_leaves_the_sound_out_and_the_rest_in(write: Any, clicking: Any
 
 @pytest.mark.parametrize("suffix", [".gif", ".apng", ".webp", ""])
 def test_a_container_without_sound_says_so(write: Any, clicking: Any, suffix: str) -> None:
-    assert write(f"o{suffix}", companion=clicking()).said("holds no sound")
-    assert not write(f"p{suffix}", companion=clicking(), audio=False).said("sound")
+    assert write(f"o{suffix}", streams_from=clicking()).said("holds no sound")
+    assert not write(f"p{suffix}", streams_from=clicking(), audio=False).said("sound")
 
 
 def test_a_sound_file_alone_goes_along_from_the_start(write: Any, tmp_path: Path, listen: Any) -> None:
@@ -101,7 +101,7 @@ def test_a_sound_file_alone_goes_along_from_the_start(write: Any, tmp_path: Path
         file.setsampwidth(2)
         file.setframerate(48000)
         file.writeframes(samples.tobytes())
-    written = write(frames=24, companion=path)
+    written = write(frames=24, streams_from=path)
     (heard,) = listen(written.path)
     assert heard.click == pytest.approx(0.5, abs=SYNC)
     assert (heard.codec, heard.layout) == ("aac", "mono")
@@ -130,7 +130,7 @@ def test_subtitles_are_converted_where_the_container_needs_it(
     write: Any, clicking: Any, source: str, suffix: str
 ) -> None:
     path = clicking(source, subtitles=[(0.1, 0.5, "Bonjour"), (0.8, 1.2, "Au revoir")])
-    written = write(f"o{suffix}", frames=FRAMES, companion=path)
+    written = write(f"o{suffix}", frames=FRAMES, streams_from=path)
     assert _subtitles(written.path) == [
         (pytest.approx(0.1), pytest.approx(0.4), "Bonjour"),
         (pytest.approx(0.8), pytest.approx(0.4), "Au revoir"),
@@ -139,7 +139,7 @@ def test_subtitles_are_converted_where_the_container_needs_it(
 
 def test_subtitles_are_cut_with_the_video(write: Any, clicking: Any) -> None:
     path = clicking("s.mkv", subtitles=[(0.1, 0.5, "one"), (0.8, 1.2, "two"), (1.3, 1.4, "three")])
-    written = write("o.mkv", frames=17, companion=path, cut=(Fraction(3, 10), Fraction(7, 10)))
+    written = write("o.mkv", frames=17, streams_from=path, cut=(Fraction(3, 10), Fraction(7, 10)))
     assert _subtitles(written.path) == [
         (pytest.approx(0.0), pytest.approx(0.2), "one"),
         (pytest.approx(0.5), pytest.approx(0.2), "two"),
@@ -158,12 +158,12 @@ def test_chapters_are_carried_and_cut(write: Any, clicking: Any, suffix: str) ->
                 if c["time_base"]
             ]
 
-    assert chapters(write(f"a{suffix}", frames=FRAMES, companion=source).path) == [
+    assert chapters(write(f"a{suffix}", frames=FRAMES, streams_from=source).path) == [
         (0, 0.5, "dawn"),
         (0.5, 1, "day"),
         (1, 1.5, "dusk"),
     ]
-    cut = write(f"b{suffix}", frames=12, companion=source, cut=(Fraction(1, 4), Fraction(1, 2)))
+    cut = write(f"b{suffix}", frames=12, streams_from=source, cut=(Fraction(1, 4), Fraction(1, 2)))
     assert chapters(cut.path) == [(0, 0.25, "dawn"), (0.25, 0.5, "day")]
 
 
@@ -171,7 +171,7 @@ def test_chapters_are_carried_and_cut(write: Any, clicking: Any, suffix: str) ->
 def test_metadata_of_the_source_and_our_own_are_both_there(write: Any, clicking: Any, suffix: str) -> None:
     source = clicking(metadata={"title": "A walk", "artist": "É. Ü."})
     ours = {"dreamvid": '{"seed":1}'}
-    written = write(f"o{suffix}", frames=FRAMES, companion=source, metadata=ours)
+    written = write(f"o{suffix}", frames=FRAMES, streams_from=source, metadata=ours)
     with av.open(str(written.path)) as container:
         found = {key.lower(): value for key, value in container.metadata.items()}
     assert found["title"] == "A walk"
@@ -187,14 +187,14 @@ def test_damaged_sound_does_not_cost_the_video(write: Any, clicking: Any, suffix
     for at in range(len(data) // 2, len(data), 37):
         data[at] = int(noise.integers(256))
     source.write_bytes(data)
-    written = write(f"o{suffix}", frames=FRAMES, companion=source)
+    written = write(f"o{suffix}", frames=FRAMES, streams_from=source)
     assert len(written.times()) == FRAMES
     assert not written.path.with_name(f".{written.path.name}.part").exists()
 
 
-def test_a_companion_that_is_no_media_file_is_left_aside(write: Any, tmp_path: Path) -> None:
+def test_a_stream_source_that_is_no_media_file_is_left_aside(write: Any, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a sound")
-    written = write(companion=path)
+    written = write(streams_from=path)
     assert len(written.times()) == 5
     assert written.said("no sound can be read")

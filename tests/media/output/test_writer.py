@@ -289,7 +289,7 @@ def test_a_better_crf_makes_a_larger_file(write: Any) -> None:
 
 
 def test_a_folder_lists_exact_times_and_where_the_sound_is(write: Any, clicking: Any) -> None:
-    written = write("o", rate=NTSC, companion=clicking(), metadata={"dreamvid": "{}"})
+    written = write("o", rate=NTSC, streams_from=clicking(), metadata={"dreamvid": "{}"})
     listed = json.loads((written.path / "frames.json").read_text())
     assert listed["frames"][3] == {"file": "000004.png", "pts": "1001/10000"}
     assert listed["frames"][-1]["duration"] == "1001/30000"
@@ -298,8 +298,8 @@ def test_a_folder_lists_exact_times_and_where_the_sound_is(write: Any, clicking:
 
 
 def test_a_folder_gives_its_sound_back(write: Any, clicking: Any, listen: Any) -> None:
-    folder = write("frames", frames=36, companion=clicking()).path
-    (heard,) = listen(write("again.mp4", frames=36, companion=folder).path)
+    folder = write("frames", frames=36, streams_from=clicking()).path
+    (heard,) = listen(write("again.mp4", frames=36, streams_from=folder).path)
     assert heard.click == pytest.approx(0.7, abs=0.004)
 
 
