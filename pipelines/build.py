@@ -179,7 +179,9 @@ def describe_layers(settings: ModelSettings, *, trust: bool = False) -> list[dic
     """
     network = load_network(settings, trust=trust, seed_weights=settings.weights is None)
     names = ("name", "kind", "shape", "channels", "stride", "depth")
-    return [{name: getattr(layer, name) for name in names} for layer in network.layers]
+    return [
+        {name: getattr(layer, name) for name in names} for layer in network.layers + network.pooled_layers
+    ]
 
 
 def check_objective(objective: Objective, network: Network) -> None:
