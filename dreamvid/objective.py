@@ -199,6 +199,7 @@ def guide(image: str | Path | RGB, name: str) -> Objective:
     return Objective((Term("guide", name, argument=str(image)),))
 
 
+_QUOTES = ("'", '"')
 _QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 _LAYER_TERM = re.compile(
     rf"""^(?P<mean>mean\()?\s*(?P<layer>{_QUOTED}|[^\#@,()'"][^\#@,()]*?)\s*(?P<close>\))?
@@ -246,7 +247,7 @@ def _split_terms(text: str) -> list[str]:
 
 def _unquoted(name: str) -> str:
     """Return a layer's name without the quotes around it, where there are any."""
-    return name[1:-1].replace(name[0] * 2, name[0]) if name[:1] in {"'", '"'} else name
+    return name[1:-1].replace(name[0] * 2, name[0]) if name[:1] in _QUOTES else name
 
 
 def _parse_term(text: str) -> Term:
@@ -276,10 +277,12 @@ def _parse_term(text: str) -> Term:
 
 def _parse_argument(text: str, rest: str, kind: TermKind, weight: float) -> Term:
     argument, _, name = (rest, "", "") if kind.needs_classifier else rest.rpartition("@")
+    argument, name = argument.strip(), name.strip()
     quoted = None if kind.needs_classifier else _ARGUMENT_TERM.match(rest)
     if quoted is not None:
-        argument, name = quoted["argument"], _unquoted(quoted["layer"])
-    argument, name = argument.strip(), name if quoted else name.strip()
+        argument, name = quoted["argument"].strip(), _unquoted(quoted["layer"])
+    elif name[:1] in _QUOTES:
+        name = ""
     if not argument or not (name or kind.needs_classifier):
         raise ObjectiveError(f"objective '{text}' must read {kind.syntax}")
     return Term(kind.name, name, argument=argument, reduce=kind.reduce, weight=weight)

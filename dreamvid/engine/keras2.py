@@ -62,9 +62,9 @@ FUNCTIONS = frozenset(
     | {
         f"nn.{name}"
         for name in (
-            *("bias_add", "crelu", "depth_to_space", "elu", "gelu", "l2_normalize", "leaky_relu"),
+            *("bias_add", "crelu", "elu", "gelu", "l2_normalize", "leaky_relu"),
             *("log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus"),
-            *("softsign", "space_to_depth", "swish", "tanh"),
+            *("softsign", "swish", "tanh"),
         )
     }
     | {"cast", "clip_by_value", "concat", "expand_dims", "identity", "ones_like", "reshape", "reverse"}
@@ -190,11 +190,9 @@ def _convert_settings(name: str, config: dict[str, Any]) -> dict[str, Any]:
 def _convert_sequential(config: Any) -> dict[str, Any]:
     """Return the settings of a Sequential model, which the first versions wrote as a list of layers."""
     if isinstance(config, list):
-        config = {"layers": config}
+        config = {"name": "sequential", "layers": config}
     layers = config["layers"]
-    settings = {key: value for key, value in config.items() if key in {"name", "trainable"}}
-    if "name" in settings:
-        settings["name"] = _safe(settings["name"])
+    settings = {"name": _safe(config["name"]), "trainable": config.get("trainable", True)}
     shape = config.get("build_input_shape") or layers[0]["config"].get("batch_input_shape")
     return settings | {"layers": convert(layers), "build_input_shape": shape}
 

@@ -6,6 +6,7 @@ No pickle is read, and no code runs but with ``trust``.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ _INPUT_FUNCTIONS = frozenset(
     {"math.add", "math.divide", "math.multiply", "math.subtract", "math.truediv", "nn.bias_add"}
 )
 """TensorFlow functions that scale or shift pixels at a network's beginning."""
+_WRAPPED = re.compile(r"^Exception encountered when calling .*|\x1b\[\d*m", re.MULTILINE)
+"""What Keras puts around an error that a layer raised."""
 _FAILED = object()
 
 
@@ -244,7 +247,7 @@ def _class_names(config: Any) -> Iterator[str]:
 
 
 def _reason(error: Exception, *, is_keras2: bool) -> str:
-    message = str(error).rpartition("Exception encountered: ")[2]
+    message = _WRAPPED.sub("", str(error).rpartition("Exception encountered: ")[2])
     if "safe_mode" in message or "unsafe" in message.lower():
         return "carries program code of its maker; give --trust-model if you trust the file"
     for mark in ("Could not locate class '", "Unknown layer: '", "Could not deserialize 'keras.layers."):

@@ -63,9 +63,9 @@ class LayerInfo:
 class Network:
     """A network that can be asked for the output of its layers; immutable, and equal only to itself.
 
-    ``layers`` are the maps of the picture and ``pooled_layers`` those behind pooling over all of it, both ordered by
-    depth; ``classes`` are the labels of its classifier, synonyms between commas (empty without one). ``fixed_size``
-    is set where its deepest layer runs at one size only.
+    ``layers`` are the maps of the picture and ``pooled_layers`` those behind pooling over all of it from which no map
+    is made again, both ordered by depth; ``classes`` are the labels of its classifier, synonyms between commas (empty
+    without one). ``fixed_size`` is set where its deepest layer runs at one size only.
     """
 
     name: str
@@ -196,6 +196,7 @@ def _load_network(
         loaded = _load_named(entry, settings, with_classes=with_classes, seed_weights=seed_weights)
     found = _layers(loaded.graph)
     layers = tuple(layer for layer in found if layer.stride > 0)
+    before_maps = {node.name for node in loaded.graph.cut(Ref(layer.name) for layer in layers).nodes}
     deepest = layers[-1].name if layers else INPUT
     return Network(
         name=loaded.name,
@@ -204,7 +205,7 @@ def _load_network(
         input_channels=loaded.input_map.channels,
         fixed_size=_input_size(loaded.graph) if deepest in loaded.bound else None,
         loaded=loaded,
-        pooled_layers=tuple(layer for layer in found if layer.stride == 0),
+        pooled_layers=tuple(layer for layer in found if layer.name not in before_maps),
     )
 
 
