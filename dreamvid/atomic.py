@@ -277,7 +277,9 @@ class AtomicOutput:
         parent = self._real.parent
         folder = printable(parent if self.path.is_symlink() else self.path.parent)
         if not parent.is_dir():
-            raise WriteError(f"{self.name}: the folder {folder} does not exist")
+            missing = f"the folder {folder} does not exist"
+            fault = f"{folder} is no folder; name another output" if parent.exists() else missing
+            raise WriteError(f"{self.name}: {fault}")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise WriteError(f"{self.name}: the folder {folder} cannot be written")
         try:

@@ -14,6 +14,7 @@ from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.output_path import ends_in_slash
 from dreamvid.pipelines.progress import NullProgress, Progress
 from dreamvid.types import Size
 
@@ -106,7 +107,8 @@ def dream_video(
 ) -> RunResult:
     """Dream a whole video file, animation or folder of PNGs; see ``dreamvid video --help``.
 
-    ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``progress`` receives the events of the run.
+    ``output`` None writes ``<name>.dream<suffix>`` beside the source; a text that ends in a slash is a folder of
+    PNGs. ``progress`` receives the events of the run.
 
     Raises
     ------
@@ -117,7 +119,8 @@ def dream_video(
 
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
-    return dream_file(Path(source), target, settings, _options(device, progress, overwrite=overwrite))
+    options = _options(output, device, progress, overwrite=overwrite)
+    return dream_file(Path(source), target, settings, options)
 
 
 def dream_image(
@@ -139,7 +142,8 @@ def dream_image(
 
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
-    return next(dream_images([Path(source)], target, settings, _options(device, None, overwrite=overwrite)))
+    options = _options(output, device, None, overwrite=overwrite)
+    return next(dream_images([Path(source)], target, settings, options))
 
 
 def zoom_trip(
@@ -159,7 +163,8 @@ def zoom_trip(
         What it starts from: an image file, ``noise``, a color (``#204060``), a gradient (``#204060-#ff8800``) or a
         frame of a video (``clip.mp4@12.5s``); None is what the preset says.
     output
-        None writes ``<name>.dream.mp4`` beside the image, ``trip.dream.mp4`` here where there is none.
+        None writes ``<name>.dream.mp4`` beside the image, ``trip.dream.mp4`` here where there is none; a text that
+        ends in a slash is a folder of PNGs.
     preset
         A :class:`~dreamvid.Preset`, or nested values for one:
         ``{"camera": {"zoom": 1.2}, "trip": {"duration": 60, "loop": True}}``.
@@ -178,13 +183,18 @@ def zoom_trip(
     return run_zoom(
         None if output is None else Path(output),
         settings.override({"pipeline": "zoom", **changes}),
-        _options(device, progress, overwrite=overwrite),
+        _options(output, device, progress, overwrite=overwrite),
     )
 
 
-def _options(device: str, progress: Progress | None, *, overwrite: bool) -> RunOptions:
+def _options(
+    output: str | Path | None, device: str, progress: Progress | None, *, overwrite: bool
+) -> RunOptions:
     return RunOptions(
-        device=device, confirm_overwrite=lambda _: overwrite, progress=progress or NullProgress()
+        device=device,
+        confirm_overwrite=lambda _: overwrite,
+        output_is_folder=ends_in_slash(output),
+        progress=progress or NullProgress(),
     )
 
 

@@ -14,7 +14,7 @@ from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.settings import OutputSettings
 from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_target, make_folder
+from dreamvid.pipelines.output_path import check_target, made_folder
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -41,7 +41,11 @@ def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -
     DreamvidError
         For example where the folder cannot be written.
     """
-    make_folder(folder)
+    with made_folder(folder):
+        return _make_and_dream(folder, preset, options)
+
+
+def _make_and_dream(folder: Path, preset: Preset, options: RunOptions) -> tuple[Path, RunResult]:
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
     begun = work_folder(dreamed).is_dir()  # by a run whose clip, the same, may be there too
     replace_clip = check_target(clip, [dreamed], (lambda _: True) if begun else options.confirm_overwrite)

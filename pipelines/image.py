@@ -16,7 +16,7 @@ from dreamvid.pipelines.compositing import dream_size, make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import STILL_BYTES, check_memory
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_folder, check_target, make_folder
+from dreamvid.pipelines.output_path import check_folder, check_target, made_folder
 from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.scenes import first_still
@@ -41,9 +41,9 @@ def dream_images(
 ) -> Iterator[RunResult]:
     """Dream still images one after another.
 
-    ``output`` is a file for one source, or a folder (one that exists, a name without a suffix, or for several
-    sources), which is made where it is missing; None writes ``<name>.dream.png`` beside each source. Every input
-    is read and every target checked before the first is dreamed.
+    ``output`` is a file for one source, or a folder (one that exists, a name without a suffix, for several sources,
+    or where the options say so), which is made where it is missing; None writes ``<name>.dream.png`` beside each
+    source. Every input is read and every target checked before the first is dreamed.
 
     Raises
     ------
@@ -54,7 +54,10 @@ def dream_images(
 
     recipe, preset = preset, first_still(preset)
     sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
-    targets = [_target(source, output, several=len(sources) > 1) for source in sources]
+    several = len(sources) > 1
+    targets = [
+        _target(source, output, several=several, folder=options.output_is_folder) for source in sources
+    ]
     for path in targets:
         if targets.count(path) > 1:
             raise WriteError(f"{path}: two inputs would be written to this one file")
@@ -87,13 +90,16 @@ def dream_images(
         yield outcome
 
 
-def _target(source: Path, output: Path | None, *, several: bool) -> Path:
+def _target(source: Path, output: Path | None, *, several: bool, folder: bool) -> Path:
     name = f"{source.stem}.dream.png"
     if output is None:
         return source.with_name(name)
-    if several and output.suffix and not output.is_dir():
-        raise SettingsError(f"{output}: several inputs need a folder as --output")
-    if several or output.is_dir() or not output.suffix:
+    folder = folder or output.is_dir() or not output.suffix
+    if several and not folder:
+        raise SettingsError(
+            f"{output}: several inputs need a folder as --output; end its name in a slash to make one"
+        )
+    if folder:
         return output / name
     return output
 
@@ -145,11 +151,11 @@ def _dream_one(
         raise NonFiniteDreamError(f"{source}: the dream came out as no picture; try --precision float32")
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
-    make_folder(path.parent)
     text = settings_json(recipe, source=source, resolved=resolved, files=built.files)
     mask = None if masks is None else masks.of_still(rgb)
     result = replace(still, rgb=finish.apply(rgb, prepared, dreamed, mask), alpha=alpha)
-    write_still(path, result, metadata={KEY: text}, overwrite=True)
+    with made_folder(path.parent):
+        write_still(path, result, metadata={KEY: text}, overwrite=True)
     gain = None
     if measure:
         before = built.dreamer.score(prepared)

@@ -15,6 +15,8 @@ from dreamvid.cli.explain import explain
 from dreamvid.cli.interrupt import Interrupted, set_handler
 from dreamvid.cli.notices import notices_to
 from dreamvid.cli.progress import Lines
+from dreamvid.errors import SettingsError
+from dreamvid.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_standard_streams()
     set_handler(("SIGTERM", "SIGHUP"), _interrupt)  # they tidy up as Ctrl-C does
     try:
+        _check_arguments(arguments)
         with notices_to(Lines()):  # for commands without a display of their own
             code = app(
                 arguments or ["--help"], prog_name="dreamvid", standalone_mode=False, obj=tuple(arguments)
@@ -91,6 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == EXIT_INTERRUPTED:
         _print_error("interrupted: nothing was written; the same command starts anew")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raise a ``SettingsError`` for a null character, which no file name can hold."""
+    for argument in arguments:
+        if "\0" in argument:
+            raise SettingsError(f"{quoted(argument)}: a null character cannot be part of a name or value")
 
 
 def _explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> str:

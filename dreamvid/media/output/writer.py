@@ -48,6 +48,7 @@ def open_writer(
     overwrite: bool = False,
     expected_frames: int | None = None,
     part: Path | None = None,
+    folder: bool = False,
 ) -> FrameWriter:
     """Return a writer for a video, an animation or a folder of PNGs; nothing is written before it is entered.
 
@@ -68,6 +69,8 @@ def open_writer(
         More or fewer give a warning.
     part
         Where it lies until it is whole; see :class:`dreamvid.atomic.AtomicOutput`.
+    folder
+        Whether it is a folder of PNGs whatever its suffix.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def open_writer(
     SettingsError
         For a codec, crf or depth that the container or codec cannot have.
     """
-    suffix = _kind(path)
+    suffix = _kind(path, folder=folder)
     choice = choose_codec(suffix, output, info)
     inputs = [] if streams_from is None else [streams_from]
     replaceable = holds_only_frames if suffix == FOLDER else None
@@ -116,7 +119,7 @@ def open_writer(
     return ContainerWriter(spec)
 
 
-def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool:
+def check_output(path: Path, *, info: VideoInfo, output: OutputSettings, folder: bool = False) -> bool:
     """Return whether the output will be a folder; everything that :func:`open_writer` checks of its kind is checked.
 
     Raises
@@ -126,12 +129,12 @@ def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool
     SettingsError
         For a codec, crf or depth that the container or codec cannot have.
     """
-    suffix = _kind(path)
+    suffix = _kind(path, folder=folder)
     choose_codec(suffix, output, info)
     return suffix == FOLDER
 
 
-def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
+def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings, folder: bool = False) -> int:
     """Return the bits a channel that lossless chunks of an output's frames need: 8, or 16 where it holds more than 8.
 
     Raises
@@ -139,7 +142,7 @@ def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
     WriteError, SettingsError
         As :func:`check_output`.
     """
-    return 8 if choose_codec(_kind(path), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
+    return 8 if choose_codec(_kind(path, folder=folder), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
 
 
 def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> Path:
@@ -160,10 +163,12 @@ def _video(info: VideoInfo, output: OutputSettings) -> str:
     return preferred_suffix(output.codec)
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path, *, folder: bool) -> str:
     """Return the suffix that says what is written; a folder may be called anything that is no other suffix."""
     if not path.name:
         raise WriteError(f"'{path}' names no output; name a file, or a folder for pictures")
+    if folder:
+        return FOLDER
     suffix = path.suffix.lower()
     if suffix not in CONTAINERS and (suffix == _FOLDER_SUFFIX or path.is_dir()):
         return FOLDER
