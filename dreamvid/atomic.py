@@ -28,6 +28,9 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY
 _OVER = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
 
+FULL_TEMPORARY_FOLDER = "free some space, or name another folder in the environment variable TMPDIR"
+"""Advice for :func:`write_error` where the disk of temporary files is full."""
+
 PART = ".part"
 """Suffix of a file that is being written."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -115,9 +116,9 @@ def _explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> str
 
 
 def _open_standard_streams() -> None:
-    """Open closed standard streams on the null device.
+    """Open closed standard streams on the null device, and let no character be an error in the others.
 
-    Otherwise a file would get one of their numbers, and C libraries would print into it.
+    A file would otherwise get the number of a closed stream, and C libraries would print into it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -126,6 +127,8 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature

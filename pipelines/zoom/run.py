@@ -290,6 +290,7 @@ def _open_writer(
         info=plan.info,
         output=plan.preset.output,
         streams_from=None if music is None else music.file,
+        streams_are_generated=True,
         metadata={KEY: text},
         overwrite=True,
         expected_frames=plan.clock.frames,

@@ -42,6 +42,7 @@ def open_writer(
     info: VideoInfo,
     output: OutputSettings,
     streams_from: Path | None = None,
+    streams_are_generated: bool = False,
     start: Fraction = Fraction(0),
     duration: Fraction | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -61,6 +62,8 @@ def open_writer(
     streams_from
         The file whose sound, subtitles, chapters and metadata go along; ``start`` and ``duration`` (seconds, from its
         first picture) are the cut of it. None carries nothing.
+    streams_are_generated
+        Whether no user made that file, so that re-encoding its audio is worth no warning.
     metadata
         Texts of our own by key, such as the settings under ``dreamvid``; they overrule those of ``streams_from``.
     overwrite
@@ -100,9 +103,10 @@ def open_writer(
     source = _find_source_file(streams_from)
     sound = None
     if source is not None:
-        sound = open_source_streams(source, StreamSelection(start, duration, sound=output.audio))
+        selection = StreamSelection(start, duration, sound=output.audio, is_generated=streams_are_generated)
+        sound = open_source_streams(source, selection)
     if sound is not None and not choice.container.holds_audio:
-        _warn_left_out(sound, suffix, output)
+        _warn_left_out(sound, suffix, output, is_noted=suffix == FOLDER and not streams_are_generated)
     spec = OutputSpec(
         target=target,
         choice=choice,
@@ -114,7 +118,7 @@ def open_writer(
         source_time_base=sound.video_time_base if sound is not None else None,
     )
     if suffix == FOLDER:
-        has_sound = sound is not None and sound.has_sound and output.audio
+        has_sound = sound is not None and sound.has_sound and output.audio and not streams_are_generated
         return FolderWriter(spec, source.name if has_sound and source is not None else None)
     return ContainerWriter(spec)
 
@@ -196,9 +200,9 @@ def _time_base(
     return exact_time_base(info.rate, bases, variable=info.variable_rate)
 
 
-def _warn_left_out(source_streams: SourceStreams, suffix: str, output: OutputSettings) -> None:
+def _warn_left_out(
+    source_streams: SourceStreams, suffix: str, output: OutputSettings, *, is_noted: bool
+) -> None:
     if source_streams.has_sound and output.audio:
-        consequence = (
-            "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
-        )
+        consequence = "the sound's place is noted in frames.json" if is_noted else "the sound is left out"
         _log.warning("%s holds no sound: %s", suffix or "a folder of PNGs", consequence)
