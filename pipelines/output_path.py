@@ -49,11 +49,11 @@ def check_target(
 def check_folder(folder: Path) -> None:
     """Raise a ``WriteError`` where a folder cannot be written, or does not exist and cannot be made."""
     nearest = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    prefix = "" if nearest == folder else f"{printable(folder)}: "
     if not nearest.is_dir():
-        above = "" if nearest == folder else f"{printable(folder)}: "
-        raise WriteError(f"{above}{printable(nearest)} is no folder; name another output")
+        raise WriteError(f"{prefix}{printable(nearest)} is no folder; name another output")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise WriteError(f"{printable(folder)}: the folder {printable(nearest)} cannot be written")
+        raise WriteError(f"{prefix}the folder {printable(nearest)} cannot be written")
 
 
 @contextmanager

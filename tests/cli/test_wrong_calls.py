@@ -184,6 +184,7 @@ UNKNOWN = [
 WITH_NETWORK = [
     (["--device", "gpu:7"], "device 'gpu:7' is not here"),
     (["--model", "nosuch"], "nosuch"),
+    (["--model", "~nosuch/net.h5"], "~nosuch/net.h5"),
     (["--weights", "nosuch.h5"], "nosuch.h5"),
     (["--objective", "nosuch"], "nosuch"),
     (["--objective", "guide:nosuch.png@mixed3"], "no such file: nosuch.png"),
