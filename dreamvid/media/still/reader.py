@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import warnings
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import cv2
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError, features
 
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import exif_orientation
@@ -22,6 +24,7 @@ from dreamvid.media.input.container import check_file, looks_like_video
 from dreamvid.media.limits import MAX_PIXELS, check_picture
 from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
 from dreamvid.media.still.metadata import embedded_text
+from dreamvid.media.still.tiff import is_tiff, read_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
 
@@ -42,6 +45,22 @@ _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 _BITS_PER_SAMPLE = 258
 _WEBP_HEADER_BYTES = 30
 
+# By their first bytes, as regular expressions.
+_OTHER_PICTURES = {
+    rb"....ftyp(hei[cxms]|hev[cxms])": "HEIC (HEIF)",
+    rb"....ftyp(mif1|msf1).*hei[cx]": "HEIC (HEIF)",
+    rb"....ftypcrx |FUJIFILMCCD-RAW|II(RO|RS|U\0)|MMOR|FOVb|\0MRM": "a camera's raw file",
+    rb"\xff\x0a|\0\0\0\x0cJXL ": "JPEG XL",
+    rb"v/1\x01": "OpenEXR",
+    rb"#\?(RADIANCE|RGBE)": "Radiance HDR",
+    rb"8BPS": "a Photoshop document",
+    rb"gimp xcf": "a GIMP document",
+    rb"%PDF": "PDF",
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg": "SVG",
+}
+_AVIF_BRANDS = {b"avif", b"avis", b"mif1", b"msf1"}
+_HEADER_BYTES = 512
+
 # What Pillow and imageio raise for broken files, one format or another.
 _BROKEN = (
     OSError,
@@ -54,6 +73,7 @@ _BROKEN = (
     LookupError,
     OverflowError,
     struct.error,
+    zlib.error,
 )
 
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)  # it logs what it then raises
@@ -128,31 +148,44 @@ def read_still(path: str | Path) -> Still:
         In one line, for what is missing, broken, too large or no picture.
     """
     path = Path(path)
+    with _errors_in_one_line(path):
+        tiff = read_tiff(check_file(path))
+    if tiff is not None:
+        _warn_of_more(path, tiff.pictures)
+        return _still(tiff.pixels, tiff.profile, tiff.depth, gray=tiff.gray, texts=tiff.texts)
     with warnings.catch_warnings(), open_image(path) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
-        if image.frames > 1 and image.format != "MPO":
-            _log.warning("%s holds %s pictures; the first is taken", printable(path), image.frames)
+        if image.format != "MPO":
+            _warn_of_more(path, image.frames)
         facts = image.reader.metadata(index=0)
         profile = facts.get("icc_profile")
         pixels = _read_16_bit(image.read_bytes()) if image.is_16_bit else None
         if pixels is None:
             pixels, profile = _read_8_bit(image.reader, facts, profile)
-        if image.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
+        if image.format != "TIFF":  # Pillow turns TIFFs itself
             # Only now, as the metadata of palettes are whole only after the pixels are read. imageio's own ``rotate``
             # mirrors the color channels of palettes instead of the picture.
             tags = image.reader.metadata(index=0, exclude_applied=False)
             pixels = exif_orientation(tags.get("Orientation")).apply(pixels)
+    gray = facts["mode"] in _GRAY_MODES
+    texts = {str(key): value for key, value in facts.items() if isinstance(value, str) and key != "mode"}
+    return _still(pixels, profile, 16 if image.is_16_bit else 8, gray=gray, texts=texts)
+
+
+def _warn_of_more(path: Path, pictures: int) -> None:
+    if pictures > 1:
+        _log.warning("%s holds %s pictures; the first is taken", printable(path), pictures)
+
+
+def _still(pixels: RGB, profile: object, depth: int, *, gray: bool, texts: Mapping[str, str]) -> Still:
+    """Split ``[H, W, 3 or 4]`` into sRGB and alpha."""
     rgb = np.ascontiguousarray(pixels[..., :3])
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None  # noqa: PLR2004  RGBA
     if not isinstance(profile, bytes):  # a text may have that name
         profile = None
     if profile is not None:
         rgb = _apply_profile(rgb, profile)
-    gray = facts["mode"] in _GRAY_MODES
-    if gray and not image.is_16_bit:
-        gray = bool((rgb == rgb[..., :1]).all())
-    texts = {str(key): value for key, value in facts.items() if isinstance(value, str) and key != "mode"}
-    return Still(rgb, alpha, 16 if image.is_16_bit else 8, gray, profile, texts)
+    return Still(rgb, alpha, depth, gray and bool((rgb == rgb[..., :1]).all()), profile, texts)
 
 
 def read_embedded(path: str | Path) -> str | None:
@@ -178,30 +211,39 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenIma
         For what is missing, broken, too large or no picture.
     """
     name = printable(path)
-    try:
-        with check_file(path).open("rb") as file, _pillow_reads_large_pictures():
-            check_picture(name, _webp_canvas(file.read(_WEBP_HEADER_BYTES)))
+    with (
+        _errors_in_one_line(path, formats),
+        check_file(path).open("rb") as file,
+        _pillow_reads_large_pictures(),
+    ):
+        check_picture(name, _webp_canvas(file.read(_WEBP_HEADER_BYTES)))
+        file.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata, and that it is large
+            # imageio's Pillow plugin tries all formats that Pillow knows, with EPS among them, which runs
+            # Ghostscript. So Pillow looks at the header first, with a list of formats.
+            Image.init()
+            with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
+                check_picture(name, Size(image.height, image.width))
+                facts = (str(image.format), getattr(image, "n_frames", 1), _is_16_bit(image))
             file.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # odd metadata, and that it is large
-                # imageio's Pillow plugin tries all formats that Pillow knows, with EPS among them, which runs
-                # Ghostscript. So Pillow looks at the header first, with a list of formats.
-                Image.init()
-                with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
-                    check_picture(name, Size(image.height, image.width))
-                    facts = (str(image.format), getattr(image, "n_frames", 1), _is_16_bit(image))
-                file.seek(0)
-                # An open file and a named plugin: nothing in a path or a file chooses how it is read.
-                reader = iio.imopen(file, "r", plugin="pillow")
-            with reader:
-                yield OpenImage(reader, *facts, file)
+            # An open file and a named plugin: nothing in a path or a file chooses how it is read.
+            reader = iio.imopen(file, "r", plugin="pillow")
+        with reader:
+            yield OpenImage(reader, *facts, file)
+
+
+@contextmanager
+def _errors_in_one_line(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[None]:
+    """Turn what libraries raise for broken files into a ``ReadError``."""
+    name = printable(path)
+    try:
+        yield
     except UnidentifiedImageError as error:
-        problem = "is not a picture that dreamvid can read (PNG, JPEG, WebP, TIFF, BMP)"
-        with path.open("rb") as file:
-            if looks_like_video(file.read(12)):
-                problem = "is a video; use `dreamvid video` for it"
-        if len(formats) == 1:  # its first bytes have told its format
-            problem = "is damaged: not even its first frame can be decoded"
+        problem = "is damaged: not even its first frame can be decoded"
+        if len(formats) > 1:  # else its first bytes have told its format
+            with path.open("rb") as file:
+                problem = _why_not_a_picture(file.read(_HEADER_BYTES))
         raise ReadError(f"{name} {problem}") from error
     except Image.DecompressionBombError as error:
         raise ReadError(f"{name} is too large; at most {MAX_PIXELS // 10**6} megapixels are read") from error
@@ -211,6 +253,20 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenIma
         raise ReadError(f"{name} is damaged: {str(error) or 'it ends too early'}") from error
     except MemoryError as error:
         raise ReadError(f"{name} is too large for this machine's memory") from error
+
+
+def _why_not_a_picture(header: bytes) -> str:
+    """Say what a file is that Pillow does not read, by its first bytes."""
+    for start, kind in _OTHER_PICTURES.items():
+        if re.match(start, header, re.DOTALL):
+            return f"is {kind}, which dreamvid does not read; save it as PNG, TIFF or JPEG"
+    if header[4:8] == b"ftyp" and header[8:12] in _AVIF_BRANDS and not features.check("avif"):
+        return "is AVIF, which this Pillow was built without; `pip install --upgrade pillow` brings it"
+    if looks_like_video(header):
+        return "is a video; use `dreamvid video` for it"
+    if is_tiff(header):
+        return "is a TIFF of a kind that dreamvid does not read; save it as RGB with 8 or 16 bits per channel"
+    return "is not a picture that dreamvid can read (PNG, JPEG, WebP, AVIF, TIFF, BMP, GIF)"
 
 
 @contextmanager

@@ -181,7 +181,7 @@ def test_other_formats_are_not_tried(tmp_path: Path, form: str) -> None:
     if form != "PSD":
         COLORS.save(out, form)
     (tmp_path / "a.png").write_bytes(out.getvalue())
-    with pytest.raises(ReadError, match="not a picture"):
+    with pytest.raises(ReadError, match=r"not a picture|does not read"):
         read_still(tmp_path / "a.png")
 
 
