@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dreamvid.config.settings import MaskSettings
     from dreamvid.types import RGB, Alpha, FrameSource, Mask
 
-_ANIMATED = {"GIF", "PNG", "WEBP"}
+_ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 _SLACK = Fraction(1, 200)
 """Seconds by which a mask's frame may come late and still count: containers round times, GIF to 1/100 s."""
 

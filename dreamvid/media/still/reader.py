@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import struct
 import warnings
 import zlib
@@ -20,11 +19,12 @@ from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError, featur
 
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import exif_orientation
-from dreamvid.media.input.container import check_file, looks_like_video
+from dreamvid.media.input.container import check_file
 from dreamvid.media.limits import MAX_PIXELS, check_picture
 from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
 from dreamvid.media.still.metadata import embedded_text
-from dreamvid.media.still.tiff import is_tiff, read_tiff
+from dreamvid.media.still.signatures import HEADER_BYTES, is_hdr_avif, why_not_a_picture
+from dreamvid.media.still.tiff import read_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
 
@@ -45,22 +45,6 @@ _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 _BITS_PER_SAMPLE = 258
 _WEBP_HEADER_BYTES = 30
 
-# By their first bytes, as regular expressions.
-_OTHER_PICTURES = {
-    rb"....ftyp(hei[cxms]|hev[cxms])": "HEIC (HEIF)",
-    rb"....ftyp(mif1|msf1).*hei[cx]": "HEIC (HEIF)",
-    rb"....ftypcrx |FUJIFILMCCD-RAW|II(RO|RS|U\0)|MMOR|FOVb|\0MRM": "a camera's raw file",
-    rb"\xff\x0a|\0\0\0\x0cJXL ": "JPEG XL",
-    rb"v/1\x01": "OpenEXR",
-    rb"#\?(RADIANCE|RGBE)": "Radiance HDR",
-    rb"8BPS": "a Photoshop document",
-    rb"gimp xcf": "a GIMP document",
-    rb"%PDF": "PDF",
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg": "SVG",
-}
-_AVIF_BRANDS = {b"avif", b"avis", b"mif1", b"msf1"}
-_HEADER_BYTES = 512
-
 # What Pillow and imageio raise for broken files, one format or another.
 _BROKEN = (
     OSError,
@@ -71,7 +55,7 @@ _BROKEN = (
     AttributeError,
     RuntimeError,
     LookupError,
-    OverflowError,
+    ArithmeticError,
     struct.error,
     zlib.error,
 )
@@ -184,7 +168,7 @@ def _still(pixels: RGB, profile: object, depth: int, *, gray: bool, texts: Mappi
     if not isinstance(profile, bytes):  # a text may have that name
         profile = None
     if profile is not None:
-        rgb = _apply_profile(rgb, profile)
+        rgb = apply_profile(rgb, profile)
     return Still(rgb, alpha, depth, gray and bool((rgb == rgb[..., :1]).all()), profile, texts)
 
 
@@ -216,7 +200,8 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenIma
         check_file(path).open("rb") as file,
         _pillow_reads_large_pictures(),
     ):
-        check_picture(name, _webp_canvas(file.read(_WEBP_HEADER_BYTES)))
+        header = file.read(HEADER_BYTES)
+        check_picture(name, _webp_canvas(header))
         file.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata, and that it is large
@@ -225,6 +210,10 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenIma
             Image.init()
             with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
                 check_picture(name, Size(image.height, image.width))
+                if image.format == "AVIF" and is_hdr_avif(header):
+                    raise ReadError(
+                        f"{name} is HDR (PQ or HLG), which is read of videos only; save it as SDR"
+                    )
                 facts = (str(image.format), getattr(image, "n_frames", 1), _is_16_bit(image))
             file.seek(0)
             # An open file and a named plugin: nothing in a path or a file chooses how it is read.
@@ -240,10 +229,10 @@ def _errors_in_one_line(path: Path, formats: Sequence[str] = FORMATS) -> Iterato
     try:
         yield
     except UnidentifiedImageError as error:
-        problem = "is damaged: not even its first frame can be decoded"
-        if len(formats) > 1:  # else its first bytes have told its format
-            with path.open("rb") as file:
-                problem = _why_not_a_picture(file.read(_HEADER_BYTES))
+        with path.open("rb") as file:
+            problem = why_not_a_picture(file.read(HEADER_BYTES))
+        if len(formats) == 1 and features.check(formats[0].lower()):  # its first bytes have told its format
+            problem = "is damaged: not even its first frame can be decoded"
         raise ReadError(f"{name} {problem}") from error
     except Image.DecompressionBombError as error:
         raise ReadError(f"{name} is too large; at most {MAX_PIXELS // 10**6} megapixels are read") from error
@@ -253,20 +242,6 @@ def _errors_in_one_line(path: Path, formats: Sequence[str] = FORMATS) -> Iterato
         raise ReadError(f"{name} is damaged: {str(error) or 'it ends too early'}") from error
     except MemoryError as error:
         raise ReadError(f"{name} is too large for this machine's memory") from error
-
-
-def _why_not_a_picture(header: bytes) -> str:
-    """Say what a file is that Pillow does not read, by its first bytes."""
-    for start, kind in _OTHER_PICTURES.items():
-        if re.match(start, header, re.DOTALL):
-            return f"is {kind}, which dreamvid does not read; save it as PNG, TIFF or JPEG"
-    if header[4:8] == b"ftyp" and header[8:12] in _AVIF_BRANDS and not features.check("avif"):
-        return "is AVIF, which this Pillow was built without; `pip install --upgrade pillow` brings it"
-    if looks_like_video(header):
-        return "is a video; use `dreamvid video` for it"
-    if is_tiff(header):
-        return "is a TIFF of a kind that dreamvid does not read; save it as RGB with 8 or 16 bits per channel"
-    return "is not a picture that dreamvid can read (PNG, JPEG, WebP, AVIF, TIFF, BMP, GIF)"
 
 
 @contextmanager
@@ -338,8 +313,8 @@ def _read_8_bit(reader: Any, facts: Mapping[str, Any], profile: object) -> tuple
     return _to_float(reader.read(index=0, mode=target, writeable_output=False)), profile
 
 
-def _apply_profile(rgb: RGB, profile: bytes) -> RGB:
-    """Convert to sRGB; a profile that nobody understands leaves the colors as they are."""
+def apply_profile(rgb: RGB, profile: bytes) -> RGB:
+    """Convert ``[H, W, 3]`` in [0, 1] to sRGB; a profile that nobody understands leaves the colors as they are."""
     try:
         return to_srgb(rgb, profile)
     except UnsupportedProfileError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,6 +15,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, PLANARCONFIG, TIFF, TiffFile, Tif
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import exif_orientation
 from dreamvid.media.limits import MAX_PIXELS, check_picture
+from dreamvid.media.still.signatures import is_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from dreamvid.types import RGB
 
-_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CR2 = b"CR"  # behind the eight bytes of a TIFF header
 _HEADER_BYTES = 10
 _CAMERA_RAW = "is a camera's raw file; develop it, and save it as 16-bit TIFF, PNG or JPEG"
@@ -56,11 +57,6 @@ class Tiff:
     pictures: int
     profile: bytes | None
     texts: Mapping[str, str]
-
-
-def is_tiff(header: bytes) -> bool:
-    """Return whether a file's first bytes are those of a TIFF or BigTIFF."""
-    return header.startswith(_SIGNATURES)
 
 
 def read_tiff(path: Path) -> Tiff | None:
@@ -151,6 +147,10 @@ def _decode(page: TiffPage, file: BinaryIO) -> NDArray[Any] | None:
         TIFF.DECOMPRESSORS[page.compression], TIFF.UNPREDICTORS[page.predictor]
     except KeyError:
         return _decode_with_opencv(page, file)
+    if (
+        len(page.dataoffsets) < math.prod(page.chunked) or 0 in page.databytecounts
+    ):  # which tifffile makes black
+        raise ValueError("parts of the picture are missing")
     samples = page.asarray()
     samples = np.moveaxis(samples, 0, 2) if page.axes == "SYX" else samples
     samples = samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)

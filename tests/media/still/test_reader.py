@@ -48,6 +48,22 @@ def test_exif_orientation(tmp_path: Path, tag: int, form: str) -> None:
     np.testing.assert_array_equal(np.rint(read_still(path).rgb * 255), upright)
 
 
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_avif_keeps_alpha_and_orientation(tmp_path: Path, tag: int) -> None:
+    codes = np.zeros((32, 48, 4), np.uint8)
+    codes[:16, :, 0], codes[:, 24:, 1], codes[:, :24, 3] = 255, 255, 255
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    image = Image.fromarray(codes)
+    image.save(tmp_path / "a.avif", exif=exif, quality=100, subsampling="4:4:4")
+    image.getexif()[0x0112] = tag
+    upright = np.asarray(ImageOps.exif_transpose(image)) / 255
+    found = read_still(tmp_path / "a.avif")
+    assert found.alpha is not None
+    assert np.abs(found.rgb - upright[..., :3]).mean() < 0.01
+    assert np.abs(found.alpha - upright[..., 3]).mean() < 0.01
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_16_bits_of_others(tmp_path: Path, suffix: str, channels: int) -> None:

@@ -216,3 +216,11 @@ def test_damage_is_one_line(tmp_path: Path) -> None:
         data = (tmp_path / "a.tif").read_bytes()
         (tmp_path / "a.tif").write_bytes(data[: len(data) // 2])
         assert "damaged" in refusal(tmp_path / "a.tif")
+
+
+def test_missing_parts_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write(path, np.full((40, 23, 3), 9, np.uint16), photometric="rgb", rowsperstrip=10)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages.first.tags["ImageLength"].overwrite(80)
+    assert "damaged: parts of the picture are missing" in refusal(path)
