@@ -44,6 +44,7 @@ _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 _BITS_PER_SAMPLE = 258
 _WEBP_HEADER_BYTES = 30
+_PNG_BIT_DEPTH = 24  # its place in the file
 
 # What Pillow and imageio raise for broken files, one format or another.
 _BROKEN = (
@@ -146,6 +147,8 @@ def read_still(path: str | Path) -> Still:
         pixels = _read_16_bit(image.read_bytes()) if image.is_16_bit else None
         if pixels is None:
             pixels, profile = _read_8_bit(image.reader, facts, profile)
+        if image.format == "PNG" and facts["mode"] in _GRAY_MODES and "transparency" in facts:
+            pixels = _clear_gray(pixels, facts["transparency"], bits=image.read_bytes()[_PNG_BIT_DEPTH])
         if image.format != "TIFF":  # Pillow turns TIFFs itself
             # Only now, as the metadata of palettes are whole only after the pixels are read. imageio's own ``rotate``
             # mirrors the color channels of palettes instead of the picture.
@@ -311,6 +314,12 @@ def _read_8_bit(reader: Any, facts: Mapping[str, Any], profile: object) -> tuple
     # Without a mode, imageio drops the clear color of a palette.
     target = "RGBA" if mode in _ALPHA_MODES or "transparency" in facts else "RGB"
     return _to_float(reader.read(index=0, mode=target, writeable_output=False)), profile
+
+
+def _clear_gray(pixels: RGB, clear: int, *, bits: int) -> RGB:
+    """Return ``[H, W, 4]`` without alpha where a PNG has its clear gray (tRNS), which Pillow knows at 8 bits only."""
+    alpha = np.abs(pixels[..., 0] * np.float32(2**bits - 1) - clear) > 0.5  # noqa: PLR2004  half a code
+    return np.dstack([pixels[..., :3], alpha.astype(np.float32)])
 
 
 def apply_profile(rgb: RGB, profile: bytes) -> RGB:
