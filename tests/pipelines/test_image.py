@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ from dreamvid.pipelines.options import RunOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dreamvid.types import RGB
 
 
 @pytest.fixture
@@ -44,10 +47,19 @@ def refused(sources: list[Path], monkeypatch: pytest.MonkeyPatch) -> str:
     return str(caught.value)
 
 
-@pytest.mark.e2e
-def test_photos_of_all_formats_sizes_and_names_are_dreamed(photos: list[Path]) -> None:
-    preset = Preset.build({"octaves": 1, "ascent": {"steps": 1}})
-    results = list(dream_images(photos, photos[0].parent / "out", preset, RunOptions()))
+class Unchanged:
+    """A dreamer that returns what it gets."""
+
+    def dream(self, image: RGB, **_: object) -> RGB:
+        return image
+
+
+def test_photos_of_all_formats_sizes_and_names_are_dreamed(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = SimpleNamespace(dreamer=Unchanged(), resolved=lambda _: {}, files={})
+    monkeypatch.setattr(pipeline, "build_dreamer", lambda *_: built)
+    results = list(dream_images(photos, photos[0].parent / "out", Preset(), RunOptions()))
     assert [result.output.name for result in results] == [f"{path.stem}.dream.png" for path in photos]
     heights = [read_still(result.output).rgb.shape[0] for result in results]
     assert heights == [40, 25, 26, 27, 28]

@@ -23,7 +23,7 @@ from dreamvid.media.input.container import check_file
 from dreamvid.media.limits import MAX_PIXELS, check_picture
 from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
 from dreamvid.media.still.metadata import embedded_text
-from dreamvid.media.still.signatures import HEADER_BYTES, is_hdr_avif, why_not_a_picture
+from dreamvid.media.still.signatures import HEADER_BYTES, is_hdr_avif, jpeg_2000_depth, why_not_a_picture
 from dreamvid.media.still.tiff import read_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
@@ -217,7 +217,14 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenIma
                     raise ReadError(
                         f"{name} is HDR (PQ or HLG), which is read of videos only; save it as SDR"
                     )
-                facts = (str(image.format), getattr(image, "n_frames", 1), _is_16_bit(image))
+                is_16_bit = _is_16_bit(image)
+                if image.format == "JPEG2000" and (depth := jpeg_2000_depth(header)) > 8:  # noqa: PLR2004  bits
+                    if depth != 16:  # noqa: PLR2004  of these, Pillow shows white as black
+                        raise ReadError(
+                            f"{name} is JPEG 2000 with {depth} bits; save it as 16-bit PNG or TIFF"
+                        )
+                    is_16_bit = True
+                facts = (str(image.format), getattr(image, "n_frames", 1), is_16_bit)
             file.seek(0)
             # An open file and a named plugin: nothing in a path or a file chooses how it is read.
             reader = iio.imopen(file, "r", plugin="pillow")

@@ -17,6 +17,9 @@ _HEIC = {b"heic", b"heix", b"heim", b"heis"}
 _HEVC_SEQUENCE = {b"hevc", b"hevx"}
 _HDR_TRANSFERS = {16, 18}  # PQ and HLG (ITU-T H.273)
 
+_JPEG_2000_SIZE, _JPEG_2000_DEPTH = b"\xff\x4f\xff\x51", 42
+"""Markers SOC and SIZ, and where behind them the depth of the first channel is."""
+
 # By regular expressions at the start of the file.
 _NOT_READ = {
     rb"....ftypcrx |FUJIFILMCCD-RAW|II(RO|RS|U\0)|MMOR|FOVb|\0MRM": "a camera's raw file",
@@ -55,6 +58,14 @@ def is_hdr_avif(header: bytes) -> bool:
     """Return whether the color description of an AVIF (ISO 14496-12, 12.1.5) names the transfer of PQ or HLG."""
     place = header.find(b"colrnclx")
     return place >= 0 and int.from_bytes(header[place + 10 : place + 12]) in _HDR_TRANSFERS
+
+
+def jpeg_2000_depth(header: bytes) -> int:
+    """Return the bits per channel of a JPEG 2000 (ISO 15444-1, A.5.1); 8 where the header does not tell."""
+    place = header.find(_JPEG_2000_SIZE) + _JPEG_2000_DEPTH
+    if place < _JPEG_2000_DEPTH or place >= len(header):
+        return 8
+    return (header[place] & 0x7F) + 1
 
 
 def why_not_a_picture(header: bytes) -> str:

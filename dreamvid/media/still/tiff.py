@@ -141,7 +141,12 @@ def _pillow_reads_extra_samples(page: TiffPage) -> bool:
 
 def _decode(page: TiffPage, file: BinaryIO) -> NDArray[Any] | None:
     """Return upright samples ``[H, W, C]`` as the file has them; None where there is no decoder for them."""
-    if page.dtype is None or page.dtype.kind not in "uf" or page.axes not in {"YX", "YXS", "SYX"}:
+    if (
+        page.dtype is None
+        or page.dtype.kind not in "uf"
+        or page.bitspersample % 8
+        or page.axes not in {"YX", "YXS", "SYX"}
+    ):
         return None
     try:
         TIFF.DECOMPRESSORS[page.compression], TIFF.UNPREDICTORS[page.predictor]
@@ -180,7 +185,8 @@ def _to_rgb(page: TiffPage, samples: NDArray[Any]) -> RGB:
     """Return ``[H, W, 3 or 4]`` float32 in [0, 1] with straight alpha."""
     top = 1 if samples.dtype.kind == "f" else 2**page.bitspersample - 1
     values = np.divide(samples, np.float32(top), dtype=np.float32)
-    values = np.clip(np.nan_to_num(values), 0, 1)
+    if samples.dtype.kind == "f":
+        values = np.clip(np.nan_to_num(values), 0, 1)
     colors = values[..., : _color_channels(page)]
     place, associated = _alpha_place(page)
     alpha = None if place is None else values[..., [place]]

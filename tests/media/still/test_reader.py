@@ -64,6 +64,21 @@ def test_avif_keeps_alpha_and_orientation(tmp_path: Path, tag: int) -> None:
     assert np.abs(found.alpha - upright[..., 3]).mean() < 0.01
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_2000_of_more_than_8_bits(tmp_path: Path, channels: int) -> None:
+    values = np.random.default_rng(3).integers(0, 65536, (40, 40, channels)).astype(np.uint16)
+    values[0, 0] = 65535
+    path = tmp_path / "a.jp2"
+    cv2.imwrite(str(path), values[..., ::-1], [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    found = read_still(path)
+    assert found.depth == 16
+    np.testing.assert_array_equal(np.rint(found.rgb * 65535), np.broadcast_to(values, found.rgb.shape))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\xff\x4f\xff\x51") + 42] = 11
+    path.write_bytes(data)
+    assert "JPEG 2000 with 12 bits" in refusal(path)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_16_bits_of_others(tmp_path: Path, suffix: str, channels: int) -> None:
