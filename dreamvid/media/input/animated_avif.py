@@ -15,8 +15,9 @@ from dreamvid.media.input.container import open_input
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import check_frames
+from dreamvid.media.still.icc import primaries_to_srgb
 from dreamvid.media.still.reader import apply_profile, open_image
-from dreamvid.media.still.signatures import HEADER_BYTES, is_avif, is_heic, why_not_a_picture
+from dreamvid.media.still.signatures import HEADER_BYTES, avif_primaries, is_avif, is_heic, why_not_a_picture
 from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
@@ -79,6 +80,7 @@ def read_avif(path: Path) -> Iterator[TimedFrame]:
     with open_image(path, ["AVIF"]) as image:
         times = _read_times(path, image.frames)
         profile = image.reader.metadata(index=0).get("icc_profile")
+        primaries = avif_primaries(_read_header(path))
         for index, (start, end) in enumerate(itertools.pairwise(times)):
             try:
                 codes = image.reader.read(index=index, writeable_output=False)
@@ -87,7 +89,7 @@ def read_avif(path: Path) -> Iterator[TimedFrame]:
                     f"{printable(path)} is damaged at {float(start):.3f} s: its frames stop there; "
                     "--keep-going keeps what comes before"
                 ) from error
-            yield TimedFrame(start, end - start, partial(_load, codes, profile))
+            yield TimedFrame(start, end - start, partial(_load, codes, profile, primaries))
 
 
 def _read_times(path: Path, frames: int) -> list[Fraction]:
@@ -109,9 +111,11 @@ def _read_times(path: Path, frames: int) -> list[Fraction]:
     raise ReadError(f"{printable(path)} is damaged: its index does not fit its {frames} frames")
 
 
-def _load(codes: NDArray[np.uint8], profile: object) -> tuple[RGB, Alpha | None]:
+def _load(codes: NDArray[np.uint8], profile: object, primaries: int) -> tuple[RGB, Alpha | None]:
     rgb, alpha = split_alpha(np.divide(codes, np.float32(255), dtype=np.float32))
-    return apply_profile(rgb, profile) if isinstance(profile, bytes) else rgb, alpha
+    if isinstance(profile, bytes):
+        return apply_profile(rgb, profile), alpha
+    return primaries_to_srgb(rgb, primaries), alpha
 
 
 def _read_header(path: Path) -> bytes:

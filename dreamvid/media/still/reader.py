@@ -21,9 +21,15 @@ from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import exif_orientation
 from dreamvid.media.input.container import check_file
 from dreamvid.media.limits import MAX_PIXELS, check_picture
-from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
+from dreamvid.media.still.icc import UnsupportedProfileError, primaries_to_srgb, to_srgb
 from dreamvid.media.still.metadata import embedded_text
-from dreamvid.media.still.signatures import HEADER_BYTES, is_hdr_avif, jpeg_2000_depth, why_not_a_picture
+from dreamvid.media.still.signatures import (
+    HEADER_BYTES,
+    avif_primaries,
+    is_hdr_avif,
+    jpeg_2000_depth,
+    why_not_a_picture,
+)
 from dreamvid.media.still.tiff import read_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
@@ -149,6 +155,8 @@ def read_still(path: str | Path) -> Still:
             pixels, profile = _read_8_bit(image.reader, facts, profile)
         if image.format == "PNG" and facts["mode"] in _GRAY_MODES and "transparency" in facts:
             pixels = _clear_gray(pixels, facts["transparency"], bits=image.read_bytes()[_PNG_BIT_DEPTH])
+        if image.format == "AVIF" and profile is None:
+            pixels[..., :3] = primaries_to_srgb(pixels[..., :3], avif_primaries(image.read_bytes()))
         if image.format != "TIFF":  # Pillow turns TIFFs itself
             # Only now, as the metadata of palettes are whole only after the pixels are read. imageio's own ``rotate``
             # mirrors the color channels of palettes instead of the picture.

@@ -55,9 +55,13 @@ def is_heic(header: bytes) -> bool:
 
 
 def is_hdr_avif(header: bytes) -> bool:
-    """Return whether the color description of an AVIF (ISO 14496-12, 12.1.5) names the transfer of PQ or HLG."""
-    place = header.find(b"colrnclx")
-    return place >= 0 and int.from_bytes(header[place + 10 : place + 12]) in _HDR_TRANSFERS
+    """Return whether the color description of an AVIF names the transfer of PQ or HLG."""
+    return _color_codes(header)[1] in _HDR_TRANSFERS
+
+
+def avif_primaries(header: bytes) -> int:
+    """Return the primaries of an AVIF, as ITU-T H.273 code point; 2 is unspecified."""
+    return _color_codes(header)[0]
 
 
 def jpeg_2000_depth(header: bytes) -> int:
@@ -91,3 +95,11 @@ def _brands(header: bytes) -> set[bytes]:
         return set()
     end = min(int.from_bytes(header[:4]), len(header))
     return {header[8:12], *(header[at : at + 4] for at in range(16, end, 4))}
+
+
+def _color_codes(header: bytes) -> tuple[int, int]:
+    """Return primaries and transfer of a color description (ISO 14496-12, 12.1.5), as ITU-T H.273 code points."""
+    place = header.find(b"colrnclx")
+    if place < 0 or place + 12 > len(header):
+        return 2, 2
+    return int.from_bytes(header[place + 8 : place + 10]), int.from_bytes(header[place + 10 : place + 12])

@@ -93,6 +93,24 @@ def test_the_profile_is_applied(tmp_path: Path) -> None:
         assert np.abs(rgb - 0.7372).max() < 0.01  # sRGB of linear 0.5
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(1, [0.6, 0.4, 0.2]), (12, [0.6345, 0.3887, 0.1502]), (9, [0.7003, 0.3665, 0.1423])],
+)
+def test_wide_primaries_are_converted(tmp_path: Path, code: int, expected: list[float]) -> None:
+    codes = np.tile(np.array([153, 102, 51], np.uint8), (48, 64, 1))
+    save(tmp_path / "moving", [codes, codes], duration=40)
+    Image.fromarray(codes).save(tmp_path / "still", "AVIF", quality=100)
+    for path, read in (
+        (tmp_path / "moving", lambda path: next(iter(open_source(path)))),
+        (tmp_path / "still", read_still),
+    ):
+        data = path.read_bytes()
+        place = data.index(b"colrnclx") + 9
+        path.write_bytes(data[:place] + bytes([code]) + data[place + 1 :])
+        np.testing.assert_allclose(read(path).rgb[9, 9], expected, atol=0.012)
+
+
 def test_damage(animation: Path) -> None:
     data = bytearray(animation.read_bytes())
     with av.open(animation) as container:
