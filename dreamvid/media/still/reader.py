@@ -153,11 +153,12 @@ def read_still(path: str | Path) -> Still:
         pixels = _read_16_bit(image.read_bytes()) if image.is_16_bit else None
         if pixels is None:
             pixels, profile = _read_8_bit(image.reader, facts, profile)
-        if image.format == "PNG" and facts["mode"] in _GRAY_MODES and "transparency" in facts:
-            pixels = _clear_gray(pixels, facts["transparency"], bits=image.read_bytes()[_PNG_BIT_DEPTH])
+        clear = facts.get("transparency")
+        if image.format == "PNG" and facts["mode"] in _GRAY_MODES and isinstance(clear, int):
+            pixels = _clear_gray(pixels, clear, bits=image.read_bytes()[_PNG_BIT_DEPTH])
         if image.format == "AVIF" and profile is None:
             pixels[..., :3] = primaries_to_srgb(pixels[..., :3], avif_primaries(image.read_bytes()))
-        if image.format != "TIFF":  # Pillow turns TIFFs itself
+        if image.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
             # Only now, as the metadata of palettes are whole only after the pixels are read. imageio's own ``rotate``
             # mirrors the color channels of palettes instead of the picture.
             tags = image.reader.metadata(index=0, exclude_applied=False)

@@ -274,9 +274,10 @@ def test_texts_are_texts_whatever_their_names(tmp_path: Path) -> None:
     texts = PngImagePlugin.PngInfo()
     for key in ("icc_profile", "Orientation", "comment", "title"):
         texts.add_itxt(key, "6")
-    COLORS.save(tmp_path / "a.png", pnginfo=texts)
-    found = read_still(tmp_path / "a.png")
-    np.testing.assert_array_equal(np.rint(found.rgb * 255), np.asarray(COLORS))
+    for image in (GRADIENT, COLORS):
+        image.save(tmp_path / "a.png", pnginfo=texts)
+        found = read_still(tmp_path / "a.png")
+        np.testing.assert_array_equal(np.rint(found.rgb * 255), np.asarray(image.convert("RGB")))
     assert found.icc is None
     assert found.metadata["title"] == "6"
 
