@@ -46,14 +46,14 @@ _OPAQUE = 255
 
 
 def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
-    """Probe a video, an animation or a folder of PNGs.
+    """Probe a video, an animation or a folder of pictures.
 
     Parameters
     ----------
     path
         Any name, whatever characters it holds; never a URL.
     fps
-        The rate of a folder of PNGs; None is its own ``frames.json``, or 24. Other inputs have their own rate.
+        The rate of a folder of pictures; None is its own ``frames.json``, or 24. Other inputs have their own rate.
 
     Raises
     ------
