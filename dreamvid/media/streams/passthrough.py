@@ -21,7 +21,6 @@ from av.audio.stream import AudioStream
 from av.stream import Discard
 
 from dreamvid.errors import DreamvidError, ReadError
-from dreamvid.media.containers import suffix_of
 from dreamvid.media.input.container import can_decode, open_audio, presentation_timestamp
 from dreamvid.media.input.probe import video_stream
 from dreamvid.media.streams.audio import announced_delay, first_heard, plan_audio
@@ -109,7 +108,8 @@ class SourceStreams:
             try:
                 track = _plan_track(stream, output, container, trim)
             except LeftOutError as error:
-                left_out.append(f"{_kind(stream)} track {stream.index} ({error})")
+                reason = f" ({error})" if str(error) else ""
+                left_out.append(f"{_kind(stream)} track {stream.index}{reason}")
             else:
                 if track is not None:
                     self._tracks[stream.index] = track
@@ -297,7 +297,7 @@ def _plan_track(
     if stream.type == "attachment" and container.holds_attachments:
         output.add_stream_from_template(stream)
         return None
-    raise LeftOutError(stream.metadata.get("handler_name") or f"not held by {suffix_of(container.muxer)}")
+    raise LeftOutError(stream.metadata.get("handler_name", ""))
 
 
 def _kind(stream: Stream) -> str:
