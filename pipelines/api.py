@@ -118,7 +118,7 @@ def dream_video(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> RunResult:
-    """Dream a whole video file, animation or folder of PNGs; see ``dreamvid video --help``.
+    """Dream a whole video file, animation or folder of pictures; see ``dreamvid video --help``.
 
     ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``progress`` receives the events of the run.
 

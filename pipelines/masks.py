@@ -83,8 +83,8 @@ def mask_file(settings: MaskSettings) -> Path | None:
 def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = False) -> Masks | None:
     """Return the masks that a preset asks for; None for none.
 
-    A file is an image, or a video, animation or folder of PNGs, whose frames are taken by time: it runs along with
-    the source, from ``input.start`` on, and after its end the last frame holds. White is where dreams show; a
+    A file is an image, or a video, animation or folder of pictures, whose frames are taken by time: it runs along
+    with the source, from ``input.start`` on, and after its end the last frame holds. White is where dreams show; a
     picture with transparency (for a video, in its first frame) says it by its alpha. A mask of another size is made
     to cover the frame, as the video is itself: one of the same shape is resized, another cropped about its center.
 

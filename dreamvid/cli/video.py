@@ -23,7 +23,7 @@ def video(
         typer.Argument(
             metavar="IN",
             readable=False,
-            help="A video, GIF, APNG, WebP or AVIF animation, or a folder of PNGs.",
+            help="A video, GIF, APNG, WebP or AVIF animation, or a folder of pictures.",
         ),
     ],
     output: Annotated[

@@ -21,7 +21,7 @@ from dreamvid.media.color.filters import Deinterlacer
 from dreamvid.media.color.rgb import RgbConverter
 from dreamvid.media.containers import CONTAINERS
 from dreamvid.media.ffv1 import SliceChecker
-from dreamvid.media.input.container import open_input
+from dreamvid.media.input.container import open_input, presentation_timestamp
 from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import MAX_DECODED_PIXELS
 from dreamvid.text import printable
@@ -216,9 +216,10 @@ class _Decoder:
         self._times.append((time, frame.duration * self._time_base or None))
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
-        timestamp = frame.pts if frame.pts is not None else frame.dts
-        if timestamp is None:  # raw streams: evenly spaced
-            return Fraction(0) if self._last_time is None else self._last_time + 1 / self._media.video.rate
+        timestamp = presentation_timestamp(frame, self._media.format_name)
+        if timestamp is None:  # raw streams, and the last frames of AVI: evenly spaced
+            step = frame.duration * self._time_base or 1 / self._media.video.rate
+            return Fraction(0) if self._last_time is None else self._last_time + step
         return timestamp * self._time_base - self._media.start
 
     def _load(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:

@@ -46,6 +46,7 @@ _log = logging.getLogger(__name__)
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
 """Pillow's names of what is read; none of them starts another program or opens another file."""
 
+_SEQUENCE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 _BITS_PER_SAMPLE = 258
@@ -261,6 +262,21 @@ def _errors_in_one_line(path: Path, formats: Sequence[str] = FORMATS) -> Iterato
         raise ReadError(f"{name} is damaged: {str(error) or 'it ends too early'}") from error
     except MemoryError as error:
         raise ReadError(f"{name} is too large for this machine's memory") from error
+
+
+def announces_alpha(path: Path) -> bool:
+    """Return whether a picture's header announces alpha; False for what cannot be read.
+
+    Raises
+    ------
+    ReadError
+        For what is no file.
+    """
+    try:
+        with _pillow_reads_large_pictures(), Image.open(check_file(path), formats=_SEQUENCE_FORMATS) as image:
+            return image.mode in _ALPHA_MODES or "transparency" in image.info
+    except _BROKEN:
+        return False
 
 
 @contextmanager

@@ -65,6 +65,47 @@ def test_a_container_that_starts_late_starts_at_zero(make_clip: MakeClip) -> Non
     assert times(read(path)) == [Fraction(i, 25) for i in range(6)]
 
 
+@pytest.mark.parametrize("start", [Fraction(0), Fraction(1, 4)])
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("b.avi", "libx264", {"bf": "2"}),
+        ("pyramid.avi", "libx264", {"bf": "4", "x264-params": "b-pyramid=normal:b-adapt=0:keyint=12"}),
+        ("open.avi", "libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=8:b-adapt=0"}),
+        ("no_b.avi", "libx264", {"bf": "0"}),
+        ("b_mpeg4.avi", "mpeg4", {"bf": "2", "b": "4M"}),
+        ("b.asf", "libx264", {"bf": "2"}),
+        ("b.flv", "libx264", {"bf": "3"}),
+    ],
+)
+def test_containers_without_presentation_times_keep_order_and_rate(  # noqa: PLR0917  fixtures and parameters
+    make_clip: MakeClip,
+    read_index: Callable[[RGB], int],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    codec: str,
+    options: dict[str, str],
+    start: Fraction,
+) -> None:
+    path = make_clip(name=name, codec=codec, frames=16, rate=Fraction(24), options=options)
+    source = open_source(path, start=start)
+    frames = list(source)
+    first = round(start * 24)
+    assert [read_index(frame.rgb) for frame in frames] == list(range(first, 16))
+    rounding = 0 if name.endswith("avi") else 0.0011
+    assert [float(time) for time in times(frames)] == pytest.approx(
+        [index / 24 for index in range(16 - first)], abs=rounding
+    )
+    assert source.info.rate == 24
+    assert not caplog.messages
+
+
+def test_frames_that_an_avi_leaves_out_keep_the_others_in_their_places(make_clip: MakeClip) -> None:
+    shown = [tick for tick in range(24) if tick not in {7, 8, 15}]
+    path = make_clip(name="gaps.avi", frames=len(shown), ticks=shown, options={"bf": "0"})
+    assert times(read(path)) == [Fraction(tick, 24) for tick in shown]
+
+
 def test_iterating_twice_gives_the_same_frames(make_clip: MakeClip) -> None:
     source = open_source(make_clip())
     for one, other in zip(source, source, strict=True):
