@@ -31,12 +31,12 @@ from dreamvid.media.input.probe import probe
 from dreamvid.media.input.source import open_source
 from dreamvid.media.still.reader import read_still
 
-MILLISECOND, LEVELS = 1.0, 3.0
-SIDE = 32
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".avif"}
+MILLISECOND, LEVELS = 1.0, 3.0
+SIDE = 32
+STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 _TIME = re.compile(r"showinfo.* n: *\d+ .*?pts_time:(-?[\d.]+|N/A)")
 _SIZE = re.compile(r"showinfo.* s:(\d+)x(\d+)")
 
