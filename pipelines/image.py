@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.config.settings import output_size
-from dreamvid.errors import NonFiniteDreamError, SettingsError, WriteError
+from dreamvid.errors import NonFiniteDreamError, ReadError, SettingsError, WriteError
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size, make_compositor
@@ -20,6 +20,7 @@ from dreamvid.pipelines.output_path import check_folder, check_target, made_fold
 from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.scenes import first_still
+from dreamvid.text import printable
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.build import LoadedDreamer
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import ConfirmOverwrite
+
+_LISTED = 5
+"""Names that a message lists."""
 
 
 def dream_images(
@@ -53,14 +57,12 @@ def dream_images(
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     recipe, preset = preset, first_still(preset)
-    sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
+    sizes = _read_sizes(sources)
     several = len(sources) > 1
     targets = [
         _target(source, output, several=several, folder=options.output_is_folder) for source in sources
     ]
-    for path in targets:
-        if targets.count(path) > 1:
-            raise WriteError(f"{path}: two inputs would be written to this one file")
+    _check_distinct(sources, targets)
     for source, path, size in zip(sources, targets, sizes, strict=True):
         check_memory(source.name, output_size(size, preset.output), STILL_BYTES)
         _check(
@@ -88,6 +90,48 @@ def dream_images(
         )
         options.progress.frame(index)
         yield outcome
+
+
+def _read_sizes(sources: Sequence[Path]) -> list[Size]:
+    """Return the sizes of all sources; of several, those that cannot be read are named together."""
+    sizes, errors = [], {}
+    for source in sources:
+        try:
+            sizes.append(_read_size(source))
+        except ReadError as error:
+            errors[printable(source)] = error
+    if not errors:
+        return sizes
+    names, first = list(errors), next(iter(errors.values()))
+    if len(sources) == 1:
+        raise first
+    listed = ", ".join(names[:_LISTED]) + (
+        f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    )
+    raise ReadError(f"{first}; nothing is dreamed yet: leave out {listed}") from first
+
+
+def _read_size(source: Path) -> Size:
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
+
+    if source.is_dir():
+        raise ReadError(
+            f"{printable(source)} is a folder; name the pictures in it (dreamvid image FOLDER/*.jpg), "
+            "or make a video of it with `dreamvid video`"
+        )
+    return Size(*read_still(source).rgb.shape[:2])
+
+
+def _check_distinct(sources: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Raise a ``WriteError`` where two sources, such as a.jpg and a.png, have one target."""
+    by_target: dict[Path, Path] = {}
+    for source, target in zip(sources, targets, strict=True):
+        if target in by_target:
+            raise WriteError(
+                f"{printable(by_target[target])} and {printable(source)} would be written to one file, "
+                f"{printable(target)}; dream one of them by itself, with another output (-o)"
+            )
+        by_target[target] = source
 
 
 def _target(source: Path, output: Path | None, *, several: bool, folder: bool) -> Path:

@@ -55,7 +55,7 @@ def dream_file(
     Parameters
     ----------
     source
-        A video, an animation, or a folder of PNGs.
+        A video, an animation, or a folder of pictures.
     output
         The file or folder to write; None is ``<name>.dream<suffix>`` beside the source.
     build

@@ -16,7 +16,9 @@ from dreamvid.config.preset import Preset
 def image(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="IN...", readable=False, help="Still images: PNG, JPEG, WebP, TIFF or BMP."),
+        typer.Argument(
+            metavar="IN...", readable=False, help="Still images: PNG, JPEG, WebP, AVIF, TIFF or BMP."
+        ),
     ],
     output: Annotated[
         Path | None,

@@ -21,7 +21,9 @@ def video(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="IN", readable=False, help="A video, GIF, APNG or WebP animation, or a folder of PNGs."
+            metavar="IN",
+            readable=False,
+            help="A video, GIF, APNG, WebP or AVIF animation, or a folder of pictures.",
         ),
     ],
     output: Annotated[

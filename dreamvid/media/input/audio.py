@@ -80,11 +80,13 @@ def read_audio(
 def _best_stream(container: InputContainer, path: Path) -> AudioStream:
     if not container.streams.audio:
         raise ReadError(f"{printable(path)} holds no sound")
+    decodable = [stream for stream in container.streams.audio if can_decode(stream)]
+    if not decodable:
+        raise ReadError(f"{printable(path)}: its sound is in a format that cannot be decoded here")
     best = container.streams.best("audio")
-    for stream in container.streams.audio:
-        if best is not None and stream.index == best.index and can_decode(stream):
-            return stream
-    raise ReadError(f"{printable(path)}: its sound is in a format that cannot be decoded here")
+    return next(
+        (stream for stream in decodable if best is not None and stream.index == best.index), decodable[0]
+    )
 
 
 def _trim(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 from dreamvid.media.containers import CONTAINERS, FOLDER, animation_suffix, preferred_suffix
+from dreamvid.media.input.animated_avif import is_avif_file
 from dreamvid.media.input.animated_webp import is_webp
 from dreamvid.media.input.image_sequence import holds_only_frames, read_frame_list
 from dreamvid.media.output.codecs import CodecChoice, choose_codec
@@ -182,7 +183,9 @@ def _kind(path: Path, *, folder: bool) -> str:
 def _find_source_file(streams_from: Path | None) -> Path | None:
     """Return the file that sound and texts are taken from; a folder of PNGs names it in its ``frames.json``."""
     if streams_from is None or not streams_from.is_dir():
-        return None if streams_from is None or is_webp(streams_from) else streams_from
+        if streams_from is None or is_webp(streams_from) or is_avif_file(streams_from):
+            return None
+        return streams_from
     listed = read_frame_list(streams_from)
     if listed is None or listed.sound is None:
         return None

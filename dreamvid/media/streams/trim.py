@@ -51,6 +51,10 @@ class OutputTrack(Protocol):
         ...
 
 
+class LeftOutError(Exception):
+    """A track that the output cannot have; the text says why."""
+
+
 def can_copy(stream: Stream, muxer: str) -> bool:
     """Return whether a muxer writes a header for a copy of this stream."""
     trial = av.open(io.BytesIO(), "w", format=muxer)
