@@ -20,7 +20,7 @@ from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.pipelines.frame_loop import FrameLoop
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.provenance import describe, settings_json
+from dreamvid.pipelines.provenance import make_manifest, settings_json
 from dreamvid.pipelines.resume import OutputJob, ResumePoint, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.types import Size
@@ -61,7 +61,7 @@ def measure(folder: Path, *, rounds: int, frames: int) -> list[Figure]:
 
     def kept() -> None:
         text = settings_json(preset, source=clip, resolved={}, files={})
-        manifest = describe(text, output=output, inputs=[clip], info=source.info, bits=8)
+        manifest = make_manifest(text, output=output, inputs=[clip], info=source.info, bits=8)
         loop = FrameLoop(source, timeline, detect_cuts=True)
         run_resumable(OutputJob(output, manifest), loop, writer(), RunOptions(chunk=Fraction(1)))
 

@@ -102,6 +102,11 @@ class _Explainer:
                 return tuple(group), f"keyframes are of one setting, such as {scheduled[0]}"
             return tuple(group), _stays_the_same(keys)
         path = ".".join(keys)
+        if "." in name and path in self._known:  # as --set spells it
+            nested = "..."
+            for part in reversed(name.split(".")):
+                nested = f"{{{part}: {nested}}}"
+            return keys, f"settings of a group are nested: write {nested[1:-1]}"
         self._guesses += 1
         is_guessed = self._guesses <= _MAX_GUESSES and len(path) <= _MAX_GUESS_LENGTH
         return keys, f"no such setting{did_you_mean(path, self._names) if is_guessed else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -231,7 +232,8 @@ def _file_versions(settings: ModelSettings, entry: ModelEntry | None) -> tuple[o
     """Return paths, sizes and times of a network's files; where they change it must be loaded anew."""
     # Downloaded weights are known by their folder alone: Keras verifies them by hash.
     versions: list[object] = [] if entry is None else [weights_folder()]
-    for path in (Path(settings.name).expanduser() if entry is None else None, settings.weights):
+    own = Path(os.path.expanduser(settings.name)) if entry is None else None  # noqa: PTH111  leaves ~nobody as it is
+    for path in (own, settings.weights):
         if path is not None and path.is_file():
             status = path.stat()
             versions.append((path.resolve(), status.st_size, status.st_mtime_ns))

@@ -75,6 +75,8 @@ def _import() -> tuple[Any, Any]:
 
 
 tf, keras = _import()
+_process: int | None = None
+"""The process that has used TensorFlow here; one that is forked from it has this variable, too."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,15 @@ def configure(*, device: str = "auto", threads: int | None = None) -> DeviceInfo
     Raises
     ------
     EngineError
-        Where there is no such device, or ``threads`` is not positive.
+        Where there is no such device, ``threads`` is not positive, or TensorFlow would hang in a forked process.
     """
+    global _process  # noqa: PLW0603  there is one TensorFlow
+    if _process not in {None, os.getpid()}:
+        raise EngineError(
+            "this process was forked from one that has dreamed already, where TensorFlow would hang; "
+            "use multiprocessing.get_context('spawn')"
+        )
+    _process = os.getpid()
     match = re.fullmatch(r"auto|cpu|gpu(?::(\d+))?", device.strip().lower())
     if match is None:
         raise EngineError(f"device '{device}' must be auto, cpu, gpu or gpu:NUMBER")

@@ -123,7 +123,8 @@ def check_file(path: Path) -> None:
 
 def weights_folder() -> Path:
     """Return where Keras keeps downloaded weights: ``$KERAS_HOME/models`` or ``~/.keras/models``."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    # Unlike Path.home(), this is no error where nobody has a home, as for Keras.
+    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "models"  # noqa: PTH111
 
 
 def randomize_weights(model: Any, seed: int = 0) -> None:

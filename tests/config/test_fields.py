@@ -186,6 +186,16 @@ def test_all_mistakes_are_told_at_once() -> None:
         ({"output": {"0s": 2}}, "output", "must stay the same throughout"),
         ({"function-x[y]": 1}, "function-x[y]", "no such setting"),
         (
+            {"octaves.count": 3},
+            "octaves.count",
+            "settings of a group are nested: write octaves: {count: ...}",
+        ),
+        (
+            {"stability.flow.scale": 1},
+            "stability.flow.scale",
+            "settings of a group are nested: write stability: {flow: {scale: ...}}",
+        ),
+        (
             {"stability": {"flow": 3}},
             "stability.flow",
             "is a group of settings; set one of them, such as stability.flow.preset",

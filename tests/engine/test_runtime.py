@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -95,3 +96,22 @@ def test_threads_must_be_positive_and_are_set() -> None:
 
 def test_versions_are_told() -> None:
     assert set(versions()) == {"tensorflow", "keras"}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_after_a_dream_says_what_to_use() -> None:
+    configure(device="cpu")
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    child = context.Process(target=_configure, args=(answers,))
+    child.start()
+    child.join(60)
+    assert "multiprocessing.get_context('spawn')" in answers.get()
+
+
+def _configure(answers: Any) -> None:
+    try:
+        configure(device="cpu")
+        answers.put("configured")
+    except EngineError as error:
+        answers.put(str(error))

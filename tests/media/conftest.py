@@ -71,6 +71,8 @@ class Clip:
     cover: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     container_options: Mapping[str, str] = field(default_factory=dict)
+    muxer: str | None = None
+    """FFmpeg's name; None is by the suffix."""
     make: Callable[[int, Size], RGB] = picture
     reshape: Callable[[av.VideoFrame], None] | None = None
     """Changes each frame before it is encoded."""
@@ -107,7 +109,7 @@ def write_clip(path: Path, clip: Clip) -> None:
     time_base = clip.time_base or 1 / clip.rate
     with (
         path.open("wb") as file,
-        av.open(file, "w", _format(path), dict(clip.container_options)) as container,
+        av.open(file, "w", clip.muxer or _format(path), dict(clip.container_options)) as container,
     ):
         container.metadata.update(clip.metadata)
         stream: Any = container.add_stream(clip.codec, rate=clip.rate, options=dict(clip.options))

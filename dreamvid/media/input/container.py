@@ -37,6 +37,7 @@ _MATROSKA, _FLV, _OGG, _MPEG_PS, _ASF = (
     b"\0\0\x01\xba",
     b"\x30\x26\xb2\x75",
 )
+_WITHOUT_PRESENTATION_TIMES = {"asf", "avi"}
 _STILLS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 _MOV_BOXES = {b"ftyp", b"mdat", b"wide", b"free"}
 _PLAYLISTS = (b"#extm3u", b"ffconcat", b"[playlist]", b"<mpd", b"<smil", b"<asx", b"rtsptext")
@@ -116,6 +117,17 @@ def open_audio(path: str | Path) -> Iterator[InputContainer]:
 def can_decode(stream: Stream) -> bool:
     """Return whether there is a decoder for a stream; PyAV gives the others no context."""
     return stream.codec_context is not None
+
+
+def presentation_timestamp(frame: av.VideoFrame, format_name: str) -> int | None:
+    """Return when a decoded frame is shown, in ticks of its stream; None where nothing says so.
+
+    AVI and ASF store no presentation times, and those that FFmpeg derives are wrong where frames are reordered; the
+    order of decoded frames and the times at which they leave the decoder are right.
+    """
+    if format_name in _WITHOUT_PRESENTATION_TIMES or frame.pts is None:
+        return frame.dts
+    return frame.pts
 
 
 def looks_like_video(header: bytes) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import av
-from av.error import FFmpegError
+from av.error import FFmpegError, PatchWelcomeError
 
 from dreamvid.errors import DamagedError, ReadError
 from dreamvid.image.resize import resize
@@ -21,7 +21,7 @@ from dreamvid.media.color.filters import Deinterlacer
 from dreamvid.media.color.rgb import RgbConverter
 from dreamvid.media.containers import CONTAINERS
 from dreamvid.media.ffv1 import SliceChecker
-from dreamvid.media.input.container import open_input
+from dreamvid.media.input.container import open_input, presentation_timestamp
 from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import MAX_DECODED_PIXELS
 from dreamvid.text import printable
@@ -145,6 +145,12 @@ class _Decoder:
                         self._check_packet(packet, context)
                     yield from context.decode(packet)
                 except FFmpegError as error:
+                    if context.name == "apng" and isinstance(error, PatchWelcomeError):
+                        name = printable(self._media.path)
+                        raise ReadError(
+                            f"{name} blends transparent frames of 16 bits, which cannot be decoded; "
+                            "save it as APNG with 8 bits per channel"
+                        ) from error
                     if packet is None or not conceal:
                         raise self._damage(packet, error.strerror or "unreadable") from error
                 undecoded = None  # from here on an error is the demuxer's
@@ -210,9 +216,10 @@ class _Decoder:
         self._times.append((time, frame.duration * self._time_base or None))
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
-        timestamp = frame.pts if frame.pts is not None else frame.dts
-        if timestamp is None:  # raw streams: evenly spaced
-            return Fraction(0) if self._last_time is None else self._last_time + 1 / self._media.video.rate
+        timestamp = presentation_timestamp(frame, self._media.format_name)
+        if timestamp is None:  # raw streams, and the last frames of AVI: evenly spaced
+            step = frame.duration * self._time_base or 1 / self._media.video.rate
+            return Fraction(0) if self._last_time is None else self._last_time + step
         return timestamp * self._time_base - self._media.start
 
     def _load(self, frame: av.VideoFrame) -> tuple[RGB, Alpha | None]:

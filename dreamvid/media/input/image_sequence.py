@@ -1,20 +1,22 @@
-"""Read folders of PNGs as video: in natural order, with the exact times of ``frames.json`` where there is one."""
+"""Read folders of pictures as video: in natural order, with the exact times of ``frames.json`` where there is one."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import logging
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.errors import ReadError
 from dreamvid.media.input.info import MediaInfo
 from dreamvid.media.input.timing import TimedFrame
 from dreamvid.media.limits import check_frames
-from dreamvid.media.still.reader import read_still
+from dreamvid.media.still.reader import announces_alpha, read_still
 from dreamvid.text import printable
 from dreamvid.types import Size, VideoInfo
 
@@ -24,15 +26,19 @@ if TYPE_CHECKING:
 
     from dreamvid.types import RGB, Alpha
 
+_log = logging.getLogger(__name__)
+
 FRAME_LIST_NAME = "frames.json"
 FORMAT = "dreamvid-frames"
 DEFAULT_RATE = Fraction(24)
 
 _MAX_LIST_BYTES = 1 << 30
 _NUMBER = re.compile(r"-?\d{1,30}(/[1-9]\d{0,29}|\.\d{1,30})?")  # no exponents, which may mean endless digits
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_HEADER_BYTES = 26
-_ALPHA_COLOR_TYPES = {4, 6}
+_KINDS = ({".png"}, {".jpg", ".jpeg"}, {".tif", ".tiff"}, {".webp"}, {".bmp"})
+"""Suffixes of the pictures that a sequence may consist of, each kind by itself."""
+
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)([^0-9]*)")
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,7 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
     ReadError
         Where there is nothing to read, or ``frames.json`` names what is not there.
     """
-    names = _png_names(folder)
+    names = _picture_names(folder)
     frame_list = read_frame_list(folder)
     if frame_list is not None:
         missing = {entry.file for entry in frame_list.frames} - set(names)
@@ -153,7 +159,7 @@ def list_frames(folder: Path, fps: Fraction | None) -> FrameList:
 
 
 def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
-    """Probe a folder of PNGs; size, depth and whether there is alpha come from the files' headers."""
+    """Probe a folder of pictures; the first one says size and depth, all headers whether there is alpha."""
     frame_list = list_frames(folder, fps)
     check_frames(printable(folder), len(frame_list.frames))
     first, last = frame_list.frames[0], frame_list.frames[-1]
@@ -165,7 +171,7 @@ def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
         duration=last.pts - first.pts + (last.duration or 1 / frame_list.rate),
         sar=frame_list.sar,
         depth=still.depth,
-        has_alpha=still.alpha is not None or any(_has_alpha(folder / e.file) for e in frame_list.frames),
+        has_alpha=still.alpha is not None or any(announces_alpha(folder / e.file) for e in frame_list.frames),
         variable_rate=frame_list.variable_rate,
     )
     return MediaInfo(
@@ -174,7 +180,7 @@ def probe_folder(folder: Path, *, fps: Fraction | None = None) -> MediaInfo:
         video=video,
         start=first.pts,
         metadata=frame_list.metadata,
-        format_name="png folder",
+        format_name="image sequence",
     )
 
 
@@ -222,31 +228,46 @@ def _parse_number(value: object) -> Fraction:
     return Fraction(str(value))
 
 
-def _png_names(folder: Path) -> list[str]:
-    """Return the base names of a folder's PNGs in natural order, hidden ones left out."""
+def _picture_names(folder: Path) -> list[str]:
+    """Return the base names of a folder's pictures in natural order: PNGs, or else those of its commonest kind."""
     try:
-        names = [
-            p.name for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")
-        ]
+        names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
     except OSError as error:
         raise ReadError(f"cannot read {printable(folder)}: {(error.strerror or '').lower()}") from error
-    if not names:
-        raise ReadError(f"{printable(folder)} is a folder without PNG files")
-    return sorted(names, key=natural_key)
+    by_kind = [[name for name in names if PurePath(name).suffix.lower() in kind] for kind in _KINDS]
+    pictures = by_kind[0] or max(by_kind, key=len)
+    if not pictures:
+        raise ReadError(f"{printable(folder)} is a folder without pictures (PNG, JPEG, TIFF, WebP or BMP)")
+    return sorted(pictures, key=natural_key)
+
+
+def warn_of_missing_pictures(folder: Path) -> None:
+    """Log a warning where a folder without ``frames.json`` has gaps in its numbers, or pictures of another kind."""
+    if read_frame_list(folder) is not None:
+        return
+    names = _picture_names(folder)
+    kinds = {suffix for kind in _KINDS for suffix in kind}
+    pictures = [e.name for e in folder.iterdir() if e.suffix.lower() in kinds and not e.name.startswith(".")]
+    if others := len(pictures) - len(names):
+        kind = PurePath(names[0]).suffix.lower()
+        _log.warning("%s: only its %s files are read, not %d other pictures", printable(folder), kind, others)
+    matches = [_LAST_NUMBER.fullmatch(PurePath(name).stem) for name in names]
+    numbers = [int(match[2]) for match in matches if match is not None]
+    frames = {(match[1], match[3]) for match in matches if match is not None}
+    if len(numbers) < len(names) or len(frames) > 1 or len(set(numbers)) < len(numbers):
+        return  # no sequence by its names
+    step = min((late - early for early, late in itertools.pairwise(numbers)), default=1)
+    gaps = [(early + step, late - step) for early, late in itertools.pairwise(numbers) if late - early > step]
+    if gaps:
+        named = [str(first) if first == last else f"{first}-{last}" for first, last in gaps[:_MOST_NAMED]]
+        more = ["more"] if len(gaps) > _MOST_NAMED else []
+        _log.warning(
+            "%s: numbers %s are missing; the pictures around them follow one another",
+            printable(folder),
+            ", ".join(named + more),
+        )
 
 
 def _load(path: Path) -> tuple[RGB, Alpha | None]:
     still = read_still(path)
     return still.rgb, still.alpha
-
-
-def _has_alpha(path: Path) -> bool:
-    """Return whether a PNG's header announces an alpha channel."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(_PNG_HEADER_BYTES)
-    except OSError as error:
-        raise ReadError(f"cannot read {printable(path)}: {error.strerror}") from error
-    if len(header) < _PNG_HEADER_BYTES or not header.startswith(_PNG_SIGNATURE):
-        return False
-    return header[25] in _ALPHA_COLOR_TYPES

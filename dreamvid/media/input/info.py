@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from dreamvid.types import VideoInfo
 
 Kind = Literal["video", "folder", "animation"]
-"""A container that PyAV reads; a folder of PNGs; an animated WebP, which Pillow reads."""
+"""A container that PyAV reads; a folder of pictures; an animated WebP or AVIF, which Pillow reads."""
 
-COVER_ART = int(Disposition.attached_pic | Disposition.timed_thumbnails)
+AUXILIARY = int(Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent)
 """Dispositions of video streams that are no video."""
 
 StreamKind = Literal["video", "audio", "data", "subtitle", "attachment", "unknown"]
@@ -123,7 +123,7 @@ class MediaInfo:
     def other_videos(self) -> tuple[StreamInfo, ...]:
         """The video streams that are not read, without cover art."""
         streams = (stream for stream in self._of("video") if stream.index != self.stream_index)
-        return tuple(stream for stream in streams if not stream.disposition & COVER_ART)
+        return tuple(stream for stream in streams if not stream.disposition & AUXILIARY)
 
     def _of(self, kind: StreamKind) -> tuple[StreamInfo, ...]:
         return tuple(stream for stream in self.streams if stream.kind == kind)

@@ -11,10 +11,18 @@ from av.error import FFmpegError
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import frame_orientation
 from dreamvid.media.color.pixel_formats import depth, has_alpha, is_hdr, is_tagged_full_range
+from dreamvid.media.input.animated_avif import check_no_heic, is_avif_file, probe_avif
 from dreamvid.media.input.animated_webp import is_webp, probe_webp
-from dreamvid.media.input.container import can_decode, check_file, input_path, open_input
+from dreamvid.media.input.container import (
+    can_decode,
+    check_file,
+    input_path,
+    open_input,
+    presentation_timestamp,
+)
 from dreamvid.media.input.image_sequence import probe_folder
-from dreamvid.media.input.info import COVER_ART, Chapter, ColorTags, MediaInfo, StreamInfo
+from dreamvid.media.input.info import AUXILIARY, Chapter, ColorTags, MediaInfo, StreamInfo
+from dreamvid.media.input.mp4_tracks import auxiliary_tracks
 from dreamvid.media.input.stream_timing import announced_duration, frame_rate, read_stream_timing
 from dreamvid.media.limits import check_frames, check_picture, check_rate
 from dreamvid.text import printable
@@ -39,14 +47,14 @@ _OPAQUE = 255
 
 
 def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
-    """Probe a video, an animation or a folder of PNGs.
+    """Probe a video, an animation or a folder of pictures.
 
     Parameters
     ----------
     path
         Any name, whatever characters it holds; never a URL.
     fps
-        The rate of a folder of PNGs; None is its own ``frames.json``, or 24. Other inputs have their own rate.
+        The rate of a folder of pictures; None is its own ``frames.json``, or 24. Other inputs have their own rate.
 
     Raises
     ------
@@ -58,7 +66,13 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
         media = probe_folder(path, fps=fps)
     else:
         check_file(path)  # a pipe would block whoever opens it
-        media = probe_webp(path) if is_webp(path) else _probe_container(path)
+        check_no_heic(path)
+        if is_webp(path):
+            media = probe_webp(path)
+        elif is_avif_file(path):
+            media = probe_avif(path)
+        else:
+            media = _probe_container(path)
     check_picture(printable(path), media.video.size)
     if path.is_dir() or media.video.frames != 1:  # a container may name any rate for a single frame
         check_rate(printable(path), media.video.rate)
@@ -66,21 +80,38 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the container's best video stream; cover art is none.
+    """Return the container's best video stream; cover art, thumbnails, alpha planes and depth maps are none.
 
     Raises
     ------
     ReadError
         Where there is no video, or none that can be decoded.
     """
-    streams = [stream for stream in container.streams.video if not stream.disposition & COVER_ART]
-    best = container.streams.best("video")
-    for stream in streams:
-        if best is not None and stream.index == best.index and can_decode(stream):
-            return stream
+    streams = [stream for stream in container.streams.video if not stream.disposition & AUXILIARY]
+    if len(streams) > 1 and "mp4" in container.format.name:
+        auxiliary = auxiliary_tracks(path)
+        streams = [stream for stream in streams if stream.id not in auxiliary] or streams
+    decodable = [stream for stream in streams if can_decode(stream)]
+    if decodable:
+        best = container.streams.best("video")
+        colored = {(stream.width, stream.height) for stream in decodable if not _is_gray(stream)}
+        # FFmpeg's best one has the most bits, which may be a gray plane that belongs to a stream of colors.
+        return max(
+            decodable,
+            key=lambda stream: (
+                not _is_gray(stream) or (stream.width, stream.height) not in colored,
+                best is not None and stream.index == best.index,
+                stream.frames > 1,
+                stream.width * stream.height,
+            ),
+        )
     if streams:
         raise ReadError(f"{printable(path)}: its video is in a format that cannot be decoded here")
     raise ReadError(f"{printable(path)} holds {'sound but ' if container.streams.audio else ''}no video")
+
+
+def _is_gray(stream: VideoStream) -> bool:
+    return (stream.codec_context.pix_fmt or "").startswith("gray")
 
 
 def _probe_container(path: Path) -> MediaInfo:
@@ -99,7 +130,7 @@ def _media_info(container: InputContainer, path: Path, timing: StreamTiming) -> 
     stream = video_stream(container, path)
     first = _first_frame(container, stream, path)
     time_base = first.time_base or stream.time_base or Fraction(1, 1000)
-    start = (first.pts or 0) * time_base
+    start = (presentation_timestamp(first, container.format.name) or 0) * time_base
     codec, decoder = stream.codec_context.name, _alpha_decoder(stream)
     orientation = frame_orientation(first)
     transparent = decoder is not None or has_alpha(first.format.name)

@@ -1,4 +1,4 @@
-"""Open a video, an animation or a folder of PNGs as a source of frames, trimmed, resampled and resized."""
+"""Open a video, an animation or a folder of pictures as a source of frames, trimmed, resampled and resized."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from dreamvid.errors import DamagedError, SettingsError
 from dreamvid.image.resize import cover
+from dreamvid.media.input.animated_avif import read_avif
 from dreamvid.media.input.animated_webp import read_webp
 from dreamvid.media.input.decoder import ErrorConcealment, read_container
-from dreamvid.media.input.image_sequence import read_folder
+from dreamvid.media.input.image_sequence import read_folder, warn_of_missing_pictures
 from dreamvid.media.input.probe import probe
 from dreamvid.media.input.timing import cut, resample
 from dreamvid.media.limits import MAX_FRAMES, check_frames
@@ -55,7 +56,7 @@ def open_source(
     size
         Frames are resized to cover this size and cropped in the middle to exactly it.
     fps
-        Resample to this even rate, to ``round(duration * fps)`` frames; for a folder of PNGs it is their rate.
+        Resample to this even rate, to ``round(duration * fps)`` frames; for a folder of pictures it is their rate.
     keep_going
         End at the first damage with a warning, instead of with an error.
 
@@ -151,7 +152,8 @@ class _Source:
         if self.media.kind == "folder":
             frames = read_folder(self.media.path, fps=self.folder_fps)
         elif self.media.kind == "animation":
-            frames = read_webp(self.media.path)
+            read = read_avif if self.media.format_name == "avif" else read_webp
+            frames = read(self.media.path)
         else:
             frames = read_container(self.media, after=start, concealment=concealment)
         if self.selection.is_trimmed:
@@ -229,6 +231,8 @@ def _warn_of_changes(media: MediaInfo) -> None:
         _log.warning(
             "%s lacks frames, the first at %.2f s; those before them stay longer", name, float(media.gap)
         )
+    if media.kind == "folder":
+        warn_of_missing_pictures(media.path)
     if media.other_videos:
         count = len(media.other_videos) + 1
         _log.warning("%s holds %s video streams; stream %s is used", name, count, media.stream_index)

@@ -29,6 +29,9 @@ _MISSING_FRAMES = Fraction(1, 20)
 """Share of frames, besides one, that may be missing from an even rate for it to be one."""
 
 _SAME_RATE = Fraction(1, 10_000)  # 24 and 23.976 differ by ten times that
+_COUNTED_FROM_ZERO = {"asf", "flv"}
+"""Formats whose header says when the video ends, not how long it is."""
+
 _FALLBACK_RATE = Fraction(25)
 
 
@@ -78,8 +81,9 @@ def frame_rate(stream: VideoStream, timing: StreamTiming) -> Fraction:
 
 def announced_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
     """Return the seconds of video by the container's header: the stream's own entry, else the whole file's."""
+    origin = start if container.format.name in _COUNTED_FROM_ZERO else Fraction(0)
     if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
+        return stream.duration * stream.time_base - origin
     # Matroska, as FFmpeg and mkvmerge write it: HH:MM:SS.fraction of the end, not of the length.
     tags = {key.upper(): value for key, value in stream.metadata.items()}
     clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", tags.get("DURATION", ""))
@@ -88,7 +92,7 @@ def announced_duration(container: InputContainer, stream: VideoStream, start: Fr
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - start
     if container.duration and not (container.streams.audio or container.streams.subtitles):
         begin = Fraction(container.start_time or 0, 1_000_000)
-        return Fraction(container.duration, 1_000_000) + begin - start
+        return Fraction(container.duration, 1_000_000) - (origin or start - begin)
     return None
 
 

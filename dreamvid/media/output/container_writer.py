@@ -53,6 +53,8 @@ class _OpenFile:
     container: OutputContainer
     stream: av.VideoStream
     rounder: TimestampRounder
+    first_pts: int
+    """Timestamp of the first frame: ticks of sound that come before it."""
     pending: _PendingFrame | None = None
     frames: int = 0
     durations: dict[int, int] = field(default_factory=dict)
@@ -144,13 +146,15 @@ class ContainerWriter:
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from None
         part.check()
-        return _OpenFile(part, container, stream, spec.timestamp_rounder())
+        streams = spec.source_streams
+        first_pts = 0 if streams is None else round(streams.lead / spec.time_base)
+        return _OpenFile(part, container, stream, spec.timestamp_rounder(), first_pts)
 
     def _encode(self, run: _OpenFile, pending: _PendingFrame, end: int) -> None:
         picture = pending.picture
         picture.time_base = self._spec.time_base
-        picture.pts, picture.duration = pending.pts, end - pending.pts
-        run.durations[pending.pts] = end - pending.pts
+        picture.pts, picture.duration = pending.pts + run.first_pts, end - pending.pts
+        run.durations[picture.pts] = end - pending.pts
         try:
             self._take(run, run.stream.encode(picture))
         except av.FFmpegError as error:

@@ -13,7 +13,7 @@ from av.audio.layout import AudioLayout
 from av.filter import Graph
 
 from dreamvid.media.containers import suffix_of
-from dreamvid.media.streams.trim import can_copy, copy_tags
+from dreamvid.media.streams.trim import LeftOutError, can_copy, copy_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,18 +54,15 @@ _NAMED_LAYOUTS = {
 }
 
 
-def plan_audio(
-    stream: AudioStream, output: OutputContainer, container: Container, trim: Trim
-) -> OutputTrack | None:
+def plan_audio(stream: AudioStream, output: OutputContainer, container: Container, trim: Trim) -> OutputTrack:
     """Add an audio stream to the output: copied where the container holds its codec, else encoded as AAC or Opus.
 
-    Return None, with a warning, for a codec that nothing here knows.
+    Raise ``LeftOutError`` for a codec that FFmpeg does not know.
     """
     context: Any = stream.codec_context
     name = f"sound track {stream.index}"
     if context is None:
-        _log.warning("%s has a codec that is not known here; it is left out", name)
-        return None
+        raise LeftOutError("unknown codec")
     codec = context.codec.canonical_name
     track: CopiedAudio | EncodedAudio
     if container.plays(codec) and can_copy(stream, container.muxer):
@@ -73,7 +70,8 @@ def plan_audio(
         track = CopiedAudio(name, stream, template, trim, has_edit_list=container.has_edit_list)
     else:
         target = container.encoded_audio
-        _log.warning(
+        _log.log(
+            logging.INFO if trim.is_generated else logging.WARNING,
             "%s: %s cannot hold %s; re-encoded as %s",
             name,
             suffix_of(container.muxer),
@@ -260,22 +258,35 @@ class EncodedAudio:
             yield frame
 
 
-def announced_delay(stream: AudioStream) -> Fraction:
+def announced_delay(stream: AudioStream, first: Packet[Any] | None) -> Fraction:
     """Return the encoder's delay (seconds) that a copy of this stream announces in Matroska and WebM.
 
+    ``first`` is the stream's first packet.
     FFmpeg knows it from Opus headers (RFC 7845, section 5.1: pre-skip, at 48 kHz), and of other codecs only where the
     source is Matroska, whose first packet then says how many samples to skip.
     """
     context: Any = stream.codec_context
-    header = context.extradata or b""
+    header = getattr(context, "extradata", None) or b""
     if header.startswith(b"OpusHead"):
         return Fraction(struct.unpack_from("<H", header, 10)[0], 48000)
     source = cast("InputContainer", stream.container)
     if "matroska" not in source.format.name:
         return Fraction(0)
-    first = next(iter(source.demux(stream)), None)  # the caller seeks back
+    return _skipped_time(stream, first)
+
+
+def first_heard(stream: AudioStream, first: Packet[Any] | None) -> Fraction | None:
+    """Return when (seconds) a stream is heard first: from its first packet on, after the encoder's delay and zero."""
+    if first is None or first.pts is None:
+        return None
+    return max(first.pts * (first.time_base or Fraction(1)) + _skipped_time(stream, first), Fraction(0))
+
+
+def _skipped_time(stream: AudioStream, first: Packet[Any] | None) -> Fraction:
+    """Return the seconds at the beginning of a stream that decoders leave out."""
+    context: Any = stream.codec_context
     skipped = 0
     for side in first.iter_sidedata() if first is not None else ():
         if side.data_type == "skip_samples":
             (skipped,) = struct.unpack_from("<I", bytes(side))
-    return Fraction(skipped, context.sample_rate or 48000)
+    return Fraction(skipped, getattr(context, "sample_rate", None) or _USUAL_RATE)

@@ -10,7 +10,7 @@ import av
 from av.codec import Codec
 
 from dreamvid.media.containers import suffix_of
-from dreamvid.media.streams.trim import can_copy, copy_tags
+from dreamvid.media.streams.trim import LeftOutError, can_copy, copy_tags
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -95,13 +95,12 @@ class ConvertedSubtitles(CopiedSubtitles):
 
 def plan_subtitles(
     stream: Stream, output: OutputContainer, container: Container, trim: Trim
-) -> CopiedSubtitles | None:
-    """Add a subtitle stream, copied or converted; return None, with a warning, where neither is possible."""
+) -> CopiedSubtitles:
+    """Add a subtitle stream, copied or converted; raise ``LeftOutError`` where neither is possible."""
     context: Any = stream.codec_context
     name = f"subtitle track {stream.index}"
     if context is None:
-        _log.warning("%s has a codec that is not known here; it is left out", name)
-        return None
+        raise LeftOutError("unknown codec")
     codec = context.codec.canonical_name
     wanted = container.subtitle_codec
     if (wanted is None and codec != "mov_text" and can_copy(stream, container.muxer)) or codec == wanted:
@@ -110,10 +109,7 @@ def plan_subtitles(
         target = wanted or "subrip"
         converted = _convert(name, stream, output, target, trim)
         if converted is None:
-            _log.warning(
-                "%s: %s cannot hold %s pictures; it is left out", name, suffix_of(container.muxer), codec
-            )
-            return None
+            raise LeftOutError(f"{suffix_of(container.muxer)} cannot hold {codec} pictures")
         track = converted
         _log.warning("%s: converted from %s to %s", name, codec, target)
     copy_tags(stream, track.stream)

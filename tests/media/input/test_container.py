@@ -35,7 +35,7 @@ def test_urls_are_refused(url: str) -> None:
 def test_what_is_not_there_or_not_a_file(tmp_path: Path) -> None:
     assert refusal(tmp_path / "no.mp4").startswith("no such file")
     assert "no such file" in refusal("concat:a.mp4|b.mp4")
-    assert "without PNG files" in refusal(tmp_path)
+    assert "without pictures" in refusal(tmp_path)
     assert "not a regular file" in refusal("/dev/null")
     os.mkfifo(tmp_path / "pipe.mp4")
     assert "not a regular file" in refusal(tmp_path / "pipe.mp4")

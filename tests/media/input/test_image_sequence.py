@@ -51,6 +51,58 @@ def test_pictures_come_in_natural_order_at_24_fps(make_folder: MakeFolder, draw:
         assert np.abs(frame.rgb - draw(index)).max() <= 0.501 / 255
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".tif", ".webp", ".bmp", ".png"])
+def test_pictures_of_any_kind_and_first_number_are_a_sequence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    for index in range(4):
+        Image.new("RGB", (64, 48), (60 * index, 40, 20)).save(tmp_path / f"DSC_{997 + index}{suffix}")
+    source = open_source(tmp_path)
+    assert [round(255 * float(frame.rgb[..., 0].mean())) for frame in source] == pytest.approx(
+        [0, 60, 120, 180], abs=2
+    )
+    assert (source.info.frames, source.info.has_alpha) == (4, False)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [
+        ((0, 1, 2, 4, 5, 9), "numbers 3, 6-8 are missing"),
+        ((10, 20, 30, 50), "numbers 40 are missing"),
+        ((5, 6, 7), None),
+        ((0, 2, 4, 6), None),
+        ((7,), None),
+    ],
+)
+def test_gaps_in_the_numbers_are_said(
+    make_folder: MakeFolder, caplog: pytest.LogCaptureFixture, numbers: tuple[int, ...], missing: str | None
+) -> None:
+    folder = make_folder([f"f_{number:04}.png" for number in numbers])
+    assert [frame.pts for frame in read(folder)] == [Fraction(i, 24) for i in range(len(numbers))]
+    assert len(caplog.messages) == (missing is not None)
+    assert missing is None or missing in caplog.messages[0]
+
+
+def test_pictures_of_another_kind_are_left_out_and_said(
+    make_folder: MakeFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_folder(["a1.png", "a2.png"])
+    for name in ("t1.jpg", "t2.jpg", "t3.jpg"):
+        Image.new("RGB", (8, 8)).save(folder / name)
+    assert len(read(folder)) == 2
+    assert "only its .png files are read, not 3 other pictures" in caplog.text
+
+
+def test_a_palette_with_a_clear_color_has_alpha(tmp_path: Path) -> None:
+    opaque = Image.new("P", (8, 8), 1)
+    opaque.putpalette([10, 20, 30, 200, 100, 50])
+    opaque.save(tmp_path / "1.png")
+    opaque.save(tmp_path / "2.png", transparency=1)
+    frames = read(tmp_path)
+    assert [float(frame.alpha.mean()) for frame in frames if frame.alpha is not None] == [1.0, 0.0]
+
+
 def test_fps_is_the_rate_and_drops_nothing(make_folder: MakeFolder) -> None:
     folder = make_folder([f"{i}.png" for i in range(5)])
     source = open_source(folder, fps=Fraction(30000, 1001))

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import struct
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from dreamvid.errors import ReadError
@@ -67,6 +72,62 @@ def test_cover_art_is_not_the_video(make_clip: MakeClip) -> None:
     info = probe(make_clip(cover=True))
     assert info.video.size == Size(48, 64)
     assert len([s for s in info.streams if s.kind == "video"]) == 2
+
+
+def _mark_as_auxiliary(path: Path, handler: bytes) -> None:
+    """Give the second video track of an MP4 file another handler."""
+    data = bytearray(path.read_bytes())
+    places = [match.start() + 12 for match in re.finditer(b"hdlr", bytes(data))]
+    second = [place for place in places if data[place : place + 4] == b"vide"][1]
+    data[second : second + 4] = handler
+    path.write_bytes(data)
+
+
+def _two_videos(path: Path, codec: str = "libx264", formats: Sequence[str] = ("yuv420p",) * 2) -> Path:
+    """Write a plain video and a noisy one, which has more bits."""
+    random = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = []
+        for pix_fmt in formats:
+            stream: Any = container.add_stream(codec, rate=24)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+            stream.disposition = av.stream.Disposition.default
+            streams.append(stream)
+        for index in range(6):
+            for stream, noise in zip(streams, (0, 255), strict=True):
+                pixels = random.integers(0, noise + 1, (stream.height, stream.width, 3)).astype(np.uint8)
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = index, Fraction(1, 24)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("handler", [b"auxv", b"pict", b"meta"])
+def test_planes_of_alpha_and_depth_are_not_the_video(tmp_path: Path, handler: bytes) -> None:
+    path = _two_videos(tmp_path / "two.mp4")
+    assert probe(path).stream_index == 1  # both are videos, and this one has more bits
+    _mark_as_auxiliary(path, handler)
+    assert probe(path).stream_index == 0
+
+
+def test_a_gray_plane_of_the_same_size_is_not_the_video(tmp_path: Path) -> None:
+    assert probe(_two_videos(tmp_path / "two.mkv", "ffv1", ("gray", "yuv444p"))).stream_index == 1
+    assert probe(_two_videos(tmp_path / "two.mkv", "ffv1", ("yuv444p", "gray"))).stream_index == 0
+
+
+def test_a_track_that_refers_to_its_master_is_not_the_video(tmp_path: Path) -> None:
+    path = _two_videos(tmp_path / "two.mp4")
+    data = path.read_bytes()
+    second = [match.start() for match in re.finditer(b"tkhd", data)][1]
+    # An edit list, which nothing needs here, is overwritten by a reference of the same length.
+    edits = data.index(b"edts", second)
+    size = int.from_bytes(data[edits - 4 : edits], "big")
+    reference = struct.pack(">I4sI", 12, b"auxl", 1)
+    reference += struct.pack(">I4s", size - 8 - len(reference), b"free")
+    path.write_bytes(data[:edits] + b"tref" + reference.ljust(size - 8, b"\0") + data[edits + size - 4 :])
+    assert probe(path).stream_index == 0
 
 
 def test_depth_hdr_and_shape_of_pixels(make_clip: MakeClip) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -61,6 +63,47 @@ def test_a_container_that_starts_late_starts_at_zero(make_clip: MakeClip) -> Non
     ticks = [5000 + 40 * i for i in range(6)]
     path = make_clip(name="late.mkv", frames=6, rate=Fraction(25), ticks=ticks, time_base=Fraction(1, 1000))
     assert times(read(path)) == [Fraction(i, 25) for i in range(6)]
+
+
+@pytest.mark.parametrize("start", [Fraction(0), Fraction(1, 4)])
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("b.avi", "libx264", {"bf": "2"}),
+        ("pyramid.avi", "libx264", {"bf": "4", "x264-params": "b-pyramid=normal:b-adapt=0:keyint=12"}),
+        ("open.avi", "libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=8:b-adapt=0"}),
+        ("no_b.avi", "libx264", {"bf": "0"}),
+        ("b_mpeg4.avi", "mpeg4", {"bf": "2", "b": "4M"}),
+        ("b.asf", "libx264", {"bf": "2"}),
+        ("b.flv", "libx264", {"bf": "3"}),
+    ],
+)
+def test_containers_without_presentation_times_keep_order_and_rate(  # noqa: PLR0917  fixtures and parameters
+    make_clip: MakeClip,
+    read_index: Callable[[RGB], int],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    codec: str,
+    options: dict[str, str],
+    start: Fraction,
+) -> None:
+    path = make_clip(name=name, codec=codec, frames=16, rate=Fraction(24), options=options)
+    source = open_source(path, start=start)
+    frames = list(source)
+    first = round(start * 24)
+    assert [read_index(frame.rgb) for frame in frames] == list(range(first, 16))
+    rounding = 0 if name.endswith("avi") else 0.0011
+    assert [float(time) for time in times(frames)] == pytest.approx(
+        [index / 24 for index in range(16 - first)], abs=rounding
+    )
+    assert source.info.rate == 24
+    assert not caplog.messages
+
+
+def test_frames_that_an_avi_leaves_out_keep_the_others_in_their_places(make_clip: MakeClip) -> None:
+    shown = [tick for tick in range(24) if tick not in {7, 8, 15}]
+    path = make_clip(name="gaps.avi", frames=len(shown), ticks=shown, options={"bf": "0"})
+    assert times(read(path)) == [Fraction(tick, 24) for tick in shown]
 
 
 def test_iterating_twice_gives_the_same_frames(make_clip: MakeClip) -> None:
@@ -406,3 +449,32 @@ def test_abandoning_an_iteration_closes_the_file(make_clip: MakeClip) -> None:
 def test_info_is_a_plain_value(make_clip: MakeClip) -> None:
     info = open_source(make_clip()).info
     assert replace(info, frames=12) == info
+
+
+def apng(bits: int, blend: int) -> bytes:
+    """Three gray frames with alpha, 8 x 8."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" + bytes(2 * 8 * bits // 8)
+    file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, bits, 4, 0, 0, 0))
+    file += chunk(b"acTL", struct.pack(">II", 3, 0))
+    for index in range(3):
+        number = max(0, 2 * index - 1)
+        file += chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, 8, 8, 0, 0, 1, 25, 0, blend))
+        pixels = zlib.compress(row * 8)
+        file += chunk(b"fdAT", struct.pack(">I", number + 1) + pixels) if index else chunk(b"IDAT", pixels)
+    return file + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_a_16_bit_apng_is_read_or_named_as_what_it_is(tmp_path: Path, *, keep_going: bool) -> None:
+    path = tmp_path / "a.apng"
+    for bits, blend in ((8, 0), (8, 1), (16, 0)):
+        path.write_bytes(apng(bits, blend))
+        assert len(read(path, keep_going=keep_going)) == 3
+    path.write_bytes(apng(16, 1))
+    with pytest.raises(ReadError, match="blends transparent frames of 16 bits") as caught:
+        read(path, keep_going=keep_going)
+    assert "damaged" not in str(caught.value)

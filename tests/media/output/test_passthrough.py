@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -47,14 +48,44 @@ def test_a_cut_takes_the_sound_of_the_same_stretch(
     assert heard.end == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_sound_keeps_its_offset_where_the_video_starts_later(
-    write: Any, clicking: Any, listen: Any, suffix: str
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize(("source", "codec"), [("s.mkv", "aac"), ("s.mp4", "aac"), ("s.mkv", "libopus")])
+def test_sound_before_the_first_picture_is_kept(  # noqa: PLR0917  fixtures and parameters
+    write: Any, clicking: Any, listen: Any, source: str, codec: str, suffix: str
 ) -> None:
-    written = write(f"o{suffix}", frames=FRAMES, streams_from=clicking("s.mkv", video_start=Fraction(1, 2)))
+    path = clicking(source, codec=codec, video_start=Fraction(1, 2))
+    written = write(f"o{suffix}", frames=FRAMES, streams_from=path)
     (heard,) = listen(written.path)
     assert heard.click == pytest.approx(CLICK, abs=SYNC)
+    assert heard.begin == pytest.approx(-0.5, abs=0.03)
+    assert heard.end == pytest.approx(1.5, abs=0.03)
+    assert written.times()[0] == pytest.approx(0.5, abs=0.002)
+
+
+def test_no_packet_of_sound_before_the_first_picture_is_lost(write: Any, clicking: Any) -> None:
+    source = clicking("s.mkv", video_start=Fraction(2, 5))
+    assert _sound_packets(write("o.mp4", frames=FRAMES, streams_from=source).path) == _sound_packets(source)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_cut_begins_with_its_first_picture_wherever_the_sound_begins(
+    write: Any, clicking: Any, listen: Any, suffix: str
+) -> None:
+    source = clicking("s.mkv", video_start=Fraction(1, 2), seconds=2.0)
+    written = write(f"o{suffix}", frames=24, streams_from=source, cut=(Fraction(1, 4), Fraction(1)))
+    (heard,) = listen(written.path)
     assert written.times()[0] == 0
+    assert heard.click == pytest.approx(CLICK - 0.25, abs=SYNC)
+    assert heard.end == pytest.approx(1, abs=0.05)
+    whole = write(f"p{suffix}", frames=24, streams_from=source, cut=(Fraction(0), Fraction(1)))
+    (heard,) = listen(whole.path)
+    assert heard.begin == pytest.approx(-0.5, abs=0.03)
+    assert heard.end == pytest.approx(1, abs=0.05)
+
+
+def test_a_silent_output_does_not_wait_for_sound(write: Any, clicking: Any) -> None:
+    source = clicking("s.mkv", video_start=Fraction(1, 2))
+    assert write(frames=FRAMES, streams_from=source, audio=False).times()[0] == 0
 
 
 def test_sound_longer_than_the_video_is_kept_whole(write: Any, clicking: Any, listen: Any) -> None:
@@ -64,12 +95,12 @@ def test_sound_longer_than_the_video_is_kept_whole(write: Any, clicking: Any, li
 
 def test_copied_sound_is_the_same_bytes(write: Any, clicking: Any) -> None:
     source = clicking()
+    assert _sound_packets(write(frames=FRAMES, streams_from=source).path) == _sound_packets(source)
 
-    def packets(path: Path) -> list[bytes]:
-        with av.open(str(path)) as container:
-            return [bytes(p) for p in container.demux(audio=0) if p.size]
 
-    assert packets(write(frames=FRAMES, streams_from=source).path) == packets(source)
+def _sound_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(p) for p in container.demux(audio=0) if p.size]
 
 
 def test_five_channels_and_a_subwoofer_survive_a_new_encoding(write: Any, clicking: Any, listen: Any) -> None:
@@ -105,6 +136,73 @@ def test_a_sound_file_alone_goes_along_from_the_start(write: Any, tmp_path: Path
     (heard,) = listen(written.path)
     assert heard.click == pytest.approx(0.5, abs=SYNC)
     assert (heard.codec, heard.layout) == ("aac", "mono")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_generated_sound_is_encoded_without_a_word(write: Any, wind: Path, listen: Any, suffix: str) -> None:
+    written = write(f"o{suffix}", streams_from=wind, streams_are_generated=True)
+    assert len(listen(written.path)) == 1
+    assert not written.said("")
+
+
+def test_generated_sound_is_not_noted_in_a_folder(write: Any, wind: Path) -> None:
+    written = write("o", streams_from=wind, streams_are_generated=True)
+    assert written.said("holds no sound", "left out")
+    assert wind.name not in (written.path / "frames.json").read_text()
+
+
+@pytest.fixture
+def wind(tmp_path: Path) -> Path:
+    with wave.open(str(tmp_path / "wind.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(bytes(4 * 44100))
+    return tmp_path / "wind.wav"
+
+
+def _rename_codec(path: Path, track: int, code: bytes, new: bytes) -> None:
+    """Rename the codec of the given one of all tracks of a code in an MP4 or QuickTime file."""
+    data = bytearray(path.read_bytes())
+    entry = [match.start() for match in re.finditer(b"stsd", bytes(data))][track] + 16
+    assert data[entry : entry + 4] == code
+    data[entry : entry + 4] = new
+    if (description := data.find(b"esds", entry, entry + 64)) > 0:  # which names it once more
+        data[description : description + 4] = b"free"
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("audio", [True, False])
+def test_tracks_of_unknown_codecs_are_left_out_with_one_note(
+    write: Any, clicking: Any, listen: Any, tmp_path: Path, suffix: str, *, audio: bool
+) -> None:
+    clicking("one.mp4", subtitles=[(0.0, 1.0, "hello")])
+    path = tmp_path / "phone.mp4"
+    with av.open(str(tmp_path / "one.mp4")) as source, av.open(str(path), "w") as copy:
+        streams = {stream.index: copy.add_stream_from_template(stream) for stream in source.streams}
+        streams[9] = copy.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            is_sound = packet.stream.type == "audio"
+            data = av.Packet(bytes(packet)) if is_sound else None
+            times = packet.pts, packet.dts, packet.time_base, packet.duration
+            packet.stream = streams[packet.stream.index]
+            copy.mux(packet)
+            if data is not None:
+                data.pts, data.dts, data.time_base, data.duration = times
+                data.stream = streams[9]
+                copy.mux(data)
+    _rename_codec(path, 3, b"mp4a", b"Xfoa")
+    _rename_codec(path, 2, b"tx3g", b"mebx")
+    written = write(f"o{suffix}", frames=FRAMES, streams_from=path, audio=audio)
+    assert len(listen(written.path)) == audio
+    left_out = [note for note in written.notes if "left out" in note]
+    assert len(left_out) == 1
+    assert left_out[0].startswith("phone.mp4: left out: ")
+    assert "track 2" in left_out[0]
+    assert ("sound track 3 (unknown codec)" in left_out[0]) == audio
 
 
 def _subtitles(path: Path) -> list[Any]:
