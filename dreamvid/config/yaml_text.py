@@ -58,7 +58,7 @@ class TextPosition(NamedTuple):
 
 
 class YamlTextError(SettingsError):
-    """A text that is no plain YAML; ``place`` is where."""
+    """A text that is no plain YAML; ``position`` is where."""
 
     def __init__(self, message: str, position: TextPosition) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class YamlTextError(SettingsError):
 class Document:
     """The values of a text, and where each of them stands.
 
-    ``value`` is made of dict, list, str, int, float, bool and None. ``places`` says where the key (in a list, the
+    ``value`` is made of dict, list, str, int, float, bool and None. ``positions`` says where the key (in a list, the
     value) of each path begins.
     """
 

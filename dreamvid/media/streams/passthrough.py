@@ -289,7 +289,7 @@ def _plan_track(
 ) -> OutputTrack | None:
     """Add a stream to the output for this one; raise ``LeftOutError`` where there is none.
 
-    Return None for one without packets.
+    Return None for an attachment, which has no packets to follow.
     """
     if isinstance(stream, AudioStream):
         return plan_audio(stream, output, container, trim)
