@@ -74,3 +74,10 @@ def _no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     errors = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
     assert not errors, errors
+
+
+@pytest.fixture(autouse=True)
+def _seeded_networks() -> None:
+    """Seed Keras, whose layers begin with random weights; a unit test has not loaded it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
