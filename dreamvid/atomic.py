@@ -28,6 +28,9 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY
 _OVER = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
 
+FULL_TEMPORARY_FOLDER = "free some space, or name another folder in the environment variable TMPDIR"
+"""Advice for :func:`write_error` where the disk of temporary files is full."""
+
 PART = ".part"
 """Suffix of a file that is being written."""
 
@@ -277,7 +280,9 @@ class AtomicOutput:
         parent = self._real.parent
         folder = printable(parent if self.path.is_symlink() else self.path.parent)
         if not parent.is_dir():
-            raise WriteError(f"{self.name}: the folder {folder} does not exist")
+            missing = f"the folder {folder} does not exist"
+            fault = f"{folder} is no folder; name another output" if parent.exists() else missing
+            raise WriteError(f"{self.name}: {fault}")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise WriteError(f"{self.name}: the folder {folder} cannot be written")
         try:

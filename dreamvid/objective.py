@@ -6,8 +6,9 @@ The algebra follows Lucid's (https://github.com/tensorflow/lucid, ``optvis/objec
 
 An objective is always ascended; a negative weight repels. It knows nothing of a network: the engine evaluates it, so
 presets and command lines can be checked without TensorFlow. The text form, one term between commas, is
-``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]`` or ``guide:FILE@LAYER[:WEIGHT]``. To
-add a kind of term, add a row to :data:`KINDS` and its value to :mod:`dreamvid.engine.objectives`.
+``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]`` or ``guide:FILE@LAYER[:WEIGHT]``. A
+layer may stand in single or double quotes, in which a quote of the same kind is doubled: ``'my layer: 1'#3``. To add
+a kind of term, add a row to :data:`KINDS` and its value to :mod:`dreamvid.engine.objectives`.
 """
 
 from __future__ import annotations
@@ -110,11 +111,11 @@ class Term:
 
     def __str__(self) -> str:
         """Return the text form."""
-        kind = KINDS[self.kind]
+        kind, name = KINDS[self.kind], layer_text(self.layer)
         if kind.argument:
-            body = f"{kind.name}:{self.argument}" + ("" if kind.needs_classifier else f"@{self.layer}")
+            body = f"{kind.name}:{self.argument}" + ("" if kind.needs_classifier else f"@{name}")
         else:
-            body = f"mean({self.layer})" if self.reduce == "mean" else self.layer
+            body = f"mean({name})" if self.reduce == "mean" else name
             if self.channel is not None:
                 body += f"#{self.channel}"
             if self.at is not None:
@@ -198,12 +199,23 @@ def guide(image: str | Path | RGB, name: str) -> Objective:
     return Objective((Term("guide", name, argument=str(image)),))
 
 
+_QUOTES = ("'", '"')
+_QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 _LAYER_TERM = re.compile(
-    r"""^(?P<mean>mean\()?\s*(?P<layer>[^#@,()]+?)\s*(?P<close>\))?
+    rf"""^(?P<mean>mean\()?\s*(?P<layer>{_QUOTED}|[^\#@,()'"][^\#@,()]*?)\s*(?P<close>\))?
         (?:\#(?P<channel>\d+)(?:@(?P<x>[\d.]+)/(?P<y>[\d.]+))?)?\s*(?P<close2>\))?$""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
+_ARGUMENT_TERM = re.compile(rf"^(?P<argument>.*)@\s*(?P<layer>{_QUOTED})$", re.DOTALL)
+_TERM_TEXT = re.compile(rf"\s*(?:mean\(\s*)?(?:{_QUOTED})?(?:@\s*(?:{_QUOTED})|[^,])*", re.DOTALL)
+"""A term up to the next comma outside of quotes, which count where a layer may stand."""
 _WEIGHT = re.compile(r"^(?P<body>.+):\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$", re.DOTALL)
+
+
+def layer_text(name: str) -> str:
+    """Return a layer's name as an objective's text names it: in quotes where it could be read as more than a name."""
+    is_plain = name == name.strip() and not re.search(r"""[#@,:()'"]|\s\s""", name)
+    return name if is_plain else "'" + name.replace("'", "''") + "'"
 
 
 def parse(text: str) -> Objective:
@@ -214,12 +226,28 @@ def parse(text: str) -> Objective:
     ObjectiveError
         Where a term cannot be read; the message quotes it.
     """
-    parts = [part.strip() for part in text.split(",")]
+    parts = _split_terms(text)
     if not text.strip():
         raise ObjectiveError("objective is empty; name a layer, for example 'mixed4'")
     if len(parts) > _MAX_TERMS:
         raise ObjectiveError(f"objective has {len(parts)} terms; at most {_MAX_TERMS} are possible")
     return Objective(tuple(_parse_term(part) for part in parts), text)
+
+
+def _split_terms(text: str) -> list[str]:
+    parts: list[str] = []
+    position = 0
+    while position <= len(text):
+        match = _TERM_TEXT.match(text, position)
+        assert match is not None  # the pattern takes nothing too
+        parts.append(match[0].strip())
+        position = match.end() + 1
+    return parts
+
+
+def _unquoted(name: str) -> str:
+    """Return a layer's name without the quotes around it, where there are any."""
+    return name[1:-1].replace(name[0] * 2, name[0]) if name[:1] in _QUOTES else name
 
 
 def _parse_term(text: str) -> Term:
@@ -229,9 +257,12 @@ def _parse_term(text: str) -> Term:
         return _parse_argument(text, body.partition(":")[2], kind, weight)
     match = _LAYER_TERM.match(body)
     if match is None or bool(match["mean"]) != bool(match["close"] or match["close2"]):
-        raise ObjectiveError(f"objective '{text}' cannot be read; write LAYER, LAYER#CHANNEL or mean(LAYER)")
+        raise ObjectiveError(
+            f"objective '{text}' cannot be read; write LAYER, LAYER#CHANNEL or mean(LAYER), "
+            f"and a name with , : # @ ( ) or quotes in quotes, such as {layer_text('my layer: 1')}"
+        )
     reduce: Reduce = "mean" if match["mean"] else "mean-square"
-    name = match["layer"].strip()
+    name = _unquoted(match["layer"])
     if match["channel"] is None:
         return Term("layer", name, reduce=reduce, weight=weight)
     index = int(match["channel"])
@@ -247,6 +278,11 @@ def _parse_term(text: str) -> Term:
 def _parse_argument(text: str, rest: str, kind: TermKind, weight: float) -> Term:
     argument, _, name = (rest, "", "") if kind.needs_classifier else rest.rpartition("@")
     argument, name = argument.strip(), name.strip()
+    quoted = None if kind.needs_classifier else _ARGUMENT_TERM.match(rest)
+    if quoted is not None:
+        argument, name = quoted["argument"].strip(), _unquoted(quoted["layer"])
+    elif name[:1] in _QUOTES:
+        name = ""
     if not argument or not (name or kind.needs_classifier):
         raise ObjectiveError(f"objective '{text}' must read {kind.syntax}")
     return Term(kind.name, name, argument=argument, reduce=kind.reduce, weight=weight)

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
+from dreamvid.pipelines.arrays import as_picture
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.output_path import ends_in_slash
 from dreamvid.pipelines.progress import NullProgress, Progress
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from dreamvid.objective import Objective
     from dreamvid.pipelines.result import RunResult
-    from dreamvid.types import RGB, Dreamer
+    from dreamvid.types import Dreamer
 
 PresetLike = Preset | Mapping[str, Any] | None
 Picture = TypeVar("Picture", "NDArray[np.uint8]", "NDArray[np.float32]")
-
-_CHANNELS = 3
 
 
 def load_dreamer(
@@ -54,19 +53,39 @@ def load_dreamer(
     return built.dreamer
 
 
+@overload
 def dream(
     image: Picture,
+    preset: PresetLike = ...,
+    *,
+    objective: Objective | str | None = ...,
+    dreamer: Dreamer | None = ...,
+) -> Picture: ...
+@overload
+def dream(
+    image: object,
+    preset: PresetLike = ...,
+    *,
+    objective: Objective | str | None = ...,
+    dreamer: Dreamer | None = ...,
+) -> NDArray[Any]: ...
+def dream(
+    image: object,
     preset: PresetLike = None,
     *,
     objective: Objective | str | None = None,
     dreamer: Dreamer | None = None,
-) -> Picture:
-    """Return the dream of one picture, in the type it came in.
+) -> NDArray[Any]:
+    """Return the dream of one picture as an array ``[H, W, 3]`` of the picture's dtype, ``[H, W, 4]`` with its alpha.
 
     Parameters
     ----------
     image
-        ``[H, W, 3]``, sRGB-encoded: uint8 in 0..255, or float32 in [0, 1].
+        An array, a tensor, a nested list or anything else that NumPy takes as an array; sRGB-encoded. The shape is
+        ``[H, W, 3]``; ``[H, W, 4]`` with straight alpha, which is not changed; ``[H, W]`` or ``[H, W, 1]`` for gray.
+        Floats lie in [0, 1], uint16 in 0..65535, other integers in 0..255. Or a Pillow image of any mode, which
+        counts as uint8, in 16-bit modes as uint16, in mode F as float32; its orientation tag and color profile are
+        not applied (:func:`dream_image` applies them).
     preset, objective
         As for :func:`load_dreamer`.
     dreamer
@@ -75,24 +94,20 @@ def dream(
     Raises
     ------
     SettingsError
-        Where the array is no such picture, both a dreamer and an objective are given, or it should be masked by
+        Where the image is no such picture, both a dreamer and an objective are given, or it should be masked by
         motion.
     """
-    if image.ndim != _CHANNELS or image.shape[2] != _CHANNELS or 0 in image.shape:
-        raise SettingsError(f"a picture has the shape [height, width, 3], not {list(image.shape)}")
+    picture = as_picture(image)
     if dreamer is not None and objective is not None:
         raise SettingsError("a dreamer has its objective already; give one of the two")
     settings, goal = _settle(preset, objective)
-    rgb = _to_float(image)
+    rgb = picture.rgb
     finish = make_compositor(settings, Size(*rgb.shape[:2]))
     masks = open_masks(settings, rate=None)
     dreamer = dreamer or load_dreamer(settings, objective=goal)
     prepared = finish.prepare(rgb)
     mask = None if masks is None else masks.of_still(rgb)
-    result = finish.apply(rgb, prepared, dreamer.dream(prepared), mask)
-    if image.dtype == np.uint8:
-        return np.round(np.clip(result, 0.0, 1.0) * 255.0).astype(image.dtype)
-    return result.astype(image.dtype)
+    return picture.restore(finish.apply(rgb, prepared, dreamer.dream(prepared), mask))
 
 
 def dream_video(
@@ -106,7 +121,8 @@ def dream_video(
 ) -> RunResult:
     """Dream a whole video file, animation or folder of pictures; see ``dreamvid video --help``.
 
-    ``output`` None writes ``<name>.dream<suffix>`` beside the source. ``progress`` receives the events of the run.
+    ``output`` None writes ``<name>.dream<suffix>`` beside the source; a text that ends in a slash is a folder of
+    PNGs. ``progress`` receives the events of the run.
 
     Raises
     ------
@@ -117,7 +133,8 @@ def dream_video(
 
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
-    return dream_file(Path(source), target, settings, _options(device, progress, overwrite=overwrite))
+    options = _options(output, device, progress, overwrite=overwrite)
+    return dream_file(Path(source), target, settings, options)
 
 
 def dream_image(
@@ -139,7 +156,8 @@ def dream_image(
 
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
-    return next(dream_images([Path(source)], target, settings, _options(device, None, overwrite=overwrite)))
+    options = _options(output, device, None, overwrite=overwrite)
+    return next(dream_images([Path(source)], target, settings, options))
 
 
 def zoom_trip(
@@ -159,7 +177,8 @@ def zoom_trip(
         What it starts from: an image file, ``noise``, a color (``#204060``), a gradient (``#204060-#ff8800``) or a
         frame of a video (``clip.mp4@12.5s``); None is what the preset says.
     output
-        None writes ``<name>.dream.mp4`` beside the image, ``trip.dream.mp4`` here where there is none.
+        None writes ``<name>.dream.mp4`` beside the image, ``trip.dream.mp4`` here where there is none; a text that
+        ends in a slash is a folder of PNGs.
     preset
         A :class:`~dreamvid.Preset`, or nested values for one:
         ``{"camera": {"zoom": 1.2}, "trip": {"duration": 60, "loop": True}}``.
@@ -178,13 +197,18 @@ def zoom_trip(
     return run_zoom(
         None if output is None else Path(output),
         settings.override({"pipeline": "zoom", **changes}),
-        _options(device, progress, overwrite=overwrite),
+        _options(output, device, progress, overwrite=overwrite),
     )
 
 
-def _options(device: str, progress: Progress | None, *, overwrite: bool) -> RunOptions:
+def _options(
+    output: str | Path | None, device: str, progress: Progress | None, *, overwrite: bool
+) -> RunOptions:
     return RunOptions(
-        device=device, confirm_overwrite=lambda _: overwrite, progress=progress or NullProgress()
+        device=device,
+        confirm_overwrite=lambda _: overwrite,
+        output_is_folder=ends_in_slash(output),
+        progress=progress or NullProgress(),
     )
 
 
@@ -193,13 +217,3 @@ def _settle(preset: PresetLike, objective: Objective | str | None) -> tuple[Pres
     if isinstance(objective, str):
         return settings.override({"objective": objective}), None
     return settings, objective
-
-
-def _to_float(image: NDArray[Any]) -> RGB:
-    if image.dtype == np.uint8:
-        return image.astype(np.float32) / np.float32(255.0)
-    if image.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
-        raise SettingsError(f"a picture is uint8 or float32, not {image.dtype}")
-    if not np.isfinite(image).all() or image.min() < 0.0 or image.max() > 1.0:
-        raise SettingsError("a float picture must lie in 0..1")
-    return image.astype(np.float32)

@@ -179,7 +179,9 @@ def describe_layers(settings: ModelSettings, *, trust: bool = False) -> list[dic
     """
     network = load_network(settings, trust=trust, seed_weights=settings.weights is None)
     names = ("name", "kind", "shape", "channels", "stride", "depth")
-    return [{name: getattr(layer, name) for name in names} for layer in network.layers]
+    return [
+        {name: getattr(layer, name) for name in names} for layer in network.layers + network.pooled_layers
+    ]
 
 
 def check_objective(objective: Objective, network: Network) -> None:
@@ -192,6 +194,7 @@ def check_objective(objective: Objective, network: Network) -> None:
 def diagnose_engine(model: ModelSettings, device: str) -> dict[str, Any]:
     """Return facts about the network, TensorFlow, the device and the precision, with times of a gradient step."""
     from dreamvid.engine import precision, runtime
+    from dreamvid.engine.weight_files import weights_folder
 
     configured = runtime.configure(device=device)
     network = load_network(model)
@@ -200,6 +203,7 @@ def diagnose_engine(model: ModelSettings, device: str) -> dict[str, Any]:
         "model": network.name,
         "objective": str(objective),
         **precision.diagnose(network, precision.needed_outputs(objective), configured),
+        "keras weights folder": str(weights_folder()),
     }
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +12,7 @@ from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.settings import OutputSettings
 from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_target, make_folder
+from dreamvid.pipelines.output_path import check_target, made_folder
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size, VideoInfo
 
@@ -41,7 +39,11 @@ def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -
     DreamvidError
         For example where the folder cannot be written.
     """
-    make_folder(folder)
+    with made_folder(folder):
+        return _make_and_dream(folder, preset, options)
+
+
+def _make_and_dream(folder: Path, preset: Preset, options: RunOptions) -> tuple[Path, RunResult]:
     clip, dreamed = folder / "dreamvid-demo.mp4", folder / "dreamvid-demo.dream.mp4"
     begun = work_folder(dreamed).is_dir()  # by a run whose clip, the same, may be there too
     replace_clip = check_target(clip, [dreamed], (lambda _: True) if begun else options.confirm_overwrite)
@@ -60,7 +62,7 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
     """Render the landscape with its wind into a video file."""
     from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
-    with tempfile.TemporaryDirectory() as scratch, _no_media_warnings():
+    with tempfile.TemporaryDirectory() as scratch:
         sound = Path(scratch) / "wind.wav"
         write_wind(sound, float(SECONDS))
         info = VideoInfo(SIZE, RATE, frames=round(SECONDS * RATE), duration=SECONDS)
@@ -69,6 +71,7 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
             info=info,
             output=OutputSettings(crf=14),
             streams_from=sound,
+            streams_are_generated=True,
             metadata={"title": "dreamvid demonstration"},
             overwrite=overwrite,
             expected_frames=info.frames,
@@ -76,18 +79,6 @@ def make_clip(path: Path, *, overwrite: bool) -> None:
         with writer:
             for frame in landscape_frames():
                 writer.write(frame)
-
-
-@contextmanager
-def _no_media_warnings() -> Iterator[None]:
-    """Hide the warning that the generated audio is encoded as AAC: nobody has a better copy of it."""
-    logger = logging.getLogger("dreamvid.media")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def landscape_frames() -> Iterator[Frame]:

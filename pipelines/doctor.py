@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.pipelines.build import diagnose_engine
@@ -27,7 +26,6 @@ def examine(model: ModelSettings, *, device: str = "auto") -> dict[str, Any]:
     return {
         **diagnose_engine(model, device),
         "encoders": available_encoders(),
-        "keras weights folder": str(Path.home() / ".keras" / "models"),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.config.settings import output_size
-from dreamvid.errors import NonFiniteDreamError, SettingsError, WriteError
+from dreamvid.errors import NonFiniteDreamError, ReadError, SettingsError, WriteError
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size, make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import STILL_BYTES, check_memory
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_folder, check_target, make_folder
+from dreamvid.pipelines.output_path import check_folder, check_target, made_folder
 from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.scenes import first_still
+from dreamvid.text import printable
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import ConfirmOverwrite
 
+_LISTED = 5
+"""Names that a message lists."""
+
 
 def dream_images(
     sources: Sequence[Path],
@@ -41,9 +45,9 @@ def dream_images(
 ) -> Iterator[RunResult]:
     """Dream still images one after another.
 
-    ``output`` is a file for one source, or a folder (one that exists, a name without a suffix, or for several
-    sources), which is made where it is missing; None writes ``<name>.dream.png`` beside each source. Every input
-    is read and every target checked before the first is dreamed.
+    ``output`` is a file for one source, or a folder (one that exists, a name without a suffix, for several sources,
+    or where the options say so), which is made where it is missing; None writes ``<name>.dream.png`` beside each
+    source. Every input is read and every target checked before the first is dreamed.
 
     Raises
     ------
@@ -53,11 +57,12 @@ def dream_images(
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     recipe, preset = preset, first_still(preset)
-    sizes = [Size(*read_still(source).rgb.shape[:2]) for source in sources]
-    targets = [_target(source, output, several=len(sources) > 1) for source in sources]
-    for path in targets:
-        if targets.count(path) > 1:
-            raise WriteError(f"{path}: two inputs would be written to this one file")
+    sizes = _read_sizes(sources)
+    several = len(sources) > 1
+    targets = [
+        _target(source, output, several=several, folder=options.output_is_folder) for source in sources
+    ]
+    _check_distinct(sources, targets)
     for source, path, size in zip(sources, targets, sizes, strict=True):
         check_memory(source.name, output_size(size, preset.output), STILL_BYTES)
         _check(
@@ -87,13 +92,58 @@ def dream_images(
         yield outcome
 
 
-def _target(source: Path, output: Path | None, *, several: bool) -> Path:
+def _read_sizes(sources: Sequence[Path]) -> list[Size]:
+    """Return the sizes of all sources; of several, those that cannot be read are named together."""
+    sizes, errors = [], {}
+    for source in sources:
+        try:
+            sizes.append(_read_size(source))
+        except ReadError as error:
+            errors[printable(source)] = error
+    if not errors:
+        return sizes
+    names, first = list(errors), next(iter(errors.values()))
+    if len(sources) == 1:
+        raise first
+    listed = ", ".join(names[:_LISTED]) + (
+        f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    )
+    raise ReadError(f"{first}; nothing is dreamed yet: leave out {listed}") from first
+
+
+def _read_size(source: Path) -> Size:
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
+
+    if source.is_dir():
+        raise ReadError(
+            f"{printable(source)} is a folder; name the pictures in it (dreamvid image FOLDER/*.jpg), "
+            "or make a video of it with `dreamvid video`"
+        )
+    return Size(*read_still(source).rgb.shape[:2])
+
+
+def _check_distinct(sources: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Raise a ``WriteError`` where two sources, such as a.jpg and a.png, have one target."""
+    by_target: dict[Path, Path] = {}
+    for source, target in zip(sources, targets, strict=True):
+        if target in by_target:
+            raise WriteError(
+                f"{printable(by_target[target])} and {printable(source)} would be written to one file, "
+                f"{printable(target)}; dream one of them by itself, with another output (-o)"
+            )
+        by_target[target] = source
+
+
+def _target(source: Path, output: Path | None, *, several: bool, folder: bool) -> Path:
     name = f"{source.stem}.dream.png"
     if output is None:
         return source.with_name(name)
-    if several and output.suffix and not output.is_dir():
-        raise SettingsError(f"{output}: several inputs need a folder as --output")
-    if several or output.is_dir() or not output.suffix:
+    folder = folder or output.is_dir() or not output.suffix
+    if several and not folder:
+        raise SettingsError(
+            f"{output}: several inputs need a folder as --output; end its name in a slash to make one"
+        )
+    if folder:
         return output / name
     return output
 
@@ -145,11 +195,11 @@ def _dream_one(
         raise NonFiniteDreamError(f"{source}: the dream came out as no picture; try --precision float32")
     dreaming = time.perf_counter() - started
     resolved = built.resolved(Size(*prepared.shape[:2]))
-    make_folder(path.parent)
     text = settings_json(recipe, source=source, resolved=resolved, files=built.files)
     mask = None if masks is None else masks.of_still(rgb)
     result = replace(still, rgb=finish.apply(rgb, prepared, dreamed, mask), alpha=alpha)
-    write_still(path, result, metadata={KEY: text}, overwrite=True)
+    with made_folder(path.parent):
+        write_still(path, result, metadata={KEY: text}, overwrite=True)
     gain = None
     if measure:
         before = built.dreamer.score(prepared)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from dreamvid.atomic import FULL_TEMPORARY_FOLDER, write_error
 from dreamvid.image.masks import smoothstep
 
 if TYPE_CHECKING:
@@ -125,7 +126,13 @@ def fractal_noise(random: np.random.Generator, exponent: float) -> NDArray[np.fl
 
 
 def write_wind(path: Path, seconds: float, seed: int = 7) -> None:
-    """Write the landscape's sound: wind and a slow chord, 48 kHz stereo 16-bit WAV."""
+    """Write the landscape's sound into a temporary folder: wind and a slow chord, 48 kHz stereo 16-bit WAV.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    """
     random = np.random.default_rng(seed)
     count = round(seconds * _SOUND_RATE)
     time = np.arange(count) / _SOUND_RATE
@@ -139,11 +146,14 @@ def write_wind(path: Path, seconds: float, seed: int = 7) -> None:
     swell = np.minimum(1.0, np.minimum(time, time[-1] - time) / 0.5)
     sound = swell * (0.22 * gusts * wind + 0.30 * chord)
     samples = np.round(np.clip(sound, -1.0, 1.0) * 32767).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(_SOUND_RATE)
-        file.writeframes(np.ascontiguousarray(samples.T).tobytes())
+    try:
+        with path.open("wb") as place, wave.open(place, "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(_SOUND_RATE)
+            file.writeframes(np.ascontiguousarray(samples.T).tobytes())
+    except OSError as error:
+        raise write_error(path, error, advice=FULL_TEMPORARY_FOLDER) from None
 
 
 def _profile(random: np.random.Generator) -> NDArray[np.float64]:

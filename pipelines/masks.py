@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dreamvid.config.settings import MaskSettings
     from dreamvid.types import RGB, Alpha, FrameSource, Mask
 
-_ANIMATED = {"GIF", "PNG", "WEBP"}
+_ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 _SLACK = Fraction(1, 200)
 """Seconds by which a mask's frame may come late and still count: containers round times, GIF to 1/100 s."""
 
@@ -193,11 +193,15 @@ class _Timed:
 def _is_still(path: Path) -> bool:
     """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
     from dreamvid.media.still.reader import open_image  # noqa: PLC0415  PyAV loads only when media is touched
+    from dreamvid.media.still.signatures import is_tiff  # noqa: PLC0415  the same
 
     try:
+        with path.open("rb") as file:
+            if is_tiff(file.read(4)):  # Pillow does not open all of them
+                return True
         with open_image(path) as picture:
             return picture.frames == 1 or picture.format not in _ANIMATED
-    except ReadError:
+    except (ReadError, OSError):
         return False
 
 

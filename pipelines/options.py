@@ -42,6 +42,8 @@ class RunOptions:
         Compute the objective gain of the result.
     confirm_overwrite
         Called when the output exists; False raises a ``WriteError``.
+    output_is_folder
+        The output is a folder whatever its name ends in, as one that is written with a slash at its end.
     fresh
         Discard the unfinished work of an earlier run.
     keep_work
@@ -63,6 +65,7 @@ class RunOptions:
     keep_going: bool = False
     measure: bool = False
     confirm_overwrite: ConfirmOverwrite = lambda _: False
+    output_is_folder: bool = False
     fresh: bool = False
     keep_work: bool = False
     chunk: Fraction = CHUNK_SECONDS

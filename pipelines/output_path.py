@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from dreamvid.atomic import AtomicOutput
+from dreamvid.atomic import AtomicOutput, write_error
 from dreamvid.errors import WriteError
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from dreamvid.pipelines.options import ConfirmOverwrite
@@ -47,15 +49,39 @@ def check_target(
 def check_folder(folder: Path) -> None:
     """Raise a ``WriteError`` where a folder cannot be written, or does not exist and cannot be made."""
     nearest = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    prefix = "" if nearest == folder else f"{printable(folder)}: "
     if not nearest.is_dir():
-        raise WriteError(f"{folder}: {nearest} is no folder; name another output")
+        raise WriteError(f"{prefix}{printable(nearest)} is no folder; name another output")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise WriteError(f"{folder}: the folder {nearest} cannot be written")
+        raise WriteError(f"{prefix}the folder {printable(nearest)} cannot be written")
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are missing; a ``WriteError`` where that fails."""
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it, where they are missing; remove those again if the context fails.
+
+    What is not empty then stays.
+
+    Raises
+    ------
+    WriteError
+        Where the folder cannot be made.
+    """
+    check_folder(folder)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: cannot be made ({error.strerror})") from None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(folder, error, action="made") from None
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
+        raise
+
+
+def ends_in_slash(output: str | Path | None) -> bool:
+    """Return whether the text that names an output says that it is a folder; a ``Path`` never does."""
+    return isinstance(output, str) and output.endswith(("/", os.sep))

@@ -46,7 +46,7 @@ def _video_output(source: Path | None, preset: Preset) -> Path:
         info = probe(source, fps=preset.output.fps).video
         return default_output(source, info=info, output=preset.output)
     except DreamvidError:
-        return source.with_name(f"{source.stem}.dream.mp4")  # running it says what is wrong with the source
+        return source.parent / f"{source.stem}.dream.mp4"  # running it says what is wrong with the source
 
 
 def _run_image(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
@@ -59,7 +59,7 @@ def _run_image(source: Path | None, output: Path | None, preset: Preset, options
 
 def _image_output(source: Path | None, preset: Preset) -> Path:  # noqa: ARG001  always PNG
     assert source is not None
-    return source.with_name(f"{source.stem}.dream.png")
+    return source.parent / f"{source.stem}.dream.png"
 
 
 def _run_zoom(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:

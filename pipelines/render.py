@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import json
 import shlex
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from dreamvid._version import __version__
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import make_folder
+from dreamvid.pipelines.output_path import made_folder
 from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
 from dreamvid.pipelines.registry import PIPELINES
 
@@ -28,15 +29,26 @@ _MOST_INPUTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One preset over one input; ``output`` None is beside the input.
+    """One preset over one input.
 
-    ``source`` is None for a zoom trip that starts from what its preset says.
+    Attributes
+    ----------
+    source
+        None for a zoom trip that starts from what its preset says.
+    output
+        None is beside the input.
+    output_is_folder
+        Whether it is a folder of PNGs.
+    in_folder
+        Whether the output goes into a folder that was named for it, and is made where it is missing.
     """
 
     name: str
     preset: Preset
     source: Path | None
     output: Path | None
+    output_is_folder: bool = False
+    in_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,11 @@ class Result:
 
 
 def plan_jobs(
-    presets: Sequence[tuple[str, Preset]], inputs: Sequence[Path], output: Path | None
+    presets: Sequence[tuple[str, Preset]],
+    inputs: Sequence[Path],
+    output: Path | None,
+    *,
+    folder: bool = False,
 ) -> list[Job]:
     """Return what is to be rendered.
 
@@ -62,6 +78,8 @@ def plan_jobs(
     output
         A file for a single job, else a folder; None writes beside each input. Files are named
         ``<input>.<preset>.<suffix>``.
+    folder
+        Whether ``output`` is a folder whatever its name.
 
     Raises
     ------
@@ -73,17 +91,18 @@ def plan_jobs(
     pairs: list[tuple[str, Preset, Path | None]] = [
         (name, preset, source) for name, preset in presets for source in (inputs or _own_inputs(name, preset))
     ]
-    single = len(pairs) == 1 and output is not None and not output.is_dir() and bool(output.suffix)
-    if output is not None and not single and output.suffix and not output.is_dir():
-        raise WriteError(f"{output}: several outputs need a folder as --output")
-    jobs = [
-        Job(name, preset, source, output if single else _beside(source, name, preset, output))
-        for name, preset, source in pairs
-    ]
+    folder = output is not None and (folder or output.is_dir() or not output.suffix)
+    if output is not None and not folder and len(pairs) > 1:
+        raise WriteError(
+            f"{output}: several outputs need a folder as --output; end its name in a slash to make one"
+        )
+    if output is not None and not folder:
+        return [Job(name, preset, source, output) for name, preset, source in pairs]
+    jobs = [_job(name, preset, source, output) for name, preset, source in pairs]
     seen: set[Path] = set()
     for job in jobs:
         if job.output is not None and job.output in seen:
-            raise WriteError(f"{job.output}: two inputs would be written to this one file")
+            raise WriteError(f"{job.output}: two outputs would be written to this one file")
         if job.output is not None:
             seen.add(job.output)
     return jobs
@@ -110,14 +129,19 @@ def render(
                 yield Result(job)
                 continue
             try:
-                if job.output is not None:
-                    make_folder(job.output.parent)
-                pipeline = PIPELINES[job.preset.pipeline]
-                yield Result(job, result=pipeline.run(job.source, job.output, job.preset, options))
+                yield Result(job, result=_run(job, options))
             except DreamvidError as error:
                 yield Result(job, error=error)
             except KeyboardInterrupt as error:
                 raise KeyboardInterrupt(*(error.args or [_stopped(number, len(jobs), options)])) from None
+
+
+def _run(job: Job, options: RunOptions) -> RunResult:
+    run = PIPELINES[job.preset.pipeline].run
+    with made_folder(job.output.parent) if job.in_folder and job.output else nullcontext():
+        return run(
+            job.source, job.output, job.preset, replace(options, output_is_folder=job.output_is_folder)
+        )
 
 
 def _stopped(number: int, jobs: int, options: RunOptions) -> str:
@@ -164,10 +188,15 @@ def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
     return inputs
 
 
-def _beside(source: Path | None, name: str, preset: Preset, folder: Path | None) -> Path:
-    """Return ``<input>.<preset>.<suffix>`` in a folder, or beside the input; ``<preset>.<suffix>`` without one."""
+def _job(name: str, preset: Preset, source: Path | None, folder: Path | None) -> Job:
+    """Return the job of ``<input>.<preset>.<suffix>`` in a folder, or beside the input.
+
+    Without an input it is ``<preset>.<suffix>``.
+    """
     usual = PIPELINES[preset.pipeline].default_output(source, preset)
     if source is None:
-        return (folder or Path()) / f"{name}{usual.suffix}"
+        output = (folder or Path()) / f"{name}{usual.suffix}"
+        return Job(name, preset, source, output, in_folder=folder is not None)
     stem, _, suffix = usual.name.rpartition(".dream")
-    return (folder or usual.parent) / f"{stem}.{name}{suffix}"
+    output = (folder or usual.parent) / f"{stem}.{name}{suffix}"
+    return Job(name, preset, source, output, output_is_folder=not suffix, in_folder=folder is not None)

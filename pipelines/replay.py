@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +87,12 @@ def replay(
         for role, file in recipe.files.items()
     }
     preset = _settings(recipe, files, changes)
-    again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
-    output = output or dreamed.with_name(again)
+    if output is None:
+        if dreamed.name in {"", ".."}:
+            dreamed = dreamed.resolve()
+        again = f"{dreamed.name}-again" if dreamed.is_dir() else f"{dreamed.stem}.again{dreamed.suffix}"
+        output = dreamed.parent / again
+        options = replace(options, output_is_folder=dreamed.is_dir())
     is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
     pipeline = PIPELINES["zoom" if source_path is None else "image" if is_still else "video"]
     return pipeline.run(source_path, output, preset, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dreamvid.text import byte_size
+from dreamvid.text import byte_size, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ class RunResult:
         speed = self.frames / max(self.seconds, 1e-9)
         return (
             f"dreamed {frames} in {clock} ({speed:.2f} fps), {self.size}, "
-            f"{byte_size(_file_size(self.output))}: {self.output}"
+            f"{byte_size(_file_size(self.output))}: {printable(self.output)}"
         )
 
     def summary(self) -> dict[str, Any]:

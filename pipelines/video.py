@@ -208,13 +208,14 @@ class _VideoJob:
             metadata={KEY: text},
             overwrite=True,
             part=work_folder(self.output) / OUTPUT,
+            folder=self.folder,
         )
 
     def manifest(self, text: str, files: Mapping[str, Path]) -> Manifest:
         """Return what is to be made, for its work directory."""
         from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
 
-        bits = chunk_bits(self.output, info=self.info, output=self.preset.output)
+        bits = chunk_bits(self.output, info=self.info, output=self.preset.output, folder=self.folder)
         inputs = (self.source, *files.values())
         return make_manifest(
             text, output=self.output, inputs=inputs, info=self.info, bits=bits, command=self.options.command
@@ -240,5 +241,5 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
     )
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)
-    folder = check_output(output, info=frames.info, output=preset.output)
+    folder = check_output(output, info=frames.info, output=preset.output, folder=options.output_is_folder)
     return _VideoJob(source, output, folder, preset, options, frames, masks)

@@ -31,6 +31,15 @@ def test_the_algebra_adds_subtracts_and_scales() -> None:
         ("guide:a b.jpg@mixed3", Term("guide", "mixed3", argument="a b.jpg")),
         ("guide:C:\\me@home.jpg@mixed3:0.5", Term("guide", "mixed3", argument="C:\\me@home.jpg", weight=0.5)),
         ("outer/inner.conv", Term("layer", "outer/inner.conv")),
+        ("my layer", Term("layer", "my layer")),
+        ("'my layer: 1, x#2'", Term("layer", "my layer: 1, x#2")),
+        ('"my layer: 1, x#2"#3:0.5', Term("channel", "my layer: 1, x#2", channel=3, weight=0.5)),
+        ("'a@b#c'#3@0.5/0.25:-2", Term("neuron", "a@b#c", channel=3, at=(0.5, 0.25), weight=-2.0)),
+        ("mean('a, (b)')#4:2", Term("channel", "a, (b)", channel=4, reduce="mean", weight=2.0)),
+        ("'it''s'", Term("layer", "it's")),
+        ('"it\'s ""so"""', Term("layer", 'it\'s "so"')),
+        ("'class:tabby'", Term("layer", "class:tabby")),
+        ("guide:it's me@home.jpg@'a@b, c'", Term("guide", "a@b, c", argument="it's me@home.jpg")),
     ],
 )
 def test_each_kind_of_term_is_read(text: str, term: Term) -> None:
@@ -54,6 +63,7 @@ def test_a_guide_may_be_an_array() -> None:
     "text",
     [
         *("", " ", ",", "mixed3,", "mean(mixed3", "mixed3)", "mixed3#", "mixed3#x", "mixed3#1@2/0"),
+        *("'mixed3", "'mixed3'4", "''", "'mixed3\"", "mean('mixed3)", "guide:x.jpg@'a"),
         *("mixed3#1@./.", "class:", "guide:x.jpg", "guide:@mixed3", "mixed3:1e999", "a," * 100 + "a"),
     ],
 )
@@ -63,12 +73,18 @@ def test_what_cannot_be_read_is_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_an_error_says_how_to_write_a_name_with_marks() -> None:
+    with pytest.raises(ObjectiveError, match="in quotes, such as 'my layer: 1'"):
+        parse("my layer(1)")
+
+
 @given(
     st.lists(
         st.builds(
             Term,
             kind=st.just("channel"),
-            layer=st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True),
+            layer=st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+            | st.text("ab'\"@#,:() /*1", min_size=1, max_size=8),
             channel=st.integers(0, 999),
             reduce=st.sampled_from(["mean", "mean-square"]),
             weight=st.integers(-50, 50).map(lambda n: n / 4),
@@ -78,5 +94,6 @@ def test_what_cannot_be_read_is_one_line(text: str) -> None:
     )
 )
 def test_the_text_form_reads_back(terms: list[Term]) -> None:
-    objective = Objective(tuple(terms))
+    guides = tuple(Term("guide", term.layer, argument="me@it's.jpg") for term in terms)
+    objective = Objective((*terms, *guides))
     assert parse(str(objective)) == objective

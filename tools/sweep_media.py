@@ -31,12 +31,15 @@ from dreamvid.media.input.probe import probe
 from dreamvid.media.input.source import open_source
 from dreamvid.media.still.reader import read_still
 
-MILLISECOND, LEVELS = 1.0, 3.0
-SIDE = 32
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".avif"}
+MILLISECOND, LEVELS = 1.0, 3.0
+SIDE = 32
+STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+ANIMATIONS = {".webp", ".avif"}
+"""What FFmpeg does not decode, or without alpha; Pillow does."""
+
 _TIME = re.compile(r"showinfo.* n: *\d+ .*?pts_time:(-?[\d.]+|N/A)")
 _SIZE = re.compile(r"showinfo.* s:(\d+)x(\d+)")
 
@@ -109,7 +112,8 @@ def compare(path: Path) -> Row:
         logging.getLogger("dreamvid").removeHandler(notes)
         row.notes = notes.texts
     try:
-        theirs = decoded_still(path) if still else decoded_video(path)
+        by_pillow = still or path.suffix.lower() in ANIMATIONS
+        theirs = decoded_by_pillow(path) if by_pillow else decoded_video(path)
     except (OSError, ValueError) as error:
         row.verdict = f"no reference: {error}"
         return row
@@ -174,13 +178,18 @@ def decoded_video(path: Path) -> Decoded:
     return Decoded([time - seconds[0] for time in seconds], colors, (int(sizes[0][0]), int(sizes[0][1])))
 
 
-def decoded_still(path: Path) -> Decoded:
-    """Return a still as Pillow reads it."""
+def decoded_by_pillow(path: Path) -> Decoded:
+    """Return a still or an animation as Pillow reads it."""
+    times, colors, end = [], [], 0.0
     with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        pixels = np.asarray(upright.convert("RGBA"), np.float64)
-    color = (pixels[..., :3] * pixels[..., 3:] / 255).mean((0, 1))
-    return Decoded([0.0], color[None], upright.size)
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            upright = ImageOps.exif_transpose(image)
+            pixels = np.asarray(upright.convert("RGBA"), np.float64)
+            colors.append((pixels[..., :3] * pixels[..., 3:] / 255).mean((0, 1)))
+            times.append(end)
+            end += image.info.get("duration", 0) / 1000
+    return Decoded(times, np.array(colors), upright.size)
 
 
 class _Notes(logging.Handler):

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreamvid.errors import WriteError
-from dreamvid.text import printable
+from dreamvid.atomic import FULL_TEMPORARY_FOLDER, write_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +77,7 @@ def fit_track(
 
 
 def write_track(track: AudioTrack, path: Path) -> None:
-    """Write a track as WAV, 16-bit PCM.
+    """Write a track as WAV, 16-bit PCM, into a temporary folder.
 
     Raises
     ------
@@ -94,7 +93,7 @@ def write_track(track: AudioTrack, path: Path) -> None:
                 block = np.clip(track.samples[first : first + _BLOCK], -1.0, 1.0) * np.float32(32767.0)
                 file.writeframes(np.round(block).astype("<i2").tobytes())
     except OSError as error:
-        raise WriteError(f"cannot write {printable(path)}: {(error.strerror or '').lower()}") from error
+        raise write_error(path, error, advice=FULL_TEMPORARY_FOLDER) from error
 
 
 def _loop(track: AudioTrack, count: int) -> NDArray[np.float32]:

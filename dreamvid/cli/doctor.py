@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.config.settings import ModelSettings
+from dreamvid.config.preset import Preset
 
 
 def doctor(
@@ -25,7 +25,7 @@ def doctor(
     facts: dict[str, Any] = {
         "dreamvid": __version__,
         "python": platform.python_version(),
-        **examine(ModelSettings(name=model)),
+        **examine(Preset.build({"model": {"name": model}}).model),
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))

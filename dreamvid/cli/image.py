@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.options import CommonOptions, dreaming_command, output_option
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 
@@ -16,15 +16,14 @@ from dreamvid.config.preset import Preset
 def image(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="IN...", readable=False, help="Still images: PNG, JPEG, WebP, TIFF or BMP."),
+        typer.Argument(
+            metavar="IN...", readable=False, help="Still images: PNG, JPEG, WebP, AVIF, TIFF or BMP."
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=("Output image, or a folder for several; default: <name>.dream.png beside each input."),
+        output_option(
+            "Output image, or a folder for several: name/; default: <name>.dream.png beside each input."
         ),
     ] = None,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -15,6 +16,8 @@ from dreamvid.cli.explain import explain
 from dreamvid.cli.interrupt import Interrupted, set_handler
 from dreamvid.cli.notices import notices_to
 from dreamvid.cli.progress import Lines
+from dreamvid.errors import SettingsError
+from dreamvid.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_standard_streams()
     set_handler(("SIGTERM", "SIGHUP"), _interrupt)  # they tidy up as Ctrl-C does
     try:
+        _check_arguments(arguments)
         with notices_to(Lines()):  # for commands without a display of their own
             code = app(
                 arguments or ["--help"], prog_name="dreamvid", standalone_mode=False, obj=tuple(arguments)
@@ -93,6 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raise a ``SettingsError`` for a null character, which no file name can hold."""
+    for argument in arguments:
+        if "\0" in argument:
+            raise SettingsError(f"{quoted(argument)}: a null character cannot be part of a name or value")
+
+
 def _explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     """Return the line for a command that cannot be understood."""
     text = " ".join(error.format_message().split()).rstrip(".")
@@ -105,9 +116,9 @@ def _explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> str
 
 
 def _open_standard_streams() -> None:
-    """Open closed standard streams on the null device.
+    """Open closed standard streams on the null device, and let no character be an error in the others.
 
-    Otherwise a file would get one of their numbers, and C libraries would print into it.
+    A file would otherwise get the number of a closed stream, and C libraries would print into it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -116,6 +127,8 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  for good
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dreamvid.flow.stability_report import Drift, Report
 
 _FILES, _PART = "Files", "Dreamed part"
-_FILE_HELP = "A video, GIF, APNG or WebP animation, or a folder of pictures"
+_FILE_HELP = "A video, GIF, APNG, WebP or AVIF animation, or a folder of pictures"
 
 
 @common_command(

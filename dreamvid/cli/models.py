@@ -10,6 +10,7 @@ import typer
 
 from dreamvid.cli.output import show_table
 from dreamvid.config.preset import Preset
+from dreamvid.objective import layer_text
 
 app = typer.Typer(help="List networks and their layers.")
 
@@ -49,5 +50,8 @@ def list_layers(
     if as_json:
         typer.echo(json.dumps(layers, indent=2))
         return
-    rows = [tuple(str(value) for value in layer.values()) for layer in layers]
+    rows = [
+        (layer_text(str(name)), *(str(value) for value in values))
+        for name, *values in (layer.values() for layer in layers)
+    ]
     show_table(("layer", "kind", "shape", "channels", "stride", "depth"), rows)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -17,15 +18,20 @@ from dreamvid.config.preset import Preset, parse_assignments, parse_value
 from dreamvid.errors import SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
+from dreamvid.pipelines.output_path import ends_in_slash
 from dreamvid.pipelines.registry import PIPELINES
 
 _MAX_CHUNK_SECONDS = 3600
 _MAX_THREADS = 1024
+_DEVICE = re.compile(r"auto|cpu|gpu(:[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
-    """Values of :data:`COMMON_OPTIONS`; ``command`` is the whole command line."""
+    """Values of :data:`COMMON_OPTIONS`; ``command`` is the whole command line.
+
+    ``output_is_folder`` says that ``--output`` ends in a slash.
+    """
 
     keep_going: bool = False
     fresh: bool = False
@@ -40,9 +46,16 @@ class CommonOptions:
     log_file: Path | None = None
     quiet: bool = False
     command: tuple[str, ...] = ()
+    output_is_folder: bool = False
 
 
 Command = Callable[..., None]
+
+
+def output_option(help_text: str) -> Any:
+    """Return ``--output``; commands get a ``Path``, and a slash at its end as ``CommonOptions.output_is_folder``."""
+    # As a path, Typer would lose the slash.
+    return typer.Option("-o", "--output", metavar="OUT", parser=str, help=help_text)
 
 
 def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
@@ -63,10 +76,18 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
         def command(context: typer.Context, **values: Any) -> None:
             changes = _take_changes(values, settings)
             common = _take_common(values, context)
+            output: str | None = values.get("output")
+            if output is not None:
+                values["output"] = _parse_output(output)
+                common = replace(common, output_is_folder=ends_in_slash(output))
             if takes_preset:
                 reference = values.pop("preset_reference")
                 preset = Preset() if reference is None else Preset.load(reference)
                 values["preset"] = preset.override(changes)
+                if reference is not None and preset.pipeline == "zoom" != pipeline:
+                    raise SettingsError(
+                        f"--preset {reference}: is for zoom trips; use it with 'dreamvid zoom' or 'dreamvid render'"
+                    )
             if takes_changes:
                 values["changes"] = changes
             function(common=common, **values)
@@ -133,6 +154,7 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     del common["traceback"]  # main() looks for it before anything can fail
     parsers: dict[str, Callable[[str], Any]] = {
         "chunk": _parse_chunk,
+        "device": _parse_device,
         "threads": _parse_threads,
         "progress": _parse_progress,
         "report": Path,
@@ -145,6 +167,18 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     }
     arguments = context.find_root().obj or ()
     return CommonOptions(**parsed, command=("dreamvid", *arguments) if arguments else ())
+
+
+def _parse_output(text: str) -> Path:
+    if not text:
+        raise SettingsError("--output: must not be empty")
+    return Path(text)
+
+
+def _parse_device(text: str) -> str:
+    if _DEVICE.fullmatch(text) is None:
+        raise SettingsError(f"--device: must be auto, cpu, gpu or gpu:N, not '{text}'")
+    return text
 
 
 def _parse_chunk(text: str) -> Fraction:

@@ -21,7 +21,7 @@ from dreamvid.text import printable
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
 
-app = typer.Typer(help="List, show and check presets.", no_args_is_help=True)
+app = typer.Typer(help="List, show and check presets.")
 
 _REFERENCE = typer.Argument(metavar="NAME", help="A name from 'presets list', or a .yaml file.")
 

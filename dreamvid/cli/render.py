@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamvid.cli.explain import explain
-from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.options import CommonOptions, dreaming_command, output_option
 from dreamvid.cli.output import show_table
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import load_preset
@@ -37,11 +37,8 @@ def render(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=("Output file, or a folder for several; default: <input>.<preset> beside each input."),
+        output_option(
+            "Output file, or a folder for several: name/; default: <input>.<preset> beside each input."
         ),
     ] = None,
     *,
@@ -54,7 +51,8 @@ def render(
         from dreamvid.pipelines.render import plan_jobs, render  # noqa: PLC0415  loads OpenCV and PyAV
 
         results: list[Result] = []
-        jobs = plan_jobs(loaded, inputs or [], output) if loaded else []
+        folder = common.output_is_folder
+        jobs = plan_jobs(loaded, inputs or [], output, folder=folder) if loaded else []
         for result in render(jobs, run.options, again=common.yes):
             results.append(result)
             if result.result is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.options import CommonOptions, dreaming_command, output_option
 from dreamvid.cli.run import run_command
 
 
@@ -32,7 +32,7 @@ def replay(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="Output; default: <name>.again beside the dream."),
+        output_option("Output; default: <name>.again beside the dream."),
     ] = None,
     *,
     changes: dict[str, object],

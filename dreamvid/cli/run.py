@@ -49,6 +49,7 @@ class CommandRun:
             keep_going=common.keep_going,
             measure=common.report is not None,
             confirm_overwrite=self.confirm_overwrite,
+            output_is_folder=common.output_is_folder,
             fresh=common.fresh,
             keep_work=common.keep_work,
             chunk=common.chunk,

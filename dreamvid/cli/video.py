@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.options import CommonOptions, dreaming_command, output_option
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
@@ -23,16 +23,13 @@ def video(
         typer.Argument(
             metavar="IN",
             readable=False,
-            help="A video, GIF, APNG or WebP animation, or a folder of pictures.",
+            help="A video, GIF, APNG, WebP or AVIF animation, or a folder of pictures.",
         ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=f"Output file ({SUFFIXES}) or folder; <name>.dream beside the input.",
+        output_option(
+            f"Output file ({SUFFIXES}), or a folder of PNGs: name/; <name>.dream beside the input."
         ),
     ] = None,
     preview: Annotated[

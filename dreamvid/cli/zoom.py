@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreamvid.cli.options import CommonOptions, dreaming_command
+from dreamvid.cli.options import CommonOptions, dreaming_command, output_option
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
@@ -22,12 +22,9 @@ def zoom(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=f"Output file ({SUFFIXES}) or folder; <name>.dream.mp4 beside the image, "
-            "or trip.dream.mp4 here.",
+        output_option(
+            f"Output file ({SUFFIXES}), or a folder of PNGs: name/; <name>.dream.mp4 beside the image, "
+            "or trip.dream.mp4 here."
         ),
     ] = None,
     from_video: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.engine.runtime import tf
@@ -105,6 +106,7 @@ def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
         return node.operation
     policy = "float32" if node.kind in _KEEP_FLOAT32 else precision
     layer = node.operation
+    layer.name = _scope_name(layer.name)
     if node.config is not None or node.weights is not None:
         return _rebuild(node, policy)
     if layer.dtype_policy.name == policy and layer.activity_regularizer is None:
@@ -121,6 +123,7 @@ def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
 
 def _rebuild(node: Node, policy: str) -> Any:
     config = node.settings() | {"dtype": policy, "trainable": False}
+    config["name"] = _scope_name(config["name"])
     config.pop("activity_regularizer", None)
     try:
         make: Any = node.layer_class or type(node.operation)
@@ -137,6 +140,12 @@ def _rebuild(node: Node, policy: str) -> Any:
             f"layer '{node.name}' ({node.kind}) cannot be rebuilt in {policy}: {reason}"
         ) from error
     return layer
+
+
+def _scope_name(name: str) -> str:
+    """Return a layer's name as TensorFlow takes it for a scope: unchanged but for letters that it refuses."""
+    plain = re.sub(r"[^A-Za-z0-9_.>-]", "_", name)
+    return plain if plain[:1].isalnum() else f"layer{plain}"
 
 
 def _mirror_to_fit(values: Any, axis: int, smallest: int, multiple: int) -> Any:

@@ -33,6 +33,9 @@ _IDENTITIES = frozenset(
 
 INPUT = "(input)"
 
+SLASH = "\N{DIVISION SLASH}"
+"""Stands for the ``/`` of Keras 2's layer names in a model of Keras 3, which refuses it."""
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -200,7 +203,7 @@ class _Builder:
 
     def _add(self, call: Any, known: dict[int, Ref], prefix: str) -> None:
         operation = call.operation
-        name = self._unique(prefix + operation.name)
+        name = self._unique(prefix + operation.name.replace(SLASH, "/"))
         refs = [known[id(tensor)] for tensor in call.input_tensors]
         if isinstance(operation, keras.Model):
             outputs = self.inline(_functional(operation, f"{self.source}: {name}"), refs, f"{name}/")

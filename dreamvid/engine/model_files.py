@@ -6,6 +6,8 @@ No pickle is read, and no code runs but with ``trust``.
 from __future__ import annotations
 
 import json
+import os
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,10 @@ from dreamvid.engine.architectures import known_models
 from dreamvid.engine.extractor import materialize
 from dreamvid.engine.graph import from_keras
 from dreamvid.engine.graph_transforms import find_logits, free_size
+from dreamvid.engine.keras2 import FUNCTIONS, functions, load_keras2
 from dreamvid.engine.preprocessing import input_map, preset_map
 from dreamvid.engine.runtime import keras, tf
-from dreamvid.engine.weight_files import check_file, first_line, load_weights_file
+from dreamvid.engine.weight_files import attribute_text, check_file, first_line, load_weights_file
 from dreamvid.errors import ModelError
 
 if TYPE_CHECKING:
@@ -33,6 +36,12 @@ if TYPE_CHECKING:
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 _CODE = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 """Classes that carry program code inside a file."""
+_INPUT_FUNCTIONS = frozenset(
+    {"math.add", "math.divide", "math.multiply", "math.subtract", "math.truediv", "nn.bias_add"}
+)
+"""TensorFlow functions that scale or shift pixels at a network's beginning."""
+_WRAPPED = re.compile(r"^Exception encountered when calling .*|\x1b\[\d*m", re.MULTILINE)
+"""What Keras puts around an error that a layer raised."""
 _FAILED = object()
 
 
@@ -66,7 +75,7 @@ def load_own_model(settings: ModelSettings, *, trust: bool) -> LoadedModel:
     ModelError
         Where the file is no network of layers that can dream.
     """
-    path = Path(settings.name).expanduser()
+    path = Path(os.path.expanduser(settings.name))  # noqa: PTH111  leaves ~nobody as it is
     model = load_model_file(path, trust=trust)
     if settings.weights is not None:
         model, _ = load_weights_file(
@@ -102,17 +111,26 @@ def load_model_file(path: Path, *, trust: bool = False) -> Any:
         weights that lie in other files or are larger than they can be.
     """
     check_file(path)
-    config = _config(path)
+    config, version = _config(path)
+    is_keras2 = version.startswith(("1.", "2."))
     code = sorted(_CODE & set(_class_names(config)))
     if code and not trust:
         raise ModelError(
             f"{path}: has a {code[0].strip('_').capitalize()} layer, which is program code of its maker; "
             "give --trust-model if you trust the file"
         )
+    unknown = sorted(set(functions(config)) - FUNCTIONS)
+    if is_keras2 and unknown:
+        raise ModelError(
+            f"{path}: was saved by Keras 2 and calls the TensorFlow function tf.{unknown[0]}, which cannot be "
+            "converted; build the network in Keras 3 with keras.ops, load its weights and save it as .keras"
+        )
     try:
+        if is_keras2:
+            return load_keras2(path, config, safe_mode=not trust)
         return keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # Keras raises nearly anything for a damaged or foreign file
-        raise ModelError(f"{path}: {_reason(error)}") from error
+        raise ModelError(f"{path}: {_reason(error, is_keras2=is_keras2)}") from error
 
 
 def stated_input_map(settings: ModelSettings, channels: int) -> InputMap:
@@ -136,6 +154,12 @@ def _known_range(settings: ModelSettings, model_name: str, graph: Graph) -> Inpu
 
 
 def _wants_bytes(node: Node) -> bool:
+    if node.kind == "TFOpLambda":
+        function, constant = node.settings()["function"], node.kwargs.get("y", node.kwargs.get("bias"))
+        if not isinstance(constant, int | float | list) or function not in _INPUT_FUNCTIONS:
+            return False
+        largest = np.max(np.abs(np.asarray(constant, np.float64)), initial=0.0)
+        return bool(0.0 < largest < 0.1 if function == "math.multiply" else largest > 10.0)  # noqa: PLR2004  beyond any unit range
     if node.kind == "Rescaling":
         return bool(np.max(np.abs(node.settings()["scale"])) < 0.1)  # noqa: PLR2004  1/255 and 1/127.5 lie below
     if node.kind == "Normalization":
@@ -181,14 +205,15 @@ def _size_bound_layers(graph: Graph) -> frozenset[str]:
     return frozenset(failed)
 
 
-def _config(path: Path) -> Any:
-    """Return the architecture as the file states it, without building anything."""
+def _config(path: Path) -> tuple[Any, str]:
+    """Return the architecture as the file states it, and the version of Keras, without building anything."""
     try:
         if path.suffix.lower() == ".keras":
             with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
+                return json.loads(archive.read("config.json")), _archive_version(archive)
         with h5py.File(path, "r") as file:
             config = file.attrs.get("model_config")
+            version = attribute_text(file.attrs.get("keras_version", ""))
     except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged or no Keras model ({first_line(error)})") from error
     if config is None:
@@ -196,9 +221,16 @@ def _config(path: Path) -> Any:
             f"{path}: holds weights but no network; name the network as the model and this file with --weights"
         )
     try:
-        return json.loads(config)
+        return json.loads(config), version
     except ValueError as error:
         raise ModelError(f"{path}: is damaged ({first_line(error)})") from error
+
+
+def _archive_version(archive: zipfile.ZipFile) -> str:
+    try:
+        return str(json.loads(archive.read("metadata.json"))["keras_version"])
+    except (KeyError, TypeError, ValueError):  # Keras 3 does not need it
+        return ""
 
 
 def _class_names(config: Any) -> Iterator[str]:
@@ -215,12 +247,18 @@ def _class_names(config: Any) -> Iterator[str]:
             pending.extend(item)
 
 
-def _reason(error: Exception) -> str:
-    text = str(error)
-    if "safe_mode" in text or "unsafe" in text.lower():
+def _reason(error: Exception, *, is_keras2: bool) -> str:
+    message = _WRAPPED.sub("", str(error).rpartition("Exception encountered: ")[2])
+    if "safe_mode" in message or "unsafe" in message.lower():
         return "carries program code of its maker; give --trust-model if you trust the file"
-    for mark in ("Could not locate class '", "Unknown layer: '"):
-        if mark in text:
-            name = text.split(mark)[1].split("'", maxsplit=1)[0]
+    for mark in ("Could not locate class '", "Unknown layer: '", "Could not deserialize 'keras.layers."):
+        if mark in message:
+            name = message.split(mark)[1].split("'", maxsplit=1)[0]
             return f"holds the class '{name}', which is not Keras's own; only networks of Keras's layers can dream"
-    return f"cannot be loaded ({first_line(error)})"
+    reason = first_line(message)
+    if is_keras2:
+        return (
+            f"was saved by Keras 2 and cannot be converted ({reason}); build the network in Keras 3, "
+            "load its weights and save it as .keras"
+        )
+    return f"cannot be loaded ({reason})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,13 +29,16 @@ from dreamvid.text import did_you_mean
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.architectures import ModelEntry
 
 _log = logging.getLogger(__name__)
 _PICTURE_RANK = 4
+_VECTOR_RANK = 2
+_RESHAPED = frozenset({"Flatten", "Reshape"})
+"""Layers whose vectors are the numbers of a map, which is a layer of its own."""
 _CACHED_NETWORKS = 4
 _CACHED_EXTRACTORS = 8
 
@@ -43,8 +47,9 @@ _CACHED_EXTRACTORS = 8
 class LayerInfo:
     """One layer that can be dreamed.
 
-    ``stride`` is the total stride in px; ``depth`` counts the layers with weights on the longest way from the
-    input. ``shape`` is (batch, height, width, channels), None where free.
+    ``stride`` is the total stride in px, 0 behind pooling over the whole picture; ``depth`` counts the layers with
+    weights on the longest way from the input. ``shape`` is (batch, height, width, channels), or (batch, channels) of
+    a vector, None where free.
     """
 
     name: str
@@ -59,8 +64,9 @@ class LayerInfo:
 class Network:
     """A network that can be asked for the output of its layers; immutable, and equal only to itself.
 
-    ``layers`` are ordered by depth; ``classes`` are the labels of its classifier, synonyms between commas
-    (empty without one). ``fixed_size`` is set where its deepest layer runs at one size only.
+    ``layers`` are the maps of the picture and ``pooled_layers`` those behind pooling over all of it from which no map
+    is made again, both ordered by depth; ``classes`` are the labels of its classifier, synonyms between commas (empty
+    without one). ``fixed_size`` is set where its deepest layer runs at one size only.
     """
 
     name: str
@@ -69,6 +75,7 @@ class Network:
     input_channels: int
     fixed_size: Size | None
     loaded: LoadedModel = field(repr=False)
+    pooled_layers: tuple[LayerInfo, ...] = ()
 
     def layer(self, name: str) -> LayerInfo:
         """Return the layer of this name.
@@ -79,13 +86,14 @@ class Network:
             With the nearest name, where there is none.
         """
         resolved_name = self.loaded.graph.resolve(Ref(name)).node
-        for layer in self.layers:
+        layers = self.layers + self.pooled_layers
+        for layer in layers:
             if layer.name == resolved_name:
                 return layer
-        same_but_case = [layer for layer in self.layers if layer.name.lower() == resolved_name.lower()]
+        same_but_case = [layer for layer in layers if layer.name.lower() == resolved_name.lower()]
         if len(same_but_case) == 1:
             return same_but_case[0]
-        known = [layer.name for layer in self.layers]
+        known = [layer.name for layer in layers]
         near = did_you_mean(name, known) or f"; 'dreamvid models layers {self.name}' lists them"
         raise ObjectiveError(f"{self.name} has no layer '{name}'{near}")
 
@@ -187,7 +195,9 @@ def _load_network(
         loaded = load_own_model(settings, trust=trust)
     else:
         loaded = _load_named(entry, settings, with_classes=with_classes, seed_weights=seed_weights)
-    layers = tuple(_layers(loaded.graph))
+    found = _layers(loaded.graph)
+    layers = tuple(layer for layer in found if layer.stride > 0)
+    before_maps = {node.name for node in loaded.graph.cut(Ref(layer.name) for layer in layers).nodes}
     deepest = layers[-1].name if layers else INPUT
     return Network(
         name=loaded.name,
@@ -196,6 +206,7 @@ def _load_network(
         input_channels=loaded.input_map.channels,
         fixed_size=_input_size(loaded.graph) if deepest in loaded.bound else None,
         loaded=loaded,
+        pooled_layers=tuple(layer for layer in found if layer.name not in before_maps),
     )
 
 
@@ -221,7 +232,8 @@ def _file_versions(settings: ModelSettings, entry: ModelEntry | None) -> tuple[o
     """Return paths, sizes and times of a network's files; where they change it must be loaded anew."""
     # Downloaded weights are known by their folder alone: Keras verifies them by hash.
     versions: list[object] = [] if entry is None else [weights_folder()]
-    for path in (Path(settings.name).expanduser() if entry is None else None, settings.weights):
+    own = Path(os.path.expanduser(settings.name)) if entry is None else None  # noqa: PTH111  leaves ~nobody as it is
+    for path in (own, settings.weights):
         if path is not None and path.is_file():
             status = path.stat()
             versions.append((path.resolve(), status.st_size, status.st_mtime_ns))
@@ -239,8 +251,8 @@ def _input_size(graph: Graph) -> Size:
     return Size(height or 0, width or 0)
 
 
-def _layers(graph: Graph) -> Iterable[LayerInfo]:
-    """Yield the layers whose output is a float map of the picture, by depth."""
+def _layers(graph: Graph) -> Sequence[LayerInfo]:
+    """Return the layers whose output is a float map or vector, by depth; stride 0 where it maps no picture."""
     total_strides = strides(graph)
     depths: dict[str, int] = {INPUT: 0}
     layers: list[LayerInfo] = []
@@ -249,9 +261,11 @@ def _layers(graph: Graph) -> Iterable[LayerInfo]:
         depth = before + bool(node.is_layer and node.operation.weights)
         depths[node.name] = depth
         shape = node.shapes[0]
-        if len(shape) != _PICTURE_RANK or not node.dtype.startswith(("float", "bfloat")):
+        if not node.dtype.startswith(("float", "bfloat")) or shape[-1:] in {(), (None,)}:
             continue
-        if shape[3] is None or shape[1:3] == (1, 1) or node.name not in total_strides:
+        if len(shape) != _PICTURE_RANK and (len(shape) != _VECTOR_RANK or node.kind in _RESHAPED):
             continue
-        layers.append(LayerInfo(node.name, node.kind, shape[3], total_strides[node.name], depth, shape))
+        is_map = len(shape) == _PICTURE_RANK and shape[1:3] != (1, 1)
+        stride = total_strides.get(node.name, 0) if is_map else 0
+        layers.append(LayerInfo(node.name, node.kind, int(shape[-1] or 0), stride, depth, shape))
     return sorted(layers, key=lambda layer: layer.depth)

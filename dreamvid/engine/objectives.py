@@ -53,9 +53,9 @@ _MAX_GUIDE_POSITIONS = 1024
 class BoundTerm:
     """A term with what it means in one network; ``term`` has weight 1.
 
-    ``output`` is the place of its layer among the extractor's outputs, ``stride`` that layer's stride in px,
-    ``index`` its channel or class, ``guide`` the features of its image, ``[positions, channels]`` float32, which
-    are compared by ``guide_digest``.
+    ``output`` is the place of its layer among the extractor's outputs, ``stride`` that layer's stride in px (0 behind
+    pooling over the whole picture), ``index`` its channel or class, ``guide`` the features of its image,
+    ``[positions, channels]`` float32, which are compared by ``guide_digest``.
     """
 
     term: Term
@@ -137,7 +137,9 @@ class BoundObjective:
             bound = BoundTerm(plain, outputs.index(output), stride, index)
             if KINDS[term.kind].argument == "image":
                 extractor = network.extractor((output,), precision=precision)
-                features = _guide_features(_guide_image(term, guides), extractor, stride, term)
+                features = _guide_features(
+                    _guide_image(term, guides), extractor, stride or extractor.stride, term
+                )
                 digest = hashlib.sha256(features.tobytes()).hexdigest()
                 bound = replace(bound, guide=features, guide_digest=digest)
             terms.append(bound)
@@ -172,6 +174,8 @@ def _channel(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: 
 @objective_value("neuron")
 def _neuron(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
     assert bound.term.at is not None
+    if bound.stride == 0:
+        return _channel(bound, feature, batch, tiles_only=tiles_only)
     position = batch.one_hot(bound.term.at, tf.shape(feature), bound.stride, tiles_only=tiles_only)
     return tf.reduce_sum(activation(bound.term, feature[..., bound.index]) * position)
 
@@ -198,7 +202,13 @@ def activation(term: Term, values: Any) -> Any:
 
 
 def mean_over_picture(values: Any, bound: BoundTerm, batch: WindowBatch, *, tiles_only: bool) -> Any:
-    """Return the windows' share of the mean over the positions of the picture of ``[N, h, w]``, a scalar."""
+    """Return the windows' share of the mean over the positions of the picture of ``[N, h, w]``, a scalar.
+
+    Behind pooling over the whole picture, each window's mean counts by the share of its tile.
+    """
+    if bound.stride == 0:
+        positions = tf.cast(tf.reduce_prod(tf.shape(values)[1:3]), tf.float32)
+        return tf.reduce_sum(values) / positions * batch.tile_share()
     if tiles_only:
         values *= batch.in_tiles(tf.shape(values), bound.stride)
     return tf.reduce_sum(values) * batch.feature_share(bound.stride)

@@ -242,9 +242,25 @@ def _layer_step(graph: Graph, node: Node, axis: int) -> _LayerStep:
     sources = tuple(graph.resolve(ref).node for ref in node.refs)
     if len(node.shapes[0]) != _PICTURE_RANK or node.kind in _GLOBAL:
         return _LayerStep(node.name, sources, "none")
+    if node.kind == "TFOpLambda":
+        return _function(graph, node, sources, axis)
     if node.kind not in _WINDOWS | _BORDERS | {"Conv2DTranspose", "UpSampling2D"}:
         return _LayerStep(node.name, sources, "point")
     return _border(node, sources, axis) if node.kind in _BORDERS else _window(node, sources, axis)
+
+
+def _function(graph: Graph, node: Node, sources: tuple[str, ...], axis: int) -> _LayerStep:
+    """Return what a TensorFlow function does, by its sizes: it works on points, or resizes by a whole factor."""
+    shape = graph.input_shape if sources[0] == INPUT else graph.node(sources[0]).shapes[0]
+    before, after = shape[axis] if len(shape) == _PICTURE_RANK else 0, node.shapes[0][axis]
+    if before in {after, 1}:
+        return _LayerStep(node.name, sources, "point")
+    if before and after and after % before == 0:
+        factor = after // before
+        return _LayerStep(node.name, sources, "growth", 2 * factor, factor)
+    if before and after and after > 1 and before % after == 0:
+        return _LayerStep(node.name, sources, "window", before // after, before // after)
+    return _LayerStep(node.name, sources, "none")
 
 
 def _border(node: Node, sources: tuple[str, ...], axis: int) -> _LayerStep:

@@ -93,7 +93,7 @@ def load_weights_file(
             raise ModelError(f"{path}: holds no classifier, which a class objective needs")
         model, top = other, not need_top
     try:
-        with _named_for_keras(path, legacy=legacy) as link:
+        with named_for_keras(path, legacy=legacy) as link:
             model.load_weights(link)
     except Exception as error:  # Keras raises nearly anything for weights that do not fit
         raise ModelError(f"{path}: its weights do not fit {name} ({first_line(error)})") from error
@@ -123,7 +123,8 @@ def check_file(path: Path) -> None:
 
 def weights_folder() -> Path:
     """Return where Keras keeps downloaded weights: ``$KERAS_HOME/models`` or ``~/.keras/models``."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    # Unlike Path.home(), this is no error where nobody has a home, as for Keras.
+    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "models"  # noqa: PTH111
 
 
 def randomize_weights(model: Any, seed: int = 0) -> None:
@@ -141,8 +142,8 @@ def randomize_weights(model: Any, seed: int = 0) -> None:
         variable.assign(values.astype(np.float32))
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, at most 200 characters; its class where it has none."""
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of an error or its text, at most 200 characters; its class where it has none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__
 
@@ -253,7 +254,10 @@ def _class_count(file: Any) -> int | None:
     root = _legacy_root(file)
     if root is not None:
         names = [
-            _text(n) for key in sorted(root.attrs) if key.startswith("layer_names") for n in root.attrs[key]
+            attribute_text(n)
+            for key in sorted(root.attrs)
+            if key.startswith("layer_names")
+            for n in root.attrs[key]
         ]
         weighted = [name for name in names if len(root[name].attrs.get("weight_names", ()))]
         shapes = [shape for _, shape in _arrays(root[weighted[-1]])] if weighted else []
@@ -264,12 +268,13 @@ def _class_count(file: Any) -> int | None:
     return max(biases)[2][0] if biases else None
 
 
-def _text(value: Any) -> str:
+def attribute_text(value: Any) -> str:
+    """Return an attribute of an HDF5 file, which older versions wrote as bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 @contextmanager
-def _named_for_keras(path: Path, *, legacy: bool) -> Iterator[Path]:
+def named_for_keras(path: Path, *, legacy: bool) -> Iterator[Path]:
     """Give the file the suffix by which Keras tells old weights from new."""
     if path.suffix == ".keras" or legacy != path.name.endswith(".weights.h5"):
         yield path

@@ -125,7 +125,7 @@ def run_zoom(
 
     plan = plan_zoom(preset)
     output = output or default_output(plan.start_image, preset.output)
-    folder = check_output(output, info=plan.info, output=preset.output)
+    folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)
     files = input_files(preset, plan.start_image)
     check = partial(check_target, output, list(files.values()), folder=folder)
     unfinished = not options.fresh and work_folder(output).is_dir()
@@ -146,8 +146,8 @@ def run_zoom(
             mode, plan.clock.frames, plan.start, plan.start_image.is_picture, palette, options.progress
         )
         inputs = [*timeline.files.values(), *files.values()]
-        job = _output_job(plan, output, text, inputs, options.command, delivered=delivered)
-        result = run_resumable(job, frames, _open_writer(plan, output, text, music), options)
+        job = _output_job(plan, output, text, inputs, options.command, folder=folder, delivered=delivered)
+        result = run_resumable(job, frames, _open_writer(plan, output, text, music, folder=folder), options)
     return RunResult(
         source=plan.start_image.file or Path(plan.start_image.text),
         output=output,
@@ -224,7 +224,7 @@ def default_output(start_image: StartImage, output: OutputSettings) -> Path:
     path = video_output(Path("trip.mp4"), info=VideoInfo(_DEFAULT_SIZE, _DEFAULT_FPS), output=output)
     if start_image.file is None:
         return path
-    return start_image.file.with_name(f"{start_image.file.stem}{''.join(path.suffixes)}")
+    return start_image.file.parent / f"{start_image.file.stem}{''.join(path.suffixes)}"
 
 
 def input_files(preset: Preset, start_image: StartImage) -> dict[str, Path]:
@@ -265,12 +265,13 @@ def _output_job(
     inputs: Iterable[Path],
     command: tuple[str, ...],
     *,
+    folder: bool,
     delivered: bool,
 ) -> OutputJob:
     """Return the job of the output; ``text`` are the embedded settings."""
     from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
 
-    bits = chunk_bits(output, info=plan.info, output=plan.preset.output)
+    bits = chunk_bits(output, info=plan.info, output=plan.preset.output, folder=folder)
     manifest = make_manifest(
         text, output=output, inputs=list(inputs), info=plan.info, bits=bits, command=command
     )
@@ -278,7 +279,9 @@ def _output_job(
     return OutputJob(output, manifest, plan.info.size.height * plan.info.size.width * state_bytes, delivered)
 
 
-def _open_writer(plan: ZoomPlan, output: Path, text: str, music: Soundtrack | None) -> FrameWriter:
+def _open_writer(
+    plan: ZoomPlan, output: Path, text: str, music: Soundtrack | None, *, folder: bool
+) -> FrameWriter:
     """Return the writer of the output, which may be replaced; ``text`` are the embedded settings."""
     from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
@@ -287,8 +290,10 @@ def _open_writer(plan: ZoomPlan, output: Path, text: str, music: Soundtrack | No
         info=plan.info,
         output=plan.preset.output,
         streams_from=None if music is None else music.file,
+        streams_are_generated=True,
         metadata={KEY: text},
         overwrite=True,
         expected_frames=plan.clock.frames,
         part=work_folder(output) / OUTPUT,
+        folder=folder,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dreamvid import dream_video
 from dreamvid.cli.main import main
 from dreamvid.cli.progress import JsonLines, Lines
 from dreamvid.config.settings import OutputSettings
@@ -219,3 +220,59 @@ def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch)
     JsonLines().frame(3)
     Lines().notice("something")
     assert len(written) == 2  # both were tried, and neither raised
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("clip")
+@pytest.mark.parametrize(
+    "arguments", [["video", "clip.mp4"], ["zoom", "p.png", "--duration", "0.3", "--fps", "10"]]
+)
+def test_a_name_that_ends_in_a_slash_is_a_folder_of_frames(
+    picture: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    frames = ["000001.png", "000002.png", "000003.png", "frames.json"]
+    for name in ("takes.v2/", "takes.mp4/"):
+        assert run(*arguments, *QUICK, "-o", name) == 0
+        assert sorted(path.name for path in Path(name).iterdir()) == frames
+        assert run(*arguments, *QUICK, "-o", name) == 1
+        assert run(*arguments, *QUICK, "-o", name, "--yes") == 0
+    assert run(*arguments, *QUICK, "-o", "takes.v2", "--yes") == 0  # a folder by now
+    assert sorted(path.name for path in Path("takes.v2").iterdir()) == frames
+    assert run("replay", "takes.v2", *QUICK) == 0
+    assert sorted(path.name for path in Path("takes.v2-again").iterdir()) == frames
+
+
+@pytest.mark.e2e
+def test_a_name_that_ends_in_a_slash_is_a_folder_for_outputs(
+    clip: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    other = picture.with_name("q.png")
+    other.write_bytes(picture.read_bytes())
+    clip.with_name("look.yaml").write_text("octaves: 1\n")
+    clip.with_name("still.yaml").write_text("pipeline: image\n")
+    assert run("image", picture, other, "-o", "out.png/", *QUICK) == 0
+    assert run("render", "look.yaml", "-i", clip, "-o", "out.v1/", *QUICK) == 0
+    assert run("render", "still.yaml", "-i", picture, "-i", other, "-o", "out.v1/", *QUICK) == 0
+    made = {name: sorted(path.name for path in Path(name).iterdir()) for name in ("out.png", "out.v1")}
+    assert made == {
+        "out.png": ["p.dream.png", "q.dream.png"],
+        "out.v1": ["clip.look.mp4", "p.still.png", "q.still.png"],
+    }
+
+
+@pytest.mark.e2e
+def test_a_preset_renders_a_folder_of_frames_into_one(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clip.parent)
+    clip.with_name("look.yaml").write_text("octaves: 1\n")
+    assert run("video", "clip.mp4", *QUICK, "-o", "takes.v2/") == 0
+    assert run("render", "look.yaml", "-i", "takes.v2", *QUICK) == 0
+    assert len(list(clip.with_name("takes.v2.look").glob("*.png"))) == 3
+
+
+@pytest.mark.e2e
+def test_an_api_output_that_ends_in_a_slash_is_a_folder(clip: Path) -> None:
+    quick = {"octaves": 1, "ascent": {"steps": 1}, "run": {"precision": "float32"}}
+    result = dream_video(clip, f"{clip.with_name('takes.v2')}/", quick)
+    assert result.output.is_dir()

@@ -11,9 +11,11 @@ from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.architectures import known_models
 from dreamvid.engine.dreamer import clear_cache
 from dreamvid.engine.network import Network, load_network
+from dreamvid.engine.objectives import BoundObjective
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.engine.weight_files import randomize_weights
 from dreamvid.errors import ObjectiveError
+from dreamvid.objective import layer_text, parse
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -57,6 +59,38 @@ def test_unknown_layer_gets_a_suggestion(dreamnet: Network) -> None:
         dreamnet.extractor(["mixd4"])
     with pytest.raises(ObjectiveError, match="models layers"):
         dreamnet.layer("qqqqqqqqqq")
+
+
+ODD_NAMES = (
+    "my layer: 1, x#2",
+    "größe",
+    "_private",
+    "a*b",
+    "it's",
+    'say "so"',
+    "class:1",
+    "@home (new)",
+    "1",
+)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_layers_of_any_name_are_listed_and_dreamed(tmp_path: Path, suffix: str) -> None:
+    x = value = keras.Input((None, None, 3))
+    for name in ODD_NAMES:
+        x = layers.Conv2D(4, 3, padding="same", activation="relu", name=name)(x)
+    model = keras.Model(value, x)
+    randomize_weights(model)
+    model.save(tmp_path / f"own{suffix}")
+    network = load_network(ModelSettings(name=str(tmp_path / f"own{suffix}")))
+    assert tuple(layer.name for layer in network.layers) == ODD_NAMES
+    objective = parse(", ".join(layer_text(name) for name in ODD_NAMES))
+    outputs = BoundObjective.bind(objective, network, {}).outputs
+    assert outputs == ODD_NAMES
+    wanted = np.asarray(model(picture(16, 16)))
+    for precision, tolerance in (("float32", 1e-4), ("bfloat16", 0.1)):
+        features = tf.function(network.extractor(outputs, precision=precision))(picture(16, 16))
+        np.testing.assert_allclose(features[-1], wanted, atol=tolerance * wanted.max())
 
 
 def test_embedded_network_knows_its_classes(dreamnet: Network) -> None:
@@ -126,6 +160,19 @@ def test_softmax_layer_after_global_pooling_is_taken_off(tmp_path: Path) -> None
     model = keras.Model(value, layers.Softmax()(pooled))
     network = saved(tmp_path, model)
     agree(network, model, ["logits"], [pooled], (20, 22))
+
+
+def test_layers_behind_pooling_are_listed_unless_a_map_is_made_of_them(tmp_path: Path) -> None:
+    value = keras.Input((None, None, 3))
+    x = layers.Conv2D(6, 3, name="conv")(value)
+    scale = layers.Dense(6, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    x = layers.GlobalAveragePooling2D(name="pool")(layers.Multiply(name="scaled")([x, scale]))
+    model = keras.Model(value, layers.Dense(2, name="last")(layers.Dense(7, name="hidden")(x)))
+    network = saved(tmp_path, model)
+    assert [layer.name for layer in network.layers] == ["conv", "scaled"]
+    assert [layer.name for layer in network.pooled_layers] == ["pool", "hidden", "last"]
+    assert network.layer("hidden").shape == (None, 7)
+    agree(network, model, ["hidden"], [model.get_layer("hidden").output], (20, 22))
 
 
 def test_feature_vector_is_no_classifier(tmp_path: Path) -> None:

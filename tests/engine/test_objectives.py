@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
+from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, RunSettings
 from dreamvid.engine.dreamer import DreamEngine
+from dreamvid.engine.network import load_network
 from dreamvid.engine.objectives import BoundObjective
+from dreamvid.engine.runtime import keras
+from dreamvid.engine.weight_files import randomize_weights
 from dreamvid.errors import ObjectiveError
 from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
+layers = keras.layers
 STRIPES = np.tile(np.array([[[0.9, 0.1, 0.1]], [[0.1, 0.9, 0.2]]], np.float32).repeat(4, 0), (8, 64, 1))
 
 KINDS = {
@@ -70,6 +74,71 @@ def test_a_score_does_not_depend_on_tiles(toy: Network, photo: RGB, kind: str) -
     whole = make_engine(toy, KINDS[kind]).score(photo)
     tiled = make_engine(toy, KINDS[kind], tile=64).score(photo)
     assert tiled == pytest.approx(whole, rel=0.05)  # tiled, a border sees the opposite one
+
+
+HEADS = {
+    "flatten": [layers.Flatten(), layers.Dense(16, activation="swish", name="hidden")],
+    "flatten, dropout": [
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        layers.Dense(16, name="hidden"),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+    ],
+    "flatten, other activation": [layers.Flatten(), layers.Dense(16, name="hidden"), layers.ELU()],
+    "reshape": [layers.Reshape((-1,)), layers.Dense(16, activation="swish", name="hidden")],
+    "mean": [layers.GlobalAveragePooling2D(), layers.Dense(16, activation="swish", name="hidden")],
+    "mean, kept": [
+        layers.GlobalAveragePooling2D(keepdims=True),
+        layers.Flatten(),
+        layers.Dense(16, name="hidden"),
+    ],
+}
+HIDDEN = {
+    "layer": layer("hidden"),
+    "channel": channel("hidden", 3),
+    "neuron": neuron("hidden", 3),
+    "guide": guide(STRIPES, "hidden"),
+    "sum": parse("mean(hidden#2), conv:0.1"),
+}
+
+
+@pytest.fixture(scope="session", params=HEADS)
+def headed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """Return a network for 64 x 64 px with hidden dense units before its classes."""
+    value = keras.Input((64, 64, 3))
+    x = layers.Conv2D(8, 3, strides=2, activation="swish", name="conv")(value)
+    x = layers.MaxPooling2D(4)(layers.Conv2D(12, 3, strides=2, activation="swish")(x))
+    for head in HEADS[request.param]:
+        x = type(head).from_config(head.get_config())(x)
+    model = keras.Model(value, layers.Dense(4, activation="softmax")(x))
+    randomize_weights(model)
+    path = tmp_path_factory.mktemp("headed") / "net.keras"
+    model.save(path)
+    return load_network(ModelSettings(name=str(path), input_range="-1,1"))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (120, 152)])
+def test_hidden_dense_layers_ascend_at_any_size(headed: Network, photo: RGB, size: tuple[int, int]) -> None:
+    assert headed.layer("hidden").channels == 16
+    assert_ascends(headed, layer("hidden"), photo[: size[0], : size[1]])
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+@pytest.mark.parametrize("headed", ["flatten", "mean"], indirect=True)
+def test_every_kind_raises_the_score_of_a_hidden_dense_layer(headed: Network, photo: RGB, kind: str) -> None:
+    assert_ascends(headed, HIDDEN[kind], photo[:96, :96], tile=64)
+
+
+@pytest.mark.parametrize("headed", ["mean", "flatten, other activation"], indirect=True)
+def test_a_hidden_dense_layer_scores_its_own_mean(headed: Network, photo: RGB) -> None:
+    picture = photo[:64, :64]
+    values = np.asarray(headed.extractor(("hidden",))(picture[None])[0])
+    assert values.shape == (1, 1, 1, 16)
+    score = make_engine(headed, layer("hidden")).score(picture)
+    assert score == pytest.approx(np.square(values).mean(), rel=0.1)  # with the margin around the picture
+    score = make_engine(headed, channel("hidden", 3, reduce="mean")).score(picture)
+    assert score == pytest.approx(values[..., 3].item(), rel=0.1)
 
 
 def test_scores_are_means_over_the_picture(toy: Network, photo: RGB) -> None:

@@ -119,11 +119,23 @@ def test_8_bit_mono_and_high_rates_are_read(tmp_path: Path) -> None:
     assert (high.rate, high.samples.shape) == (96_000, (48_000, 2))
 
 
-def test_more_channels_become_stereo(tmp_path: Path) -> None:
-    sound = tone(0.5, channels=6)
-    track = read_track(encode(tmp_path / "a.wav", sound, "pcm_s16le", "wav", layout="5.1"))
+@pytest.mark.parametrize(("layout", "channels"), [("2.1", 3), ("quad", 4), ("5.1", 6), ("7.1", 8)])
+def test_more_channels_become_stereo_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, layout: str, channels: int
+) -> None:
+    sound = tone(0.5, channels=channels)
+    track = read_track(encode(tmp_path / "a.wav", sound, "pcm_s16le", "wav", layout=layout))
     assert track.samples.shape == (len(sound), 2)
     assert 0.1 < loudness(track.samples) < 1.0
+    assert caplog.messages == [f"a.wav: its {layout} sound is mixed down to stereo"]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_mono_and_stereo_are_read_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, channels: int
+) -> None:
+    read_track(encode(tmp_path / "a.wav", tone(0.5, channels=channels), "pcm_s16le", "wav"))
+    assert not caplog.messages
 
 
 def test_sound_beyond_the_range_is_made_quieter_and_what_is_no_number_is_silence(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from dreamvid.config.preset import Preset
 from dreamvid.config.settings import OutputSettings
@@ -195,6 +196,13 @@ def test_a_mask_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(ReadError, match=r"^mask\.source: .*") as caught:
             masks(source=str(path))
         assert "\n" not in str(caught.value)
+
+
+def test_a_tiff_that_pillow_does_not_open_is_a_mask(tmp_path: Path) -> None:
+    codes = (np.dstack([1.0 - left(), left()]) * 65535).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "m.tif", codes, photometric="minisblack", extrasamples=["unassalpha"])
+    found = masks(source=str(tmp_path / "m.tif")).of_still(np.zeros((*SIZE, 3), np.float32))
+    assert np.array_equal(found, left())
 
 
 # Luma

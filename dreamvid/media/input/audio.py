@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import av
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from numpy.typing import NDArray
 
+_log = logging.getLogger(__name__)
+
 _MIN_RATE, _MAX_RATE = 1_000, 768_000
 _MAX_SAMPLES = 3 * 3600 * 48_000
 """Three hours at 48 kHz."""
@@ -36,8 +39,8 @@ def read_audio(
 ) -> tuple[NDArray[np.float32], int]:
     """Return the audio of a file as samples ``[N, C]`` float32 in [-1, 1], and its sample rate.
 
-    More than two channels are mixed down to stereo. Audio that goes beyond [-1, 1], as floats and compressed music
-    do, is made quieter as a whole.
+    More than two channels are mixed down to stereo, with a warning. Audio that goes beyond [-1, 1], as floats and
+    compressed music do, is made quieter as a whole.
 
     Parameters
     ----------
@@ -133,6 +136,10 @@ def _blocks(container: InputContainer, stream: AudioStream, path: Path) -> Itera
             frame_format = (frame.format.name, frame.layout.name, channels, frame.sample_rate)
             if resampler is None or frame_format != resampled_format:  # formats may change within a track
                 yield from _arrays(resampler, None)
+                if channels > 2:  # noqa: PLR2004  stereo
+                    _log.warning(
+                        "%s: its %s sound is mixed down to stereo", printable(path.name), frame.layout.name
+                    )
                 resampler = AudioResampler("flt", "mono" if channels == 1 else "stereo", rate)
                 resampled_format = frame_format
             yield from _arrays(resampler, frame)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import av
-from av.error import FFmpegError
+from av.error import FFmpegError, PatchWelcomeError
 
 from dreamvid.errors import DamagedError, ReadError
 from dreamvid.image.resize import resize
@@ -145,6 +145,12 @@ class _Decoder:
                         self._check_packet(packet, context)
                     yield from context.decode(packet)
                 except FFmpegError as error:
+                    if context.name == "apng" and isinstance(error, PatchWelcomeError):
+                        name = printable(self._media.path)
+                        raise ReadError(
+                            f"{name} blends transparent frames of 16 bits, which cannot be decoded; "
+                            "save it as APNG with 8 bits per channel"
+                        ) from error
                     if packet is None or not conceal:
                         raise self._damage(packet, error.strerror or "unreadable") from error
                 undecoded = None  # from here on an error is the demuxer's

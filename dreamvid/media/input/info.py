@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dreamvid.types import VideoInfo
 
 Kind = Literal["video", "folder", "animation"]
-"""A container that PyAV reads; a folder of pictures; an animated WebP, which Pillow reads."""
+"""A container that PyAV reads; a folder of pictures; an animated WebP or AVIF, which Pillow reads."""
 
 AUXILIARY = int(Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent)
 """Dispositions of video streams that are no video."""

@@ -11,6 +11,7 @@ from av.error import FFmpegError
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import frame_orientation
 from dreamvid.media.color.pixel_formats import depth, has_alpha, is_hdr, is_tagged_full_range
+from dreamvid.media.input.animated_avif import check_no_heic, is_avif_file, probe_avif
 from dreamvid.media.input.animated_webp import is_webp, probe_webp
 from dreamvid.media.input.container import (
     can_decode,
@@ -65,7 +66,13 @@ def probe(path: str | Path, *, fps: Fraction | None = None) -> MediaInfo:
         media = probe_folder(path, fps=fps)
     else:
         check_file(path)  # a pipe would block whoever opens it
-        media = probe_webp(path) if is_webp(path) else _probe_container(path)
+        check_no_heic(path)
+        if is_webp(path):
+            media = probe_webp(path)
+        elif is_avif_file(path):
+            media = probe_avif(path)
+        else:
+            media = _probe_container(path)
     check_picture(printable(path), media.video.size)
     if path.is_dir() or media.video.frames != 1:  # a container may name any rate for a single frame
         check_rate(printable(path), media.video.rate)

@@ -12,6 +12,7 @@ import numpy as np
 
 from dreamvid.errors import DamagedError, SettingsError
 from dreamvid.image.resize import cover
+from dreamvid.media.input.animated_avif import read_avif
 from dreamvid.media.input.animated_webp import read_webp
 from dreamvid.media.input.decoder import ErrorConcealment, read_container
 from dreamvid.media.input.image_sequence import read_folder, warn_of_missing_pictures
@@ -151,7 +152,8 @@ class _Source:
         if self.media.kind == "folder":
             frames = read_folder(self.media.path, fps=self.folder_fps)
         elif self.media.kind == "animation":
-            frames = read_webp(self.media.path)
+            read = read_avif if self.media.format_name == "avif" else read_webp
+            frames = read(self.media.path)
         else:
             frames = read_container(self.media, after=start, concealment=concealment)
         if self.selection.is_trimmed:

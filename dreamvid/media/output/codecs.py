@@ -173,8 +173,10 @@ def _container(suffix: str) -> Container:
     if container is None:
         known = [name for name in CONTAINERS if name]
         hint = did_you_mean(suffix, known)
-        advice = "; a name without a suffix makes a folder of PNGs" if suffix.lower() == ".png" else ""
-        raise WriteError(f"cannot write {suffix} files{hint}; use one of {' '.join(known)}{advice}")
+        raise WriteError(
+            f"cannot write {suffix} files{hint}; use one of {' '.join(known)}; "
+            "a name that ends in a slash makes a folder of PNGs"
+        )
     return container
 
 

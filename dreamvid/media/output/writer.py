@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 from dreamvid.media.containers import CONTAINERS, FOLDER, animation_suffix, preferred_suffix
+from dreamvid.media.input.animated_avif import is_avif_file
 from dreamvid.media.input.animated_webp import is_webp
 from dreamvid.media.input.image_sequence import holds_only_frames, read_frame_list
 from dreamvid.media.output.codecs import CodecChoice, choose_codec
@@ -42,12 +43,14 @@ def open_writer(
     info: VideoInfo,
     output: OutputSettings,
     streams_from: Path | None = None,
+    streams_are_generated: bool = False,
     start: Fraction = Fraction(0),
     duration: Fraction | None = None,
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
     expected_frames: int | None = None,
     part: Path | None = None,
+    folder: bool = False,
 ) -> FrameWriter:
     """Return a writer for a video, an animation or a folder of PNGs; nothing is written before it is entered.
 
@@ -60,6 +63,8 @@ def open_writer(
     streams_from
         The file whose sound, subtitles, chapters and metadata go along; ``start`` and ``duration`` (seconds, from its
         first picture) are the cut of it. None carries nothing.
+    streams_are_generated
+        Whether no user made that file, so that re-encoding its audio is worth no warning.
     metadata
         Texts of our own by key, such as the settings under ``dreamvid``; they overrule those of ``streams_from``.
     overwrite
@@ -68,6 +73,8 @@ def open_writer(
         More or fewer give a warning.
     part
         Where it lies until it is whole; see :class:`dreamvid.atomic.AtomicOutput`.
+    folder
+        Whether it is a folder of PNGs whatever its suffix.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def open_writer(
     SettingsError
         For a codec, crf or depth that the container or codec cannot have.
     """
-    suffix = _kind(path)
+    suffix = _kind(path, folder=folder)
     choice = choose_codec(suffix, output, info)
     inputs = [] if streams_from is None else [streams_from]
     replaceable = holds_only_frames if suffix == FOLDER else None
@@ -97,9 +104,10 @@ def open_writer(
     source = _find_source_file(streams_from)
     sound = None
     if source is not None:
-        sound = open_source_streams(source, StreamSelection(start, duration, sound=output.audio))
+        selection = StreamSelection(start, duration, sound=output.audio, is_generated=streams_are_generated)
+        sound = open_source_streams(source, selection)
     if sound is not None and not choice.container.holds_audio:
-        _warn_left_out(sound, suffix, output)
+        _warn_left_out(sound, suffix, output, is_noted=suffix == FOLDER and not streams_are_generated)
     spec = OutputSpec(
         target=target,
         choice=choice,
@@ -111,12 +119,12 @@ def open_writer(
         source_time_base=sound.video_time_base if sound is not None else None,
     )
     if suffix == FOLDER:
-        has_sound = sound is not None and sound.has_sound and output.audio
+        has_sound = sound is not None and sound.has_sound and output.audio and not streams_are_generated
         return FolderWriter(spec, source.name if has_sound and source is not None else None)
     return ContainerWriter(spec)
 
 
-def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool:
+def check_output(path: Path, *, info: VideoInfo, output: OutputSettings, folder: bool = False) -> bool:
     """Return whether the output will be a folder; everything that :func:`open_writer` checks of its kind is checked.
 
     Raises
@@ -126,12 +134,12 @@ def check_output(path: Path, *, info: VideoInfo, output: OutputSettings) -> bool
     SettingsError
         For a codec, crf or depth that the container or codec cannot have.
     """
-    suffix = _kind(path)
+    suffix = _kind(path, folder=folder)
     choose_codec(suffix, output, info)
     return suffix == FOLDER
 
 
-def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
+def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings, folder: bool = False) -> int:
     """Return the bits a channel that lossless chunks of an output's frames need: 8, or 16 where it holds more than 8.
 
     Raises
@@ -139,7 +147,7 @@ def chunk_bits(path: Path, *, info: VideoInfo, output: OutputSettings) -> int:
     WriteError, SettingsError
         As :func:`check_output`.
     """
-    return 8 if choose_codec(_kind(path), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
+    return 8 if choose_codec(_kind(path, folder=folder), output, info).depth <= 8 else 16  # noqa: PLR2004  what a byte holds
 
 
 def default_output(source: Path, *, info: VideoInfo, output: OutputSettings) -> Path:
@@ -160,10 +168,12 @@ def _video(info: VideoInfo, output: OutputSettings) -> str:
     return preferred_suffix(output.codec)
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path, *, folder: bool) -> str:
     """Return the suffix that says what is written; a folder may be called anything that is no other suffix."""
     if not path.name:
         raise WriteError(f"'{path}' names no output; name a file, or a folder for pictures")
+    if folder:
+        return FOLDER
     suffix = path.suffix.lower()
     if suffix not in CONTAINERS and (suffix == _FOLDER_SUFFIX or path.is_dir()):
         return FOLDER
@@ -173,7 +183,9 @@ def _kind(path: Path) -> str:
 def _find_source_file(streams_from: Path | None) -> Path | None:
     """Return the file that sound and texts are taken from; a folder of PNGs names it in its ``frames.json``."""
     if streams_from is None or not streams_from.is_dir():
-        return None if streams_from is None or is_webp(streams_from) else streams_from
+        if streams_from is None or is_webp(streams_from) or is_avif_file(streams_from):
+            return None
+        return streams_from
     listed = read_frame_list(streams_from)
     if listed is None or listed.sound is None:
         return None
@@ -191,9 +203,9 @@ def _time_base(
     return exact_time_base(info.rate, bases, variable=info.variable_rate)
 
 
-def _warn_left_out(source_streams: SourceStreams, suffix: str, output: OutputSettings) -> None:
+def _warn_left_out(
+    source_streams: SourceStreams, suffix: str, output: OutputSettings, *, is_noted: bool
+) -> None:
     if source_streams.has_sound and output.audio:
-        consequence = (
-            "the sound's place is noted in frames.json" if suffix == FOLDER else "the sound is left out"
-        )
+        consequence = "the sound's place is noted in frames.json" if is_noted else "the sound is left out"
         _log.warning("%s holds no sound: %s", suffix or "a folder of PNGs", consequence)

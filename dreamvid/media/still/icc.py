@@ -25,6 +25,16 @@ _HALF_A_CODE = 0.5 / 255
 _SRGB_COLORANTS = np.array(
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
 )
+# Linear BT.2020 and Display P3 to linear sRGB, by the chromaticities in ITU-T H.273.
+_WIDE_PRIMARIES = {
+    9: np.array(
+        [[1.66049, -0.58764, -0.07285], [-0.12455, 1.13290, -0.00835], [-0.01815, -0.10058, 1.11873]],
+        np.float32,
+    ),
+    12: np.array(
+        [[1.22494, -0.22494, 0.0], [-0.04206, 1.04206, 0.0], [-0.01964, -0.07864, 1.09827]], np.float32
+    ),
+}
 _MATRIX_ROUNDING = 0.005
 """What s15Fixed16 rounding and small variants of sRGB change in a matrix."""
 
@@ -61,6 +71,19 @@ def to_srgb(picture: RGB, profile: bytes) -> RGB:
         axis=-1,
     )
     return _encode(np.clip(linear @ matrix.T.astype(np.float32), 0.0, 1.0)).astype(np.float32)
+
+
+def primaries_to_srgb(picture: RGB, code: int) -> RGB:
+    """Convert ``[H, W, 3]`` with the tone curve of sRGB and the primaries of an ITU-T H.273 code point to sRGB.
+
+    The picture itself where these are not wider than sRGB.
+    """
+    matrix = _WIDE_PRIMARIES.get(code)
+    if matrix is None:
+        return picture
+    encoded = np.clip(picture, 0.0, 1.0)
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004  the standard's constants
+    return _encode(np.clip(linear @ matrix.T, 0.0, 1.0)).astype(np.float32)
 
 
 def _curves_and_matrix(profile: bytes) -> tuple[list[Curve], NDArray[np.float64]]:

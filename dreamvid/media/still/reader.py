@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 import warnings
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,14 +15,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import cv2
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError, features
 
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import exif_orientation
-from dreamvid.media.input.container import check_file, looks_like_video
+from dreamvid.media.input.container import check_file
 from dreamvid.media.limits import MAX_PIXELS, check_picture
-from dreamvid.media.still.icc import UnsupportedProfileError, to_srgb
+from dreamvid.media.still.icc import UnsupportedProfileError, primaries_to_srgb, to_srgb
 from dreamvid.media.still.metadata import embedded_text
+from dreamvid.media.still.signatures import (
+    HEADER_BYTES,
+    avif_primaries,
+    is_hdr_avif,
+    jpeg_2000_depth,
+    why_not_a_picture,
+)
+from dreamvid.media.still.tiff import read_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
 
@@ -42,6 +51,7 @@ _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 _BITS_PER_SAMPLE = 258
 _WEBP_HEADER_BYTES = 30
+_PNG_BIT_DEPTH = 24  # its place in the file
 
 # What Pillow and imageio raise for broken files, one format or another.
 _BROKEN = (
@@ -53,8 +63,9 @@ _BROKEN = (
     AttributeError,
     RuntimeError,
     LookupError,
-    OverflowError,
+    ArithmeticError,
     struct.error,
+    zlib.error,
 )
 
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)  # it logs what it then raises
@@ -129,31 +140,49 @@ def read_still(path: str | Path) -> Still:
         In one line, for what is missing, broken, too large or no picture.
     """
     path = Path(path)
+    with _errors_in_one_line(path):
+        tiff = read_tiff(check_file(path))
+    if tiff is not None:
+        _warn_of_more(path, tiff.pictures)
+        return _still(tiff.pixels, tiff.profile, tiff.depth, gray=tiff.gray, texts=tiff.texts)
     with warnings.catch_warnings(), open_image(path) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
-        if image.frames > 1 and image.format != "MPO":
-            _log.warning("%s holds %s pictures; the first is taken", printable(path), image.frames)
+        if image.format != "MPO":
+            _warn_of_more(path, image.frames)
         facts = image.reader.metadata(index=0)
         profile = facts.get("icc_profile")
         pixels = _read_16_bit(image.read_bytes()) if image.is_16_bit else None
         if pixels is None:
             pixels, profile = _read_8_bit(image.reader, facts, profile)
+        clear = facts.get("transparency")
+        if image.format == "PNG" and facts["mode"] in _GRAY_MODES and isinstance(clear, int):
+            pixels = _clear_gray(pixels, clear, bits=image.read_bytes()[_PNG_BIT_DEPTH])
+        if image.format == "AVIF" and profile is None:
+            pixels[..., :3] = primaries_to_srgb(pixels[..., :3], avif_primaries(image.read_bytes()))
         if image.format != "TIFF":  # Pillow and OpenCV turn TIFFs themselves
             # Only now, as the metadata of palettes are whole only after the pixels are read. imageio's own ``rotate``
             # mirrors the color channels of palettes instead of the picture.
             tags = image.reader.metadata(index=0, exclude_applied=False)
             pixels = exif_orientation(tags.get("Orientation")).apply(pixels)
+    gray = facts["mode"] in _GRAY_MODES
+    texts = {str(key): value for key, value in facts.items() if isinstance(value, str) and key != "mode"}
+    return _still(pixels, profile, 16 if image.is_16_bit else 8, gray=gray, texts=texts)
+
+
+def _warn_of_more(path: Path, pictures: int) -> None:
+    if pictures > 1:
+        _log.warning("%s holds %s pictures; the first is taken", printable(path), pictures)
+
+
+def _still(pixels: RGB, profile: object, depth: int, *, gray: bool, texts: Mapping[str, str]) -> Still:
+    """Split ``[H, W, 3 or 4]`` into sRGB and alpha."""
     rgb = np.ascontiguousarray(pixels[..., :3])
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None  # noqa: PLR2004  RGBA
     if not isinstance(profile, bytes):  # a text may have that name
         profile = None
     if profile is not None:
-        rgb = _apply_profile(rgb, profile)
-    gray = facts["mode"] in _GRAY_MODES
-    if gray and not image.is_16_bit:
-        gray = bool((rgb == rgb[..., :1]).all())
-    texts = {str(key): value for key, value in facts.items() if isinstance(value, str) and key != "mode"}
-    return Still(rgb, alpha, 16 if image.is_16_bit else 8, gray, profile, texts)
+        rgb = apply_profile(rgb, profile)
+    return Still(rgb, alpha, depth, gray and bool((rgb == rgb[..., :1]).all()), profile, texts)
 
 
 def read_embedded(path: str | Path) -> str | None:
@@ -179,29 +208,50 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[OpenIma
         For what is missing, broken, too large or no picture.
     """
     name = printable(path)
-    try:
-        with check_file(path).open("rb") as file, _pillow_reads_large_pictures():
-            check_picture(name, _webp_canvas(file.read(_WEBP_HEADER_BYTES)))
+    with (
+        _errors_in_one_line(path, formats),
+        check_file(path).open("rb") as file,
+        _pillow_reads_large_pictures(),
+    ):
+        header = file.read(HEADER_BYTES)
+        check_picture(name, _webp_canvas(header))
+        file.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata, and that it is large
+            # imageio's Pillow plugin tries all formats that Pillow knows, with EPS among them, which runs
+            # Ghostscript. So Pillow looks at the header first, with a list of formats.
+            Image.init()
+            with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
+                check_picture(name, Size(image.height, image.width))
+                if image.format == "AVIF" and is_hdr_avif(header):
+                    raise ReadError(
+                        f"{name} is HDR (PQ or HLG), which is read of videos only; save it as SDR"
+                    )
+                is_16_bit = _is_16_bit(image)
+                if image.format == "JPEG2000" and (depth := jpeg_2000_depth(header)) > 8:  # noqa: PLR2004  bits
+                    if depth != 16:  # noqa: PLR2004  of these, Pillow shows white as black
+                        raise ReadError(
+                            f"{name} is JPEG 2000 with {depth} bits; save it as 16-bit PNG or TIFF"
+                        )
+                    is_16_bit = True
+                facts = (str(image.format), getattr(image, "n_frames", 1), is_16_bit)
             file.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # odd metadata, and that it is large
-                # imageio's Pillow plugin tries all formats that Pillow knows, with EPS among them, which runs
-                # Ghostscript. So Pillow looks at the header first, with a list of formats.
-                Image.init()
-                with Image.open(file, formats=[kind for kind in formats if kind in Image.OPEN]) as image:
-                    check_picture(name, Size(image.height, image.width))
-                    facts = (str(image.format), getattr(image, "n_frames", 1), _is_16_bit(image))
-                file.seek(0)
-                # An open file and a named plugin: nothing in a path or a file chooses how it is read.
-                reader = iio.imopen(file, "r", plugin="pillow")
-            with reader:
-                yield OpenImage(reader, *facts, file)
+            # An open file and a named plugin: nothing in a path or a file chooses how it is read.
+            reader = iio.imopen(file, "r", plugin="pillow")
+        with reader:
+            yield OpenImage(reader, *facts, file)
+
+
+@contextmanager
+def _errors_in_one_line(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[None]:
+    """Turn what libraries raise for broken files into a ``ReadError``."""
+    name = printable(path)
+    try:
+        yield
     except UnidentifiedImageError as error:
-        problem = "is not a picture that dreamvid can read (PNG, JPEG, WebP, TIFF, BMP)"
         with path.open("rb") as file:
-            if looks_like_video(file.read(12)):
-                problem = "is a video; use `dreamvid video` for it"
-        if len(formats) == 1:  # its first bytes have told its format
+            problem = why_not_a_picture(file.read(HEADER_BYTES))
+        if len(formats) == 1 and features.check(formats[0].lower()):  # its first bytes have told its format
             problem = "is damaged: not even its first frame can be decoded"
         raise ReadError(f"{name} {problem}") from error
     except Image.DecompressionBombError as error:
@@ -298,8 +348,14 @@ def _read_8_bit(reader: Any, facts: Mapping[str, Any], profile: object) -> tuple
     return _to_float(reader.read(index=0, mode=target, writeable_output=False)), profile
 
 
-def _apply_profile(rgb: RGB, profile: bytes) -> RGB:
-    """Convert to sRGB; a profile that nobody understands leaves the colors as they are."""
+def _clear_gray(pixels: RGB, clear: int, *, bits: int) -> RGB:
+    """Return ``[H, W, 4]`` without alpha where a PNG has its clear gray (tRNS), which Pillow knows at 8 bits only."""
+    alpha = np.abs(pixels[..., 0] * np.float32(2**bits - 1) - clear) > 0.5  # noqa: PLR2004  half a code
+    return np.dstack([pixels[..., :3], alpha.astype(np.float32)])
+
+
+def apply_profile(rgb: RGB, profile: bytes) -> RGB:
+    """Convert ``[H, W, 3]`` in [0, 1] to sRGB; a profile that nobody understands leaves the colors as they are."""
     try:
         return to_srgb(rgb, profile)
     except UnsupportedProfileError:

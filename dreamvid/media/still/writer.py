@@ -64,7 +64,10 @@ def check_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in STILL_SUFFIXES:
         known = " ".join(STILL_SUFFIXES)
-        raise WriteError(f"{printable(path)}: no known kind of picture; name it with one of {known}")
+        raise WriteError(
+            f"{printable(path)}: no known kind of picture; name it with one of {known}, "
+            "or end the name of a folder in a slash"
+        )
     return suffix
 
 

@@ -70,7 +70,8 @@ def plan_audio(stream: AudioStream, output: OutputContainer, container: Containe
         track = CopiedAudio(name, stream, template, trim, has_edit_list=container.has_edit_list)
     else:
         target = container.encoded_audio
-        _log.warning(
+        _log.log(
+            logging.INFO if trim.is_generated else logging.WARNING,
             "%s: %s cannot hold %s; re-encoded as %s",
             name,
             suffix_of(container.muxer),

@@ -67,12 +67,13 @@ class StreamSelection:
     """What is passed through.
 
     ``start`` counts from the source's first picture, or from its zero where it has none; ``duration`` (both seconds)
-    is None for all the rest.
+    is None for all the rest. ``is_generated`` says that no user made the source.
     """
 
     start: Fraction = Fraction(0)
     duration: Fraction | None = None
     sound: bool = True
+    is_generated: bool = False
 
 
 class SourceStreams:
@@ -97,7 +98,7 @@ class SourceStreams:
 
     def attach(self, output: OutputContainer, container: Container) -> None:
         """Add the streams, chapters and metadata to a container that has its video stream already."""
-        trim = Trim(self._origin, self._duration, self._delays)
+        trim = Trim(self._origin, self._duration, self._delays, self._selection.is_generated)
         source = self._open_files.enter_context(open_audio(self._path))
         left_out = []
         for stream in source.streams:

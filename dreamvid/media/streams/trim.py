@@ -23,12 +23,13 @@ class Trim:
     """Copy from ``origin`` (seconds in the source's clock), which becomes 0, for ``duration`` (None: to the end).
 
     ``delays`` are the encoder delays (seconds, by stream index) that a copy of an audio stream announces in Matroska
-    and WebM.
+    and WebM. ``is_generated`` says that no user made the source, so that re-encoding its audio is worth no warning.
     """
 
     origin: Fraction
     duration: Fraction | None
     delays: Mapping[int, Fraction] = field(default_factory=dict)
+    is_generated: bool = False
 
 
 class OutputTrack(Protocol):

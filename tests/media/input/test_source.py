@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -447,3 +449,32 @@ def test_abandoning_an_iteration_closes_the_file(make_clip: MakeClip) -> None:
 def test_info_is_a_plain_value(make_clip: MakeClip) -> None:
     info = open_source(make_clip()).info
     assert replace(info, frames=12) == info
+
+
+def apng(bits: int, blend: int) -> bytes:
+    """Three gray frames with alpha, 8 x 8."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" + bytes(2 * 8 * bits // 8)
+    file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, bits, 4, 0, 0, 0))
+    file += chunk(b"acTL", struct.pack(">II", 3, 0))
+    for index in range(3):
+        number = max(0, 2 * index - 1)
+        file += chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, 8, 8, 0, 0, 1, 25, 0, blend))
+        pixels = zlib.compress(row * 8)
+        file += chunk(b"fdAT", struct.pack(">I", number + 1) + pixels) if index else chunk(b"IDAT", pixels)
+    return file + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_a_16_bit_apng_is_read_or_named_as_what_it_is(tmp_path: Path, *, keep_going: bool) -> None:
+    path = tmp_path / "a.apng"
+    for bits, blend in ((8, 0), (8, 1), (16, 0)):
+        path.write_bytes(apng(bits, blend))
+        assert len(read(path, keep_going=keep_going)) == 3
+    path.write_bytes(apng(16, 1))
+    with pytest.raises(ReadError, match="blends transparent frames of 16 bits") as caught:
+        read(path, keep_going=keep_going)
+    assert "damaged" not in str(caught.value)

@@ -75,7 +75,7 @@ def test_a_symbolic_link_is_written_through(write: Any, tmp_path: Path) -> None:
         ("x" * 300 + ".mp4", "too long"),
         ("folder.mp4", "is a folder"),
         ("pipe.mp4", "no ordinary file"),
-        ("file/o.mp4", "does not exist"),
+        ("file/o.mp4", "is no folder"),
     ],
 )
 def test_an_impossible_target_is_one_line(write: Any, tmp_path: Path, name: str, words: str) -> None:

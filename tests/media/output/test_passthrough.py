@@ -138,6 +138,29 @@ def test_a_sound_file_alone_goes_along_from_the_start(write: Any, tmp_path: Path
     assert (heard.codec, heard.layout) == ("aac", "mono")
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_generated_sound_is_encoded_without_a_word(write: Any, wind: Path, listen: Any, suffix: str) -> None:
+    written = write(f"o{suffix}", streams_from=wind, streams_are_generated=True)
+    assert len(listen(written.path)) == 1
+    assert not written.said("")
+
+
+def test_generated_sound_is_not_noted_in_a_folder(write: Any, wind: Path) -> None:
+    written = write("o", streams_from=wind, streams_are_generated=True)
+    assert written.said("holds no sound", "left out")
+    assert wind.name not in (written.path / "frames.json").read_text()
+
+
+@pytest.fixture
+def wind(tmp_path: Path) -> Path:
+    with wave.open(str(tmp_path / "wind.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(bytes(4 * 44100))
+    return tmp_path / "wind.wav"
+
+
 def _rename_codec(path: Path, track: int, code: bytes, new: bytes) -> None:
     """Rename the codec of the given one of all tracks of a code in an MP4 or QuickTime file."""
     data = bytearray(path.read_bytes())
