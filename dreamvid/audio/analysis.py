@@ -20,13 +20,16 @@ Loudness rises at once and falls to half in 0.1 s at the fastest, so that pictur
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from dreamvid.atomic import write_error
 from dreamvid.audio.beats import find_beats
 from dreamvid.errors import DreamvidError
 from dreamvid.schedule.times import SIGNALS
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     _MakeWeights = Callable[[int, int], NDArray[np.float32]]
+
+_OTHER_CACHE: Final = "set the environment variable NUMBA_CACHE_DIR to a folder that can be written"
 
 # Seconds between values, and lengths of the windows through which bands and onsets are analyzed.
 _HOP: Final = 0.01
@@ -126,9 +131,17 @@ def analyse(samples: NDArray[np.float32], rate: int) -> Signals:
     Raises
     ------
     DreamvidError
-        Where there is no folder for librosa's compiled functions.
+        Where there is no folder for librosa's compiled functions; a WriteError where they cannot be written to it.
     """
-    _load_librosa()
+    try:
+        _load_librosa()
+        return _analyse(samples, rate)
+    except OSError as error:  # numba writes what it has compiled when a function is imported or first called
+        folder = Path(error.filename or os.environ.get("NUMBA_CACHE_DIR") or "numba's cache")
+        raise write_error(folder, error, advice=_OTHER_CACHE) from error
+
+
+def _analyse(samples: NDArray[np.float32], rate: int) -> Signals:
     hop = max(1, round(rate * _HOP))
     sound = _Sound(samples, rate, hop)
     rms = sound.rms()
@@ -159,8 +172,7 @@ def _load_librosa() -> None:
         import librosa.onset  # noqa: F401
     except RuntimeError as error:
         raise DreamvidError(
-            "the analysis of music keeps compiled functions, and has no place for them; set the environment "
-            "variable NUMBA_CACHE_DIR to a folder that can be written"
+            f"the analysis of music keeps compiled functions, and has no place for them; {_OTHER_CACHE}"
         ) from error
 
 

@@ -254,7 +254,10 @@ stability: {decay: {2s: 7}}
         ("#" * 140_000, "1:1: is longer than 131072 characters"),
         (
             "objective: mixed(\n",
-            "1:1: objective 'mixed(' cannot be read; write LAYER, LAYER#CHANNEL or mean(LAYER)",
+            (
+                "1:1: objective 'mixed(' cannot be read; write LAYER, LAYER#CHANNEL or mean(LAYER), and a name with "
+                ", : # @ ( ) or quotes in quotes, such as 'my layer: 1'"
+            ),
         ),
         ("octaves: 4\nscenes:\n- {start: 4s}\n", "2:1: scenes: the first must start at 0s"),
         ("look:\n", "1:1: look: is a group of settings; set one of them, such as look.strength"),
