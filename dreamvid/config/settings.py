@@ -130,7 +130,7 @@ class AscentSettings(SettingsModel):
         ),
     )
     color: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
-        0.0,
+        0.5,
         description=(
             "Natural color: 0 lets each color of the gradient act by itself, the classic rainbow; at 1 colors change "
             "together as they do in photographs."
@@ -138,7 +138,7 @@ class AscentSettings(SettingsModel):
         json_schema_extra=Meta(flag="--color"),
     )
     precondition: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
-        0.0,
+        0.2,
         description=(
             "Weight of large forms over fine ones: the gradient's spectrum is multiplied by 1 / frequency to this "
             "power; 0 leaves it as it is."
