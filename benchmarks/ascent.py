@@ -74,6 +74,8 @@ def our_dreamer(
                 "laplacian": 0,
                 "total_variation": 0,
                 "l2": 0,
+                "color": 0,
+                "precondition": 0,
             },
             "run": {"precision": precision, "tile": tile},
         }

@@ -33,7 +33,9 @@ _log = logging.getLogger(__name__)
 _MAX_CHECKED = 2000  # moments of a scene at which its schedules are checked
 _UNKNOWN_DURATION = 10.0  # seconds for which those of a scene without a known end are checked
 _MAX_TURNOVER = 0.5
-_ASCENT_SCHEDULES = {"ascent.steps", "ascent.step_size", "ascent.total_variation", "ascent.l2"}
+_ASCENT_SCHEDULES = {
+    f"ascent.{name}" for name in ("steps", "step_size", "color", "precondition", "total_variation", "l2")
+}
 
 
 class VideoClock(NamedTuple):

@@ -129,6 +129,22 @@ class AscentSettings(SettingsModel):
             "Levels of a Laplacian pyramid in which the gradient is normalized level by level; 0 is off."
         ),
     )
+    color: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
+        0.5,
+        description=(
+            "Natural color: 0 lets each color of the gradient act by itself, the classic rainbow; at 1 colors change "
+            "together as they do in photographs."
+        ),
+        json_schema_extra=Meta(flag="--color"),
+    )
+    precondition: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
+        0.2,
+        description=(
+            "Weight of large forms over fine ones: the gradient's spectrum is multiplied by 1 / frequency to this "
+            "power; 0 leaves it as it is."
+        ),
+        json_schema_extra=Meta(flag="--precondition"),
+    )
     total_variation: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         0.0, description="Weight of a total-variation penalty on the added detail."
     )

@@ -84,6 +84,14 @@ class TripSettings(SettingsModel):
         description="Rate of change: full dreams (all steps) per second.",
         json_schema_extra=Meta("1/s", "--rate", pipelines=_TRIPS),
     )
+    ease_in: Seconds = Field(
+        Fraction(5),
+        ge=0,
+        le=3600,
+        description="Time over which the rate of a trip from a picture grows from nothing, so that one watches the "
+        "picture turn; at most 0.4 of the trip. Loops and trips by keyframes have none.",
+        json_schema_extra=Meta("s", "--ease-in", pipelines=_TRIPS),
+    )
     color_lock: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] = Field(
         0.5,
         description=(

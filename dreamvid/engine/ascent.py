@@ -119,7 +119,17 @@ class GradientAscent:
             shifts,
             weights,
             np.array(
-                [constant(rate) for rate in (ascent.step_size, ascent.total_variation, ascent.l2)], np.float32
+                [
+                    constant(value)
+                    for value in (
+                        ascent.step_size,
+                        ascent.color,
+                        ascent.precondition,
+                        ascent.total_variation,
+                        ascent.l2,
+                    )
+                ],
+                np.float32,
             ),
             Grid.of(plan).pack(),
         )
@@ -139,7 +149,7 @@ class GradientAscent:
             step_scale=tf.TensorSpec([None, None, 1]),
             shifts=tf.TensorSpec([None, 2], tf.int32),
             weights=tf.TensorSpec([None]),
-            coefficients=tf.TensorSpec([3]),
+            coefficients=tf.TensorSpec([5]),
             grid=tf.TensorSpec([None], tf.int32),
         )
 
@@ -150,7 +160,7 @@ class GradientAscent:
         return tf.function(trace, input_signature=[signature], autograph=False, jit_compile=self._xla or None)
 
     def _ascend(self, inputs: AscentInputs, grid: Grid) -> Any:
-        step_size, total_variation, l2 = tf.unstack(inputs.coefficients)
+        step_size, color, frequency_exponent, total_variation, l2 = tf.unstack(inputs.coefficients)
 
         def step(index: Any, picture: Any, worst: Any, has_gradient: Any) -> Any:
             raw = gradient(
@@ -161,7 +171,7 @@ class GradientAscent:
                 extractor=self._extractor,
                 objective=self._objective,
             )
-            filtered, nonfinite = filter_gradient(raw, self._filters)
+            filtered, nonfinite = filter_gradient(raw, self._filters, color, frequency_exponent)
             direction = filtered - penalty(picture - inputs.source, total_variation, l2)
             picture = tf.clip_by_value(picture + step_size * inputs.step_scale * direction, 0.0, 1.0)
             picture = tf.ensure_shape(picture, inputs.start.shape)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _TINY = 1e-30
 """Gradients below this count as zero and are not scaled."""
 
+_COLOR_COVARIANCE = np.array(
+    [[0.9971, 0.8690, 0.7778], [0.8690, 0.9568, 0.9049], [0.7778, 0.9049, 1.0461]], np.float32
+)
+"""Of the sRGB values of 4,000 photographs of ImageNet (64 px), its mean diagonal brought to 1."""
+
+_PRECONDITIONED_OCTAVES = 6
+"""Frequencies below 1/64 of a pixel are weighted alike."""
+
 _BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
 _TV_EDGE = 1 / 255
 """Differences below about this count as flat in the total variation."""
@@ -37,11 +45,14 @@ class GradientFilters:
         return cls(ascent.normalize, ascent.smoothing, ascent.laplacian)
 
 
-def filter_gradient(gradient: Any, filters: GradientFilters) -> tuple[Any, Any]:
-    """Return a gradient ``[H, W, 3]`` smoothed and normalized, and the share of it that was NaN or infinite.
+def filter_gradient(
+    gradient: Any, filters: GradientFilters, color: Any = 0.0, frequency_exponent: Any = 0.0
+) -> tuple[Any, Any]:
+    """Return a gradient ``[H, W, 3]`` filtered and normalized, and the share of it that was NaN or infinite.
 
     Entries that are not finite count as zero. The result's mean absolute value or standard deviation is 1,
-    or 0 where the gradient is.
+    or 0 where the gradient is. ``color`` and ``frequency_exponent`` are float32 scalars in [0, 1]; see
+    :func:`correlate_colors` and :func:`precondition`. 0 costs nothing.
     """
     total = tf.reduce_sum(tf.abs(gradient))
     gradient, total, nonfinite = tf.cond(
@@ -56,7 +67,44 @@ def filter_gradient(gradient: Any, filters: GradientFilters) -> tuple[Any, Any]:
         gradient = laplacian_normalize(gradient, filters.laplacian)
     if filters.smoothing > 0 or filters.laplacian > 0 or filters.normalize == "std":
         gradient = normalize(gradient, filters.normalize)
+    color, frequency_exponent = tf.convert_to_tensor(color), tf.convert_to_tensor(frequency_exponent)
+    gradient = tf.cond(
+        (color > 0.0) | (frequency_exponent > 0.0),
+        lambda: normalize(
+            correlate_colors(precondition(gradient, frequency_exponent), color), filters.normalize
+        ),
+        lambda: gradient,
+    )
     return gradient, nonfinite
+
+
+def correlate_colors(gradient: Any, share: Any) -> Any:
+    """Return the gradient ``[H, W, 3]`` with colors that change together as in photographs, to a share in [0, 1].
+
+    A step of ascent in decorrelated colors ``u`` with ``rgb = C u`` is ``C C^T`` times the gradient of the sRGB
+    values (Olah et al. 2017, "Feature Visualization"); ``C C^T`` is the covariance of those values in photographs.
+    """
+    mixed = share * _COLOR_COVARIANCE + (1.0 - share) * np.eye(3, dtype=np.float32)
+    return tf.tensordot(gradient, mixed, 1)
+
+
+def precondition(gradient: Any, exponent: Any) -> Any:
+    """Return the gradient ``[H, W, 3]`` with its spectrum multiplied by 1 / frequency to a power.
+
+    Spectra of photographs fall as 1 / frequency (Field 1987). The bands of a Laplacian pyramid stand for it, each an
+    octave wide: unlike a Fourier transform they join no border to the opposite one.
+    """
+    low = gradient[None]
+    bands = []
+    for _ in range(_PRECONDITIONED_OCTAVES):
+        smaller = _downsample(low)
+        bands.append(low - _upsample(smaller, low))
+        low = smaller
+    weight = tf.pow(2.0, exponent)
+    merged = low
+    for band in reversed(bands):
+        merged = weight * _upsample(merged, band) + band
+    return merged[0]
 
 
 def normalize(gradient: Any, method: Normalize) -> Any:

@@ -111,12 +111,14 @@ class FeedbackStep:
 
     Pictures are ``[H, W, 3]`` float32, sRGB-encoded, [0, 1]. ``scenes`` are those that a frame lies in, the newest
     last; where settings cannot be mixed, the last one's hold. ``signals`` gives those of the music, in [0, 1] by
-    name, at a time in seconds. A frame whose dream is not finite goes on undreamed, with a warning.
+    name, at a time in seconds. Rate and hold grow from nothing over the first ``ease_in`` seconds. A frame whose
+    dream is not finite goes on undreamed, with a warning.
     """
 
     timeline: Timeline
     clock: ZoomClock
     signals: Callable[[float], Mapping[str, float]] | None = None
+    ease_in: float = 0.0
 
     @property
     def reference_frames(self) -> float:
@@ -186,7 +188,9 @@ class FeedbackStep:
         if self.is_static(scenes):
             return picture
         dreamed = _mix(scenes, [self._dream(scene, picture, index) for scene in scenes])
-        return self.hold(dreamed, scenes, targets, self.reference_frames)
+        held = self.hold(dreamed, scenes, targets, self.reference_frames)
+        eased = self._eased(index)
+        return held if eased == 1.0 else dreamed + np.float32(eased) * (held - dreamed)
 
     def hold(
         self, dreamed: RGB, scenes: tuple[SceneShare, ...], targets: HoldTargets, reference_frames: float
@@ -209,8 +213,12 @@ class FeedbackStep:
         """Return the mean number of steps that a frame is dreamed further by, mostly below 1."""
         return gradient_steps(settings, "zoom frame", fps=self.clock.fps)
 
+    def _eased(self, index: int) -> float:
+        """Return the share of the full rate that a frame has, in [0, 1]; squared, as a slow start shows most."""
+        return min(1.0, float(self.clock.time(index)) / self.ease_in) ** 2 if self.ease_in > 0.0 else 1.0
+
     def _dream(self, scene: SceneShare, picture: RGB, index: int) -> RGB:
-        steps = self._steps(settings_of(scene))
+        steps = self._steps(settings_of(scene)) * self._eased(index)
         if steps <= 0.0:
             return picture
         # Pre-roll frames get the shifts of the loop's last frames, which they become.

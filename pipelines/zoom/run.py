@@ -59,6 +59,9 @@ _MIN_SIDE = 16
 # than a dissolve. Short loops have a share of their own length.
 _PREROLL_SECONDS, _MAX_PREROLL_SHARE = Fraction(2), Fraction(1, 3)
 _MIN_LOOP_FRAMES = 3
+_MAX_EASE_IN = Fraction(2, 5)
+"""Share of a trip in which its rate may grow."""
+
 # Bytes per pixel: of a checkpoint (up to three float32 pictures), of a pre-roll frame (16 bits a channel), and of a
 # run, by estimate.
 _STATE_BYTES, _PREROLL_BYTES, _RUN_BYTES = 36, 6, 400
@@ -95,6 +98,14 @@ class ZoomPlan(NamedTuple):
     def duration(self) -> Fraction:
         """Length in seconds: whole frames."""
         return self.clock.frames / self.clock.fps
+
+    @property
+    def ease_in(self) -> float:
+        """Seconds over which the rate of change grows; 0 where there is no picture to turn slowly."""
+        trip = self.preset.trip
+        if not self.start_image.is_picture or trip.loop or trip.keyframe is not None:
+            return 0.0
+        return float(min(trip.ease_in, _MAX_EASE_IN * self.duration))
 
 
 def run_zoom(
@@ -140,7 +151,7 @@ def run_zoom(
         resolved = timeline.resolved(plan.info.size)
         text = settings_json(preset, source=None, resolved=resolved, files={**timeline.files, **files})
         delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))
-        mode = choose_mode(plan, FeedbackStep(timeline, plan.clock, clock.signals))
+        mode = choose_mode(plan, FeedbackStep(timeline, plan.clock, clock.signals, plan.ease_in))
         mode.check(plan.start)
         frames = ZoomFrames(
             mode, plan.clock.frames, plan.start, plan.start_image.is_picture, palette, options.progress

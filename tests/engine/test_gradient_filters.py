@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 from dreamvid.config.settings import AscentSettings
 from dreamvid.engine.gradient_filters import (
     GradientFilters,
+    correlate_colors,
     filter_gradient,
     laplacian_normalize,
     normalize,
     penalty,
+    precondition,
     smooth,
     total_variation_gradient,
 )
@@ -84,6 +87,49 @@ def test_laplacian_normalization_evens_the_bands() -> None:
     mixed = fine + 0.05 * coarse
     assert share(laplacian_normalize(tf.constant(mixed), 3).numpy()) > 2 * share(mixed)
     assert laplacian_normalize(tf.constant(mixed), 3).shape == mixed.shape
+
+
+def _chroma_over_luma(picture: np.ndarray) -> float:
+    luma = picture @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    return float(np.sqrt(np.mean((picture - luma[..., None]) ** 2) / np.mean(luma**2)))
+
+
+def test_natural_color_brings_colors_together() -> None:
+    ratios = [
+        _chroma_over_luma(correlate_colors(tf.constant(NOISE), share).numpy()) for share in (0.0, 0.5, 1.0)
+    ]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[0] > 1.0
+    assert ratios[2] < 0.25
+    np.testing.assert_allclose(correlate_colors(tf.constant(NOISE), 0.0), NOISE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_preconditioning_weighs_each_octave_by_one_over_frequency(exponent: float) -> None:
+    columns = np.arange(512, dtype=np.float32)
+    strengths = []
+    for wavelength in (8, 16, 32, 64):
+        wave = np.sin(2 * np.pi * columns / wavelength)[None, :, None] * np.ones((128, 1, 3), np.float32)
+        strengths.append(
+            float(precondition(tf.constant(wave, tf.float32), exponent).numpy()[32:-32, 128:-128].std())
+        )
+    for fine, coarse in itertools.pairwise(strengths):
+        assert coarse / fine == pytest.approx(2**exponent, rel=0.15)
+
+
+def test_preconditioning_joins_no_border_to_the_opposite_one() -> None:
+    gradient = np.zeros((96, 160, 3), np.float32)
+    gradient[:, :4] = 1.0
+    result = precondition(tf.constant(gradient), 1.0).numpy()
+    assert abs(result[:, -8:]).max() < 0.02 * result[:, :8].max()
+
+
+@pytest.mark.parametrize("settings", [{"color": 1.0}, {"frequency_exponent": 1.0}])
+def test_colored_and_preconditioned_gradients_have_unit_size(settings: dict[str, float]) -> None:
+    filters = GradientFilters.of(AscentSettings())
+    result = filter_gradient(tf.constant(NOISE), filters, **settings)[0].numpy()
+    assert np.abs(result).mean() == pytest.approx(1.0, rel=1e-3)
+    assert not filter_gradient(tf.zeros((20, 30, 3)), filters, **settings)[0].numpy().any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (2, 3, 3)])

@@ -94,7 +94,7 @@ def prepare(build_preset: Callable[..., Preset]) -> Callable[..., Any]:
         plan = plan_zoom(build_preset(**changes))
         clock = VideoClock(plan.info.rate, plan.duration)
         timeline = load_timeline(plan.preset, RunOptions(), clock, plan.info.size, _build_stub)
-        mode = choose_mode(plan, FeedbackStep(timeline, plan.clock))
+        mode = choose_mode(plan, FeedbackStep(timeline, plan.clock, ease_in=plan.ease_in))
         mode.check(plan.start)
         return plan, mode
 

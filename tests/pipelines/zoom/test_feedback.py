@@ -41,6 +41,34 @@ def test_a_preroll_has_the_times_of_the_loops_end() -> None:
     assert [clock.time(index) for index in (-12, -1, 0, 35)] == [2, Fraction(35, 12), 0, Fraction(35, 12)]
 
 
+def test_a_picture_turns_slowly_at_first(prepare: Callable[..., Any], photo: Path) -> None:
+    def change(seconds: int, **changes: object) -> float:
+        """Return by how much a frame at a time changes the start picture."""
+        plan, mode = prepare(trip__start=str(photo), trip__duration="20s", **changes)
+        index = seconds * FPS
+        targets = mode.begin(plan.start, starts_from_picture=True).targets
+        dreamed = mode.step.dream_further(plan.start, mode.step.scenes(index, plan.start), targets, index)
+        return float(np.abs(dreamed - plan.start).mean())
+
+    assert change(1) < 0.15 * change(1, trip__ease_in="0s")
+    assert change(1) < change(3) < change(5)
+    assert change(5) == change(5, trip__ease_in="0s")
+    assert change(8, trip__ease_in="60s") == change(8, trip__ease_in="0s")  # at most 0.4 of the trip is eased
+
+
+@pytest.mark.parametrize(
+    "changes", [{"trip__loop": True}, {"trip__keyframe": "1"}, {"trip__start": "#204060"}]
+)
+def test_loops_keyframes_and_colors_have_their_full_rate_at_once(
+    dream: Callable[..., list[RGB]], photo: Path, changes: dict[str, Any]
+) -> None:
+    settings = {"trip__start": str(photo), **changes}
+    for first, second in zip(
+        dream(trip__ease_in="0s", **settings), dream(trip__ease_in="5s", **settings), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize(
     "changes", [{"trip__rate": 0}, {"look__strength": 0, "trip__keyframe": "0.5"}], ids=["rate", "strength"]
 )
