@@ -3,7 +3,7 @@
 What is compiled and what is given at run time::
 
     compiled    network, layers, precision, kinds of terms and their channels, guide features, gradient filters, XLA
-    run time    pictures and their size, tiles, number of steps, shifts, weights of terms, step size, penalties
+    run time    pictures and their size, tiles, number of steps, shifts, weights of terms, step size, color, ...
 
 So one trace, which takes seconds, serves all frames, octaves and schedules of a scene. XLA needs static shapes:
 with it there is one trace for each :class:`~dreamvid.engine.tiling.TilePlan`.
@@ -42,8 +42,8 @@ class AscentInputs(NamedTuple):
     """Arguments of the compiled function.
 
     ``start`` and ``source`` are pictures ``[H, W, 3]``; ``step_scale`` multiplies the steps, ``[H, W, 1]`` or
-    ``[1, 1, 1]``; ``shifts`` is ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``coefficients`` ``[3]``: step size,
-    total-variation weight, L2 weight; ``grid`` ``[11]`` int32.
+    ``[1, 1, 1]``; ``shifts`` is ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``coefficients`` ``[5]``: step size,
+    color, precondition, total-variation weight, L2 weight; ``grid`` ``[11]`` int32.
     """
 
     start: Any
@@ -171,6 +171,7 @@ class GradientAscent:
                 extractor=self._extractor,
                 objective=self._objective,
             )
+            raw = tf.ensure_shape(raw, inputs.start.shape)
             filtered, nonfinite = filter_gradient(raw, self._filters, color, frequency_exponent)
             direction = filtered - penalty(picture - inputs.source, total_variation, l2)
             picture = tf.clip_by_value(picture + step_size * inputs.step_scale * direction, 0.0, 1.0)

@@ -238,10 +238,11 @@ def test_penalties_hold_the_detail_back(toy: Network, photo: RGB, field: str) ->
     assert measure(held) < 0.95 * measure(plain)
 
 
-def test_static_compilation_gives_the_same_dream(toy: Network, photo: RGB) -> None:
+@pytest.mark.parametrize("laplacian", [0, 2])
+def test_static_compilation_gives_the_same_dream(toy: Network, photo: RGB, laplacian: int) -> None:
     picture = photo[:64, :96]
-    plain = make_engine(toy, octaves=1, jitter=0, tile=64).dream(picture)
-    compiled = make_engine(toy, octaves=1, jitter=0, tile=64, xla=True)
+    plain = make_engine(toy, octaves=1, jitter=0, tile=64, laplacian=laplacian).dream(picture)
+    compiled = make_engine(toy, octaves=1, jitter=0, tile=64, laplacian=laplacian, xla=True)
     assert np.abs(compiled.dream(picture) - plain).max() < 1e-3
     compiled.dream(picture, steps=5)
     assert compiled.traces == 1
