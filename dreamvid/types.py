@@ -23,6 +23,12 @@ RGB = NDArray[np.float32]
 Flow = NDArray[np.float32]
 """``[H, W, 2]``, (dx, dy) in px, backward: ``out[y, x] = source[y + dy, x + dx]``."""
 
+Luma = NDArray[np.float32]
+"""``[H, W]``, of encoded values, [0, 1]."""
+
+Reference = NDArray[np.float32]
+"""``[h, w, 2]``: the luma that detail was dreamed on, small, and for how many frames it has been another picture."""
+
 Mask = NDArray[np.float32]
 """``[H, W]``, [0, 1]."""
 
@@ -107,12 +113,25 @@ class DetailStatistics(NamedTuple):
 class Carry:
     """All that one frame hands to the next: its source and its raw, full-strength dream.
 
-    ``statistics`` are those of the detail of the shot's first frame, which was dreamed in full.
+    ``statistics`` are those of the detail of the shot's first frame, which was dreamed in full. ``reference`` is what
+    the detail was dreamed on; see `dreamvid.flow.content_change`. ``fading`` is the detail of what was there before,
+    while it fades, and its share of all detail, ``[H, W, 4]``; None is nothing.
     """
 
     source: RGB
     dreamed: RGB
     statistics: DetailStatistics | None = None
+    reference: Reference | None = None
+    fading: NDArray[np.float32] | None = None
+
+    @property
+    def shown(self) -> RGB:
+        """The dream to show: with the detail that fades."""
+        if self.fading is None:
+            return self.dreamed
+        detail = (self.dreamed - self.source) * (1.0 - self.fading[..., 3:]) + self.fading[..., :3]
+        shown: RGB = np.clip(self.source + detail, 0.0, 1.0)
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +139,12 @@ class Motion:
     """Motion between two source frames.
 
     ``visible_mask`` is 1 where a pixel was visible in the previous frame, 0 where it was occluded, with soft edges.
+    ``target`` is the later frame, as a small luma picture; None compares nothing.
     """
 
     flow: Flow
     visible_mask: Mask
+    target: Luma | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +154,17 @@ class InitialDetail:
     ``detail`` (same size, signed) is added to the source before the ascent; None is nothing. ``steps`` is the number
     of gradients per octave; None is the preset's. ``step_map`` is how many steps' worth each pixel moves by those
     gradients; None is ``steps``. ``blend_mask`` is the share of ``detail`` in the stabilized result; None is nothing.
+    ``reference`` and ``fading`` are those of the frame's :class:`Carry`. ``renewed`` is the share of the picture, in
+    [0, 1], whose detail is dreamed anew since the picture has changed beneath it.
     """
 
     detail: RGB | None = None
     steps: int | None = None
     step_map: StepMap | None = None
     blend_mask: Mask | None = None
+    reference: Reference | None = None
+    fading: NDArray[np.float32] | None = None
+    renewed: float = 0.0
 
 
 class FrameSource(Protocol):

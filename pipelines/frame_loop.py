@@ -55,6 +55,9 @@ _HOPELESS = 24
 _LOGGED = 3
 """Failed frames that are logged one by one."""
 
+_OPTIONAL_ARRAYS = ("reference", "fading")
+"""Fields of a :class:`~dreamvid.types.Carry`, in their order, that may be None."""
+
 _COUNTS = ("frames", "shots", "squares", "seconds", "dreamed", "failed")
 
 
@@ -86,6 +89,9 @@ class LoopState:
         scenes: dict[str, Any] = {}
         for scene, carry in self.carries.items():
             arrays[f"source.{scene}"], arrays[f"dreamed.{scene}"] = carry.source, carry.dreamed
+            for name in _OPTIONAL_ARRAYS:
+                if (array := getattr(carry, name)) is not None:
+                    arrays[f"{name}.{scene}"] = array
             scenes[str(scene)] = None if carry.statistics is None else carry.statistics._asdict()
         return State({**{name: getattr(self, name) for name in _COUNTS}, "statistics": scenes}, arrays)
 
@@ -99,6 +105,7 @@ class LoopState:
                 state.arrays[f"source.{scene}"],
                 state.arrays[f"dreamed.{scene}"],
                 None if values is None else DetailStatistics.from_values(values),
+                *(state.arrays.get(f"{name}.{scene}") for name in _OPTIONAL_ARRAYS),
             )
             for scene, values in state.values["statistics"].items()
         }
@@ -326,7 +333,7 @@ def _dream(
     stabilized = settings.stabilizer.stabilize(picture, dreamed, initial, carry)
     if not np.isfinite(stabilized.dreamed).all():
         raise NonFiniteDreamError("its dream holds what is no finite number once it is stabilized")
-    return Dream(stabilized.dreamed, stabilized)
+    return Dream(stabilized.shown, stabilized)
 
 
 def _counted(state: LoopState, error: NonFiniteDreamError | None) -> LoopState:

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.scenes import BuildDreamer, Timeline
     from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
 
-_BYTES_CARRIED = 24
-"""A pixel of what a scene hands on: source and dream in float32."""
+_BYTES_CARRIED = 40
+"""A pixel of what a scene hands on, in float32: source, dream, and detail that fades."""
 
 
 def dream_file(

@@ -81,6 +81,22 @@ def hold_statistics(
     return np.asarray(gray + color + np.array(target.mean, np.float32), np.float32)
 
 
+def mix(statistics: DetailStatistics, other: DetailStatistics, share: float) -> DetailStatistics:
+    """Return statistics a share of the way to another's; the ascent length stays."""
+
+    def between(a: float, b: float) -> float:
+        return a + share * (b - a)
+
+    return statistics._replace(
+        mean=tuple(map(between, statistics.mean, other.mean)),
+        bands=tuple(
+            (between(a[0], b[0]), between(a[1], b[1]))
+            for a, b in zip(statistics.bands, other.bands, strict=True)
+        ),
+        color=between(statistics.color, other.color),
+    )
+
+
 def mix_bands(statistics: DetailStatistics, other: DetailStatistics, share: float) -> DetailStatistics:
     """Return statistics with the bands a share of the way to another's, and the total strength unchanged."""
     total, other_total = (math.hypot(*(gray for gray, _ in each.bands)) for each in (statistics, other))

@@ -17,20 +17,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dreamvid.flow.content_change import comparable_luma, find_changes, new_reference
 from dreamvid.flow.detail_statistics import (
     hold_statistics,
     measure_statistics,
+    mix,
     mix_bands,
     scale_to_ascent_length,
 )
 from dreamvid.flow.occlusion import carry_mask
 from dreamvid.flow.static_regions import suppress_flow_noise
-from dreamvid.flow.warp import resize_flow, warp
+from dreamvid.flow.warp import resize_flow, warp, warp_linear
 from dreamvid.image.resize import resize
 from dreamvid.types import RGB, Carry, InitialDetail, Motion, Size
 
 if TYPE_CHECKING:
-    from dreamvid.types import DetailStatistics, FlowEstimator
+    from numpy.typing import NDArray
+
+    from dreamvid.types import DetailStatistics, FlowEstimator, Mask, Reference
 
 # Width of the soft edge between carried and new detail, as a share of the picture's longer side.
 _EDGE_WIDTH = 0.012
@@ -40,6 +44,8 @@ _EDGE_WIDTH = 0.012
 _MIN_STEP_LENGTH, _STEP_LENGTH_PER_PIXEL, _MAX_STEP_LENGTH = 0.2, 0.25, 3.0
 # Mean motion in px a frame from which on steps become longer.
 _SLOW_MOTION = 1.5
+# Share of the detail of what was there before that is left in the next frame, and what counts as none.
+_FADE, _FADED = 0.7, 0.02
 
 
 class IndependentFrames:
@@ -104,7 +110,11 @@ class CarriedDetail:
         )
         forward = self.estimator.estimate(small_source, small_target)
         visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
-        return Motion(resize_flow(backward, full_size), np.clip(resize(visible_mask, full_size), 0.0, 1.0))
+        return Motion(
+            resize_flow(backward, full_size),
+            np.clip(resize(visible_mask, full_size), 0.0, 1.0),
+            comparable_luma(target),
+        )
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
         """Return the warped detail of the previous frame; nothing for a shot's first frame."""
@@ -112,7 +122,14 @@ class CarriedDetail:
             return InitialDetail(steps=self.full)
         visible_mask, full = motion.visible_mask, self.full
         carried_share = self.decay * (1.0 - self.turnover)
-        detail = warp(carry.dreamed - carry.source, motion.flow) * (carried_share * visible_mask)[..., None]
+        detail = warp(carry.dreamed - carry.source, motion.flow)
+        changed, reference = _find_changes(motion, carry)
+        fading = _fade(motion, carry, detail, changed)
+        renewed = 0.0
+        if changed is not None:
+            visible_mask = visible_mask * (1.0 - changed)
+            renewed = float(changed.mean())
+        detail *= (carried_share * visible_mask)[..., None]
         speed = float(np.sqrt(np.sum(np.square(motion.flow), axis=-1)).mean())
         step_length = float(
             np.clip(
@@ -127,22 +144,60 @@ class CarriedDetail:
         steps = max(self.steps, steps_for_new, math.ceil(lost_steps / _MAX_STEP_LENGTH), 1)
         blend_mask = self.blend * (1.0 - self.turnover) * visible_mask
         return InitialDetail(
-            np.asarray(detail, np.float32), steps, np.asarray(step_map, np.float32), blend_mask
+            np.asarray(detail, np.float32),
+            steps,
+            np.asarray(step_map, np.float32),
+            blend_mask,
+            reference,
+            fading,
+            renewed,
         )
 
     def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
         """Blend with the carried detail, and hold the strength of detail in the shot's first frame."""
         detail = dreamed - picture
         if carry is None or initial.detail is None or initial.blend_mask is None:
-            return Carry(picture, dreamed, self._measure(detail))
+            return Carry(picture, dreamed, self._measure(detail), new_reference(picture))
         statistics = scale_to_ascent_length(
             carry.statistics or self._measure(carry.dreamed - carry.source), self.ascent_length
         )
         if self.turnover:
             statistics = mix_bands(statistics, measure_statistics(detail), self.turnover)
+        if initial.renewed:
+            statistics = mix(statistics, measure_statistics(detail), initial.renewed)
         blended = detail + initial.blend_mask[..., None] * (initial.detail - detail)
         detail = hold_statistics(blended, statistics)
-        return Carry(picture, np.clip(picture + detail, 0.0, 1.0), statistics)
+        return Carry(
+            picture, np.clip(picture + detail, 0.0, 1.0), statistics, initial.reference, initial.fading
+        )
 
     def _measure(self, detail: RGB) -> DetailStatistics:
         return measure_statistics(detail)._replace(ascent_length=self.ascent_length)
+
+
+def _find_changes(motion: Motion, carry: Carry) -> tuple[Mask | None, Reference | None]:
+    """Return where the picture has changed beneath the detail, ``[H, W]`` (None: nowhere), and the new reference."""
+    if motion.target is None or carry.reference is None:
+        return None, carry.reference
+    changed, reference = find_changes(carry.reference, motion.target, motion)
+    return resize(changed, Size(*motion.visible_mask.shape)) if changed.any() else None, reference
+
+
+def _fade(motion: Motion, carry: Carry, detail: RGB, changed: Mask | None) -> NDArray[np.float32] | None:
+    """Return the detail that fades in this frame, with its share, ``[H, W, 4]``; ``detail`` is what was carried here.
+
+    It fades where it is dreamed anew; what is dreamed there starts from nothing, since ascent would make the old
+    forms strong again.
+    """
+    if carry.fading is None and changed is None:
+        return None
+    share = np.ones_like(detail[..., :1])
+    fading = np.zeros((*detail.shape[:2], 4), np.float32)
+    if carry.fading is not None:
+        fading = warp_linear(carry.fading, motion.flow)
+    shown = detail * (1.0 - fading[..., 3:]) + fading[..., :3]
+    fading = fading * np.float32(_FADE)
+    if changed is not None:
+        fading += changed[..., None] * (np.concatenate([shown, share], axis=-1) - fading)
+    fading *= motion.visible_mask[..., None]
+    return fading if fading[..., 3].max() >= _FADED else None
