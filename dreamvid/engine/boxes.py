@@ -21,8 +21,8 @@ from dreamvid.types import Size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MAX_COVERAGE = 0.7
-"""Share of the picture that boxes may cover; where it is more, the whole picture costs hardly more."""
+_MIN_SAVING, _MIN_SAVED_PIXELS = 0.3, 128 * 128
+"""Least share of the picture, and least number of pixels, that boxes must save; else the whole costs hardly more."""
 
 
 class Box(NamedTuple):
@@ -72,7 +72,7 @@ class Box(NamedTuple):
         )
 
 
-def boxes_around(mask: NDArray[np.bool_], *, context: int, alignment: Size) -> list[Box]:
+def boxes_around(mask: NDArray[np.bool_], *, context: int, stride: int, unit: Size) -> list[Box]:
     """Return boxes that hold all of a mask, none of which overlap, from top to bottom.
 
     Parameters
@@ -81,32 +81,41 @@ def boxes_around(mask: NDArray[np.bool_], *, context: int, alignment: Size) -> l
         ``[H, W]``: the pixels that need gradients.
     context
         Least distance, in px, from the mask to the sides of its box, the picture's own borders aside.
-    alignment
-        Boxes begin and end at multiples of this, or at the picture's borders: so few sizes occur.
+    stride
+        Boxes begin at multiples of this, as the network's features do.
+    unit
+        Heights and widths are multiples of these, but for boxes that end at the picture's borders: so few sizes
+        occur.
 
     Returns
     -------
-    None for an empty mask; one, of the whole picture, where boxes would cover most of it.
+    None for an empty mask; one, of the whole picture, where boxes would save little.
     """
     size = Size(*mask.shape)
     kernel = np.ones((2 * context + 1, 2 * context + 1), np.uint8)
     _, _, components, _ = cv2.connectedComponentsWithStats(cv2.dilate(mask.astype(np.uint8), kernel))
     boxes = [
-        _align(Box(top, left, top + height, left + width), alignment, size)
+        _round_up(Box(top, left, top + height, left + width), stride, unit, size)
         for left, top, width, height, _ in components.tolist()[1:]  # the first is what is not in the mask
     ]
     while pair := next((pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])), None):
-        boxes = [box for box in boxes if box not in pair] + [pair[0].union(pair[1])]
-    if sum(box.area for box in boxes) > _MAX_COVERAGE * mask.size:
+        union = _round_up(pair[0].union(pair[1]), stride, unit, size)
+        boxes = [box for box in boxes if box not in pair] + [union]
+    if boxes and mask.size - sum(box.area for box in boxes) < max(_MIN_SAVING * mask.size, _MIN_SAVED_PIXELS):
         return [Box.whole(size)]
     return sorted(boxes)
 
 
-def _align(box: Box, alignment: Size, size: Size) -> Box:
-    vertical, horizontal = alignment
-    return Box(
-        box.top // vertical * vertical,
-        box.left // horizontal * horizontal,
-        min(-(-box.bottom // vertical) * vertical, size.height),
-        min(-(-box.right // horizontal) * horizontal, size.width),
-    )
+def _round_up(box: Box, stride: int, unit: Size, size: Size) -> Box:
+    top, bottom = _round_up_side(box.top, box.bottom, stride, unit.height, size.height)
+    left, right = _round_up_side(box.left, box.right, stride, unit.width, size.width)
+    return Box(top, left, bottom, right)
+
+
+def _round_up_side(start: int, end: int, stride: int, unit: int, length: int) -> tuple[int, int]:
+    """Return where a side that holds ``start`` to ``end`` begins and ends, within 0 to ``length``."""
+    start -= start % stride
+    side = -(-(end - start) // unit) * unit
+    if start + side < length:
+        return start, start + side
+    return max(0, length - side) // stride * stride, length

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 from dataclasses import fields, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -56,8 +55,8 @@ _WINDOW_BYTES = 1.5e9
 """Bytes of activations that a window may take; what ``auto`` tiles by."""
 _BYTES_PER_FEATURE = 4.0
 """Bytes that a gradient takes for each feature of each layer: measured 2.1 (ResNet) to 4.8 (VGG) in float32."""
-_BOX_UNIT = 32
-"""Boxes that are dreamed by themselves begin and end at multiples of this, in px."""
+_BOX_UNIT = Size(64, 64)
+"""Height and width of boxes that are dreamed by themselves are multiples of this, in px."""
 _OUT_OF_MEMORY = ("resource_exhausted", "out of memory", "oom when")
 """What TensorFlow and XLA say where they do not raise ``ResourceExhaustedError``."""
 
@@ -225,11 +224,10 @@ class DreamEngine:
         if step_scale is None or not self._objective.is_local:
             return [Box.whole(size)]
         stride = self._extractor.stride
-        unit = math.lcm(_BOX_UNIT, stride)
-        # Few sizes: each costs XLA a trace of some seconds, and oneDNN some memory.
-        alignment = (math.ceil(side / 4 / unit) * unit if self._xla else unit for side in size)
+        # Few sizes: XLA traces each anew, which takes seconds, and oneDNN prepares for each.
+        unit = Size(*(-(-side // 4) for side in size)) if self._xla else _BOX_UNIT
         context = halo_for(stride, self._extractor.receptive_field) // 2
-        return boxes_around(step_scale > 0.0, context=context, alignment=Size(*alignment))
+        return boxes_around(step_scale > 0.0, context=context, stride=stride, unit=unit)
 
     def _ascend_octave(
         self,
