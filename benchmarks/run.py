@@ -17,6 +17,7 @@ import ascent
 import keeping
 import memory
 import network
+import partial
 import pipeline
 import reuse
 import schedules
@@ -42,6 +43,7 @@ PARTS = {
     "h": "keeping",
     "i": "trips",
     "j": "reuse",
+    "k": "partial dreams",
 }
 
 
@@ -78,6 +80,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "h": lambda: keeping.measure(folder, rounds=2 * rounds, frames=2 * frames),
         "i": lambda: trips.measure(rounds=rounds, frames=options.trip_frames),
         "j": lambda: reuse.measure(folder, rounds=rounds),
+        "k": lambda: partial.measure(rounds=rounds),
     }
     return parts[part]()
 

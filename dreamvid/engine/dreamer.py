@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from dreamvid.engine.ascent import compiled_ascent
+from dreamvid.engine.boxes import Box, boxes_around
 from dreamvid.engine.gradient_filters import GradientFilters
 from dreamvid.engine.network import clear_network_cache
 from dreamvid.engine.objectives import BoundObjective
 from dreamvid.engine.octaves import SMALLEST_SIDE, OctavePlan
 from dreamvid.engine.runtime import tf
-from dreamvid.engine.tiling import BATCH_PIXELS, TilePlan, largest_divisor
+from dreamvid.engine.tiling import BATCH_PIXELS, TilePlan, halo_for, largest_divisor
 from dreamvid.errors import EngineError, NonFiniteDreamError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.schedule.fields import constant
@@ -54,6 +55,8 @@ _WINDOW_BYTES = 1.5e9
 """Bytes of activations that a window may take; what ``auto`` tiles by."""
 _BYTES_PER_FEATURE = 4.0
 """Bytes that a gradient takes for each feature of each layer: measured 2.1 (ResNet) to 4.8 (VGG) in float32."""
+_BOX_UNIT = Size(64, 64)
+"""Height and width of boxes that are dreamed by themselves are multiples of this, in px."""
 _OUT_OF_MEMORY = ("resource_exhausted", "out of memory", "oom when")
 """What TensorFlow and XLA say where they do not raise ``ResourceExhaustedError``."""
 
@@ -152,7 +155,8 @@ class DreamEngine:
             Gradient steps per octave; the settings' where None. With 0 the result is ``image + detail``.
         step_map
             ``[H, W]``, 0 and up: how many steps' worth each pixel goes in all, in equal parts; ``steps`` where None.
-            Gradients are of the whole picture: where few of them must do, each can be a longer step.
+            Where few gradients must do, each can be a longer step. Where it is 0, the picture stays
+            ``image + detail``, and takes no time but near the rest.
         frame_index
             Varies the random shifts from frame to frame; None keeps them the same for every picture.
 
@@ -169,6 +173,8 @@ class DreamEngine:
         if step_map is not None and step_map.shape != image.shape[:2]:
             raise EngineError(f"step_map has shape {step_map.shape}; {image.shape[:2]} is needed")
         steps = constant(self._ascent.steps) if steps is None else steps
+        if step_map is not None and not step_map.any():
+            steps = 0
         try:
             return self._dream_octaves(image, detail, steps, step_map, frame_index)
         except NonFiniteDreamError as error:
@@ -190,16 +196,21 @@ class DreamEngine:
             source = resize(image, size)
             base = source if detail is None else _clip(source + resize(detail, size))
             dreamed = base if change is None else _clip(base + resize(change, size))
-            if steps:
-                plan = self.plan_tiles(size)
+            scale = None if step_scale is None else resize(step_scale, size)
+            boxes = self._boxes(scale, size) if steps else []
+            has_gradient = has_gradient or boxes != [Box.whole(size)]
+            start, dreamed = dreamed, dreamed.copy()
+            for box in boxes:
+                plan = self.plan_tiles(box.size)
                 result = self._ascend_octave(
                     plan,
-                    dreamed,
-                    source,
+                    start[box.slices],
+                    source[box.slices],
                     shifts=jitter_shifts(self._run.seed, octave, steps, plan.reach, frame_index=frame_index),
-                    step_scale=None if step_scale is None else resize(step_scale, size),
+                    step_scale=None if scale is None else scale[box.slices],
                 )
-                dreamed, has_gradient = result.picture, has_gradient or result.has_gradient
+                dreamed[box.slices] = result.picture
+                has_gradient = has_gradient or result.has_gradient
             change = dreamed - base
         if not has_gradient:
             _log.warning(
@@ -207,6 +218,16 @@ class DreamEngine:
                 "is silent here; try another"
             )
         return _clip(dreamed)
+
+    def _boxes(self, step_scale: StepMap | None, size: Size) -> list[Box]:
+        """Return the parts of an octave that are dreamed, each by itself: what ``step_scale`` moves."""
+        if step_scale is None or not self._objective.is_local:
+            return [Box.whole(size)]
+        stride = self._extractor.stride
+        # Few sizes: XLA traces each anew, which takes seconds, and oneDNN prepares for each.
+        unit = Size(*(-(-side // 4) for side in size)) if self._xla else _BOX_UNIT
+        context = halo_for(stride, self._extractor.receptive_field) // 2
+        return boxes_around(step_scale > 0.0, context=context, stride=stride, unit=unit)
 
     def _ascend_octave(
         self,
@@ -217,7 +238,7 @@ class DreamEngine:
         shifts: NDArray[np.int32],
         step_scale: StepMap | None,
     ) -> AscentResult:
-        """Run all steps of one octave, each with its shift; pictures are ``[h, w, 3]``."""
+        """Run all steps of one octave or of a box of it, each with its shift; pictures are ``[h, w, 3]``."""
 
         def ascend(plan: TilePlan) -> AscentResult:
             return self._compiled.run(

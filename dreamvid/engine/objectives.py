@@ -103,6 +103,11 @@ class BoundObjective:
     weights: NDArray[np.float32] = field(compare=False, repr=False)
     """Each term's weight, ``[terms]``; given to :meth:`value` so that it can change without a new trace."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the gradient at a pixel depends, but for its scale, on nothing but the pixels around it."""
+        return all(bound.stride > 0 and bound.term.at is None for bound in self.terms)
+
     @classmethod
     def bind(
         cls, objective: Objective, network: Network, guides: Mapping[str, RGB], *, precision: str = "float32"

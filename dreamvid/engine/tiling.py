@@ -314,7 +314,8 @@ def assemble(tiles: Any, grid: Grid, shift: Any) -> Any:
     shape = (grid.rows, grid.columns, grid.tile_height, grid.tile_width, 3)
     canvas = tf.transpose(tf.reshape(tiles, shape), (0, 2, 1, 3, 4))
     canvas = tf.reshape(canvas, (grid.rows * grid.tile_height, grid.columns * grid.tile_width, 3))
-    return canvas[shift[0] : shift[0] + grid.height, shift[1] : shift[1] + grid.width]
+    # Not an index: XLA would not know the size.
+    return tf.slice(canvas, (shift[0], shift[1], 0), (grid.height, grid.width, 3))
 
 
 def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> list[TileAxis]:

@@ -1,7 +1,9 @@
-"""Suppress spurious motion: flow is kept only where it explains the picture better than no motion does.
+"""Find where nothing moves or changes, in spite of grain and compression.
 
-Grain and compression make optical flow tremble by a tenth of a pixel or two where nothing moves. Detail carried
-along such flow would shimmer from frame to frame and drift away over hundreds of them.
+Both make optical flow tremble by a tenth of a pixel or two where nothing moves. Detail carried along such flow would
+shimmer from frame to frame and drift away over hundreds of them. So flow is kept only where it explains the picture
+better than no motion does (:func:`suppress_flow_noise`); what stands still and looks the same needs no new dream
+(:func:`static_mask`).
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import numpy as np
 from dreamvid.flow.warp import warp_linear
 from dreamvid.image.luma import LUMA_WEIGHTS
 from dreamvid.image.masks import smoothstep
+from dreamvid.image.resize import resize
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.types import RGB, Flow
+    from dreamvid.types import RGB, Flow, Mask
 
 # Blur, in px, that removes grain from both frames before they are compared.
 _GRAIN_BLUR = 1.5
@@ -28,6 +32,20 @@ _NEIGHBORHOOD = 0.025
 # grain of 1 % explains more.
 _FULL_EXPLANATION = 0.3
 _NO_DIFFERENCE = 1e-6
+
+# Speed in px up to which a pixel stands still.
+_STILL = 0.1
+# Pictures are compared at a fraction of their size, in which grain averages out.
+_SHRINK = 4
+# Least change that counts, in full range: of texture, and of brightness or color over a wider neighborhood. A fade
+# from white to black in 20 s at 24 frames a second is 0.002. The noise is added in these multiples.
+_TEXTURE_CHANGE, _TEXTURE_NOISE = 0.003, 2.0
+_BRIGHTNESS_CHANGE, _BRIGHTNESS_NOISE = 0.0008, 0.1
+# The noise is the change of texture that this share of the picture keeps below, and at most so much.
+_QUIET_SHARE, _MAX_NOISE = 0.2, 0.01
+# Width of the mask's edges, as a share of the longer side, and the shares of a neighborhood that must be static for
+# the mask to begin and to be full.
+_STATIC_EDGE, _STATIC_FROM, _STATIC_TO = 0.015, 0.6, 0.95
 
 
 def suppress_flow_noise(
@@ -43,6 +61,38 @@ def suppress_flow_noise(
     moving_error = _local_error(target_luma - warp_linear(source_luma, flow), radius)
     explained = (still_error - moving_error) / ((still_error + no_difference) * _FULL_EXPLANATION)
     return np.asarray(flow * smoothstep(0.0, 1.0, explained)[..., None], np.float32)
+
+
+def static_mask(flow: Flow, visible_mask: Mask, target: RGB, source: RGB) -> Mask:
+    """Return ``[H, W]`` in [0, 1]: where ``target`` shows exactly what ``source`` does, but for grain.
+
+    Edges are soft; specks, static or not, are left out. A fade, a pan or flicker of light is a change.
+
+    Parameters
+    ----------
+    flow
+        Backward flow ``[H, W, 2]`` from ``target`` to ``source``, of :func:`suppress_flow_noise`.
+    visible_mask
+        ``[H, W]``, 1 where ``target`` was visible in ``source``.
+    target, source
+        Two frames ``[H, W, 3]``. Noise is estimated as the change of the quietest fifth of the picture.
+    """
+    size = Size(*flow.shape[:2])
+    still = (np.hypot(flow[..., 0], flow[..., 1]) <= _STILL) & (visible_mask >= 1.0)
+    small = Size(*(max(1, side // _SHRINK) for side in size))
+    radius = max(0.5, _NEIGHBORHOOD * max(small))
+    change = resize(target - source, small)
+    texture = np.sqrt(_local_error(change, radius).max(axis=-1))
+    brightness = np.abs(cv2.GaussianBlur(change, (0, 0), 2.0 * radius)).max(axis=-1)
+    noise = min(float(np.quantile(texture, _QUIET_SHARE)), _MAX_NOISE)
+    unchanged = (texture <= _TEXTURE_CHANGE + _TEXTURE_NOISE * noise) & (
+        brightness <= _BRIGHTNESS_CHANGE + _BRIGHTNESS_NOISE * noise
+    )
+    static_share = cv2.GaussianBlur(
+        resize(still.astype(np.float32), small) * unchanged, (0, 0), max(0.5, _STATIC_EDGE * max(small))
+    )
+    mask = smoothstep(_STATIC_FROM, _STATIC_TO, static_share)
+    return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _smooth_luma(picture: RGB) -> NDArray[np.float32]:

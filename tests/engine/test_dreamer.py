@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
 from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, RunSettings
+from dreamvid.engine import dreamer as dreamer_module
+from dreamvid.engine.boxes import Box
 from dreamvid.engine.dreamer import DreamEngine, clear_cache, jitter_shifts
 from dreamvid.engine.network import load_network
 from dreamvid.errors import EngineError, SettingsError
@@ -17,7 +20,7 @@ from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from dreamvid.engine.network import Network
-    from dreamvid.types import RGB, Dreamer
+    from dreamvid.types import RGB, Dreamer, StepMap
 
 
 def make_engine(
@@ -248,6 +251,11 @@ def test_static_compilation_gives_the_same_dream(toy: Network, photo: RGB, lapla
     assert compiled.traces == 1
 
 
+def test_shifts_compile_statically(toy: Network, photo: RGB) -> None:
+    plain, compiled = (make_engine(toy, octaves=1, xla=xla).dream(photo) for xla in (False, True))
+    assert np.abs(compiled - plain).max() < 1e-3
+
+
 def test_plans_say_what_will_be_done(dreamnet: Network) -> None:
     engine = make_engine(dreamnet, "mixed4", octaves=2)
     small, large = engine.plan_for(Size(270, 480)), engine.plan_for(Size(4320, 7680))
@@ -353,6 +361,107 @@ def test_a_step_map_of_zeros_changes_nothing(dreamnet_engine: DreamEngine, photo
     nothing = np.zeros(photo.shape[:2], np.float32)
     assert np.array_equal(dreamnet_engine.dream(photo, step_map=nothing), photo)
     assert np.array_equal(dreamnet_engine.dream(photo, steps=0, step_map=nothing + 1), photo)
+
+
+def soft_spot(picture: RGB, y: int, x: int, radius: float = 30) -> StepMap:
+    """Return three steps' worth within a circle, which fall off to none at its edge."""
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    distance = np.hypot(rows - y, columns - x)
+    return np.asarray(3 * np.clip(2 - 2 * distance / radius, 0, 1), np.float32)
+
+
+def dream_whole(engine: DreamEngine, monkeypatch: pytest.MonkeyPatch, picture: RGB, **options: Any) -> RGB:
+    """Return the dream of gradients of the whole picture."""
+    with monkeypatch.context() as patch:
+        patch.setattr(dreamer_module, "boxes_around", lambda mask, **_: [Box.whole(Size(*mask.shape))])
+        return engine.dream(picture, **options)
+
+
+@pytest.fixture(scope="module")
+def large_photo(photo: RGB) -> RGB:
+    return resize(np.tile(photo, (2, 2, 1)), Size(360, 480)).clip(0, 1)
+
+
+@pytest.mark.parametrize("place", [(190, 240), (0, 479), (359, 100)])
+@pytest.mark.parametrize(
+    "options", [{}, {"tile": 64}, {"precondition": 0.5, "smoothing": 2.0, "laplacian": 2}]
+)
+def test_a_part_is_dreamed_as_it_is_in_the_whole_picture(
+    toy: Network,
+    large_photo: RGB,
+    monkeypatch: pytest.MonkeyPatch,
+    place: tuple[int, int],
+    options: dict[str, Any],
+) -> None:
+    engine, step_map = make_engine(toy, **options), soft_spot(large_photo, *place)
+    part = engine.dream(large_photo, step_map=step_map) - large_photo
+    whole = dream_whole(engine, monkeypatch, large_photo, step_map=step_map) - large_photo
+    assert not np.array_equal(part, whole)  # or the whole picture was dreamed
+    assert np.vdot(part, whole) > 0.95 * np.linalg.norm(part) * np.linalg.norm(whole)
+    assert rms(part) == pytest.approx(rms(whole), rel=0.25)
+
+
+def test_the_default_network_dreams_a_part_as_in_the_whole_picture(
+    dreamnet_engine: DreamEngine, large_photo: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detail = dreamnet_engine.dream(large_photo) - large_photo
+    options: dict[str, Any] = {"detail": detail, "step_map": soft_spot(large_photo, 150, 200)}
+    base = dreamnet_engine.dream(large_photo, detail=detail, steps=0)
+    part = dreamnet_engine.dream(large_photo, **options) - base
+    whole = dream_whole(dreamnet_engine, monkeypatch, large_photo, **options) - base
+    assert not np.array_equal(part, whole)
+    assert np.vdot(part, whole) > 0.9 * np.linalg.norm(part) * np.linalg.norm(whole)
+    assert rms(part) == pytest.approx(rms(whole), rel=0.25)
+
+
+def test_outside_of_a_part_nothing_changes(toy_engine: DreamEngine, large_photo: RGB) -> None:
+    detail = np.asarray(0.1 * np.random.default_rng(2).standard_normal(large_photo.shape), np.float32)
+    step_map = soft_spot(large_photo, 190, 240)
+    dreamed = toy_engine.dream(large_photo, detail=detail, step_map=step_map)
+    near = cv2.dilate(np.asarray(step_map > 0, np.uint8), np.ones((17, 17), np.uint8)) > 0
+    still = toy_engine.dream(large_photo, detail=detail, steps=0)
+    assert np.abs(dreamed - still)[~near].max() < 1e-6
+    assert np.abs(dreamed - still)[step_map > 0].mean() > 0.005
+
+
+def test_two_parts_are_dreamed_at_once_and_alike_in_every_run(toy: Network, large_photo: RGB) -> None:
+    engine = make_engine(toy, octaves=1)
+    spots = soft_spot(large_photo, 60, 60), soft_spot(large_photo, 300, 400)
+    one, other, both = (engine.dream(large_photo, step_map=each) for each in (*spots, spots[0] + spots[1]))
+    assert np.allclose(one + other - large_photo, both, atol=1e-6)
+    assert np.array_equal(both, engine.dream(large_photo, step_map=spots[0] + spots[1]))
+    clear_cache()
+    assert np.array_equal(both, make_engine(toy, octaves=1).dream(large_photo, step_map=spots[0] + spots[1]))
+
+
+def test_a_part_of_most_of_the_picture_is_dreamed_with_it(
+    toy_engine: DreamEngine, large_photo: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_map = soft_spot(large_photo, 180, 240, radius=220)
+    dreamed = toy_engine.dream(large_photo, step_map=step_map)
+    assert np.array_equal(dreamed, dream_whole(toy_engine, monkeypatch, large_photo, step_map=step_map))
+
+
+def test_a_place_in_the_picture_stays_where_it_is_when_a_part_is_dreamed(
+    toy: Network, large_photo: RGB
+) -> None:
+    engine = make_engine(toy, "deep#3@0.8/0.8", octaves=1)
+    dreamed = engine.dream(large_photo, step_map=soft_spot(large_photo, 288, 384))
+    assert np.abs(dreamed - large_photo)[270:300, 370:400].max() > 0.005
+
+
+def test_a_silent_part_is_no_warning(
+    silent_toy: Network, large_photo: RGB, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_engine(silent_toy).dream(large_photo, step_map=soft_spot(large_photo, 190, 240))
+    assert not caplog.messages
+
+
+def test_parts_of_similar_size_and_place_share_what_xla_compiles(toy: Network, large_photo: RGB) -> None:
+    engine = make_engine(toy, octaves=1, xla=True)
+    for y, x in [(190, 240), (180, 230), (200, 250)]:
+        engine.dream(large_photo, step_map=soft_spot(large_photo, y, x))
+    assert engine.traces == 1
 
 
 def test_a_step_map_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
