@@ -196,7 +196,13 @@ class DreamEngine:
                     plan,
                     dreamed,
                     source,
-                    shifts=jitter_shifts(self._run.seed, octave, steps, plan.reach, frame_index=frame_index),
+                    shifts=jitter_shifts(
+                        self._run.seed,
+                        octave,
+                        steps * self._ascent.substeps,
+                        plan.reach,
+                        frame_index=frame_index,
+                    ),
                     step_scale=None if step_scale is None else resize(step_scale, size),
                 )
                 dreamed, has_gradient = result.picture, has_gradient or result.has_gradient
