@@ -14,14 +14,13 @@ Quality = Literal["draft", "normal", "best"]
 
 QUALITY_SETTINGS: dict[Quality, dict[str, object]] = {
     "draft": {
-        "octaves.largest": 400,
+        "octaves.largest": 512,
         "stability.flow.preset": "fast",
         "stability.flow.scale": 320,
     },
     "normal": {},
     "best": {
-        "ascent.substeps": 2,
-        "stability.flow.scale": 1280,
+        "ascent.substeps": 3,
     },
 }
 """Settings by dotted path."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from dreamvid import dream
 from dreamvid.config.preset import Preset
+from dreamvid.pipelines.landscape import Landscape
 from dreamvid.pipelines.octave_limit import dreamed_size, limit_octaves
 from dreamvid.types import Size
 
@@ -68,3 +71,19 @@ def test_scenes_share_one_width() -> None:
     assert first.output.dream_width == second.output.dream_width == round(1920 / 1.4**2)
     assert (first.octaves.count, second.octaves.count) == (4, 1)
     assert dreamed_size(preset, HD).width == first.output.dream_width
+
+
+def test_fewer_octaves_take_longer_steps() -> None:
+    preset = limited(octaves={"count": 8, "largest": 400}, ascent={"step_size": 0.003})
+    assert preset.ascent.step_size == pytest.approx(0.003 * 8 / 3)
+    preset = limited(octaves={"count": 8, "largest": 400}, ascent={"step_size": "0.003 + 0.001*p"})
+    assert preset.schedules().keys() == {"ascent.step_size"}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("objective", ["mixed0", "mixed4, mixed5:0.5"])
+def test_a_dream_of_fewer_octaves_is_as_strong(objective: str) -> None:
+    picture = Landscape(Size(216, 384)).frame(2.0)
+    preset = Preset.build({"objective": objective, "ascent": {"steps": 4}, "run": {"precision": "float32"}})
+    whole, limited = (dream(picture, preset.override({"octaves.largest": each})) for each in (None, 200))
+    assert np.std(limited - picture) == pytest.approx(np.std(whole - picture), rel=0.2)
