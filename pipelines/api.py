@@ -38,7 +38,8 @@ def load_dreamer(
     Parameters
     ----------
     preset
-        A :class:`~dreamvid.Preset`, nested values for one (``{"model": "vgg16", "octaves": 3}``), or None.
+        A :class:`~dreamvid.Preset`, nested values for one (``{"model": "vgg16", "octaves": 3}``), or None. Its
+        ``octaves.largest``, which depends on the size of a picture, is left out.
     objective
         Overrules the preset's; a text or a sum of terms, guide images as arrays included.
     device

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SIZE = Size(270, 480)
 RATE = Fraction(12)
 SECONDS = Fraction(4)
-PACE = 4.0
+PACE = 3.0
 """Seconds of the landscape in a second of the clip: clouds fly."""
 
 

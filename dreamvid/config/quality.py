@@ -14,7 +14,7 @@ Quality = Literal["draft", "normal", "best"]
 
 QUALITY_SETTINGS: dict[Quality, dict[str, object]] = {
     "draft": {
-        "octaves.largest": 512,
+        "octaves.largest": 400,
         "stability.flow.preset": "fast",
         "stability.flow.scale": 320,
     },

@@ -93,8 +93,8 @@ class OctaveSettings(SettingsModel):
         ge=16,
         le=LONGEST_SIDE,
         description=(
-            "Longest side of the octaves that are dreamed: larger ones are left out, for speed, and the detail is "
-            "upscaled; the coarsest never is."
+            "Longest side of the octaves that are dreamed: for speed, larger ones are left out, all but one; "
+            "the detail is upscaled, and steps are longer in turn."
         ),
         json_schema_extra=Meta("px"),
     )
