@@ -12,6 +12,7 @@ from dreamvid.pipelines.arrays import as_picture
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import ends_in_slash
 from dreamvid.pipelines.progress import NullProgress, Progress
@@ -37,7 +38,8 @@ def load_dreamer(
     Parameters
     ----------
     preset
-        A :class:`~dreamvid.Preset`, nested values for one (``{"model": "vgg16", "octaves": 3}``), or None.
+        A :class:`~dreamvid.Preset`, nested values for one (``{"model": "vgg16", "octaves": 3}``), or None. Its
+        ``octaves.largest``, which depends on the size of a picture, is left out.
     objective
         Overrules the preset's; a text or a sum of terms, guide images as arrays included.
     device
@@ -102,7 +104,10 @@ def dream(
         raise SettingsError("a dreamer has its objective already; give one of the two")
     settings, goal = _settle(preset, objective)
     rgb = picture.rgb
-    finish = make_compositor(settings, Size(*rgb.shape[:2]))
+    size = Size(*rgb.shape[:2])
+    if dreamer is None:
+        (settings,) = limit_octaves([settings], size)
+    finish = make_compositor(settings, size)
     masks = open_masks(settings, rate=None)
     dreamer = dreamer or load_dreamer(settings, objective=goal)
     prepared = finish.prepare(rgb)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SIZE = Size(270, 480)
 RATE = Fraction(12)
 SECONDS = Fraction(4)
+PACE = 3.0
+"""Seconds of the landscape in a second of the clip: clouds fly."""
 
 
 def run_demo(folder: Path, preset: Preset, options: RunOptions = RunOptions()) -> tuple[Path, RunResult]:
@@ -86,4 +88,4 @@ def landscape_frames() -> Iterator[Frame]:
     landscape = Landscape(SIZE)
     for index in range(round(SECONDS * RATE)):
         seconds = index / RATE
-        yield Frame(index, seconds, landscape.frame(float(seconds)), duration=1 / RATE)
+        yield Frame(index, seconds, landscape.frame(PACE * float(seconds)), duration=1 / RATE)

@@ -12,9 +12,10 @@ from dreamvid.config.settings import output_size
 from dreamvid.errors import NonFiniteDreamError, ReadError, SettingsError, WriteError
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
-from dreamvid.pipelines.compositing import dream_size, make_compositor
+from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import STILL_BYTES, check_memory
+from dreamvid.pipelines.octave_limit import dreamed_size, limit_octaves
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_folder, check_target, made_folder
 from dreamvid.pipelines.provenance import KEY, settings_json
@@ -76,15 +77,20 @@ def dream_images(
     masks = open_masks(preset, rate=None, keep_going=options.keep_going)
     options.progress.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     warn_unused_trip_fields(preset)
-    built = build_dreamer(preset, options)
-    for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
+    limited = [limit_octaves([preset], output_size(size, preset.output))[0] for size in sizes]
+    # The octaves depend on the size of a picture, and a dreamer on its octaves.
+    built = {
+        octaves: build_dreamer(each, options)
+        for octaves, each in {each.octaves: each for each in limited}.items()
+    }
+    for index, (source, path, settings) in enumerate(zip(sources, targets, limited, strict=True)):
         outcome = _dream_one(
             read_still(source),
             source,
             path,
-            preset=preset,
+            preset=settings,
             recipe=recipe,
-            built=built,
+            built=built[settings.octaves],
             masks=masks,
             measure=options.measure,
         )
@@ -161,7 +167,7 @@ def _check(
     from dreamvid.media.still.writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
 
     check_suffix(path)
-    dream_size(output_size(source_size, preset.output), preset.output.dream_width)
+    dreamed_size(preset, output_size(source_size, preset.output))
     if may_make:
         check_folder(path.parent)
     if not may_make or path.parent.is_dir():

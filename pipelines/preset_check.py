@@ -197,4 +197,4 @@ def _cost(preset: Preset) -> float:
         carried = preset.stability.steps
         share = 1.0 - constant(preset.stability.steadiness)
         steps = max(1.0, round(steps * share)) if carried is None else max(1.0, constant(carried))
-    return areas * steps * (step_cost(preset.model.name) or _OWN_STEP_COST)
+    return areas * steps * preset.ascent.substeps * (step_cost(preset.model.name) or _OWN_STEP_COST)

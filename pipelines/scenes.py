@@ -15,6 +15,7 @@ from dreamvid.config.scene import SceneSettings
 from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.pipelines.build import LoadedDreamer, build_dreamer, build_stabilizer
 from dreamvid.pipelines.compositing import make_compositor
+from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.schedule.fields import constant
 from dreamvid.schedule.objective_schedule import ObjectiveSchedule
@@ -252,7 +253,7 @@ def load_timeline(
     spans = scene_spans(preset, clock)
     for warning in check_schedules(spans, clock):
         _log.warning("%s", warning)
-    presets = [span.scene.preset for span in spans]
+    presets = limit_octaves([span.scene.preset for span in spans], size)
     scenes = tuple(LoadedScene.of(preset, build(preset, options), size) for preset in presets)
     return Timeline(clock, tuple(spans), scenes)
 

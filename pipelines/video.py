@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.settings import output_size
 from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
-from dreamvid.pipelines.compositing import dream_size
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
+from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
@@ -89,12 +89,12 @@ def prepare(
     check_target(job.output, [source], confirm, folder=job.folder)
     clock, begun = VideoClock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
     timeline = load_timeline(begun, options, clock, job.info.size, build)
-    dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
-    resolved = timeline.resolved(dreamed_size)
+    dreamed = dreamed_size(preset, job.info.size)
+    resolved = timeline.resolved(dreamed)
     text = settings_json(preset, source=source, resolved=resolved, files=timeline.files)
     check = partial(check_target, job.output, [source], options.confirm_overwrite, folder=job.folder)
     delivered = unfinished and is_delivered(job.output, text, check)
-    state = dreamed_size.height * dreamed_size.width * _BYTES_CARRIED if timeline.carries else 0
+    state = dreamed.height * dreamed.width * _BYTES_CARRIED if timeline.carries else 0
     task = OutputJob(job.output, job.manifest(text, timeline.files), state, delivered)
     return PreparedVideo(job, timeline, resolved, task, job.writer(text))
 

@@ -15,6 +15,7 @@ import typer
 from dreamvid.cli.flags import COMMON_OPTIONS, SETTING_OPTIONS, CommonOption, SettingOption
 from dreamvid.config.fields import field_paths, group_of, innermost, meta_of
 from dreamvid.config.preset import Preset, parse_assignments, parse_value
+from dreamvid.config.quality import Quality, parse_quality, with_quality
 from dreamvid.errors import SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
@@ -63,7 +64,7 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
 
     The function receives ``common: CommonOptions``, and of the following what it has parameters for: ``preset``, the
     one of ``--preset`` with all other options laid over it, and ``changes``, these options as dotted paths and
-    values. Without the first there is no ``--preset``.
+    values, those of ``--quality`` included. Without the first there is no ``--preset``.
     """
     groups = PIPELINES[pipeline].options
 
@@ -74,7 +75,8 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
         common_options = [option for option in COMMON_OPTIONS if option.group in {None, *groups}]
 
         def command(context: typer.Context, **values: Any) -> None:
-            changes = _take_changes(values, settings)
+            quality = parse_quality(values.pop("quality"), draft=values.pop("draft"))
+            changes = with_quality(_take_changes(values, settings), quality)
             common = _take_common(values, context)
             output: str | None = values.get("output")
             if output is not None:
@@ -95,6 +97,7 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
         parameters = [
             *(_setting_parameter(option) for option in settings if option.switch is None),
             *([_preset_parameter()] if takes_preset else []),
+            *_quality_parameters(),
             *(_setting_parameter(option) for option in settings if option.switch is not None),
             _assignments_parameter(),
             *(_common_parameter(option) for option in common_options),
@@ -242,6 +245,20 @@ def _preset_parameter() -> inspect.Parameter:
         rich_help_panel="The dream",
     )
     return _parameter("preset_reference", Annotated[str | None, info], None)
+
+
+def _quality_parameters() -> Iterable[inspect.Parameter]:
+    info = typer.Option(
+        "--quality",
+        help="draft: the look in a fraction of the time, for trying; best: more time. Other options override it.",
+        metavar="|".join(get_args(Quality)),
+        rich_help_panel="The dream",
+    )
+    yield _parameter("quality", Annotated[str | None, info], None)
+    info = typer.Option(
+        "--draft", help="The same as --quality draft.", metavar="", rich_help_panel="The dream"
+    )
+    yield _parameter("draft", Annotated[bool, info], default=False)
 
 
 def _assignments_parameter() -> inspect.Parameter:

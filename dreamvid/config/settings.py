@@ -88,6 +88,16 @@ class OctaveSettings(SettingsModel):
         description="Size ratio between one octave and the next.",
         json_schema_extra=Meta(flag="--octave-scale"),
     )
+    largest: int | None = Field(
+        None,
+        ge=16,
+        le=LONGEST_SIDE,
+        description=(
+            "Longest side of the octaves that are dreamed: for speed, larger ones are left out, all but one; "
+            "the detail is upscaled, and steps are longer in turn."
+        ),
+        json_schema_extra=Meta("px"),
+    )
 
 
 class AscentSettings(SettingsModel):
@@ -103,6 +113,15 @@ class AscentSettings(SettingsModel):
         0.005,
         description="Step size: how much one step changes a pixel of average gradient.",
         json_schema_extra=Meta("full range", "--step-size"),
+    )
+    substeps: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description=(
+            "Divide each gradient step into this many shorter ones: clearer forms at the same strength, in so much "
+            "more time."
+        ),
     )
     jitter: int = Field(
         32,
@@ -298,8 +317,10 @@ class OutputSettings(SettingsModel):
         None,
         ge=16,
         le=LONGEST_SIDE,
-        description="Dream at this width, then upscale only the detail onto the full-size source.",
-        json_schema_extra=Meta("px", "--dream-width", ("video", "image")),
+        description=(
+            "Dream at this width, then upscale only the detail onto the full-size source; trips are upscaled whole."
+        ),
+        json_schema_extra=Meta("px", "--dream-width"),
     )
     fps: Rate | None = Field(
         None,

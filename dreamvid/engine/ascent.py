@@ -111,7 +111,7 @@ class GradientAscent:
         ascent: AscentSettings,
         step_scale: StepMap | None = None,
     ) -> AscentResult:
-        """Take one step for each of ``shifts`` from ``start``; ``step_scale`` ``[H, W]`` multiplies it by pixel."""
+        """Take one substep for each of ``shifts`` from ``start``; ``step_scale`` ``[H, W]`` multiplies it."""
         inputs = AscentInputs(
             start,
             source,
@@ -122,7 +122,7 @@ class GradientAscent:
                 [
                     constant(value)
                     for value in (
-                        ascent.step_size,
+                        constant(ascent.step_size) / ascent.substeps,
                         ascent.color,
                         ascent.precondition,
                         ascent.total_variation,

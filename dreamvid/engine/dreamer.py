@@ -206,7 +206,13 @@ class DreamEngine:
                     plan,
                     start[box.slices],
                     source[box.slices],
-                    shifts=jitter_shifts(self._run.seed, octave, steps, plan.reach, frame_index=frame_index),
+                    shifts=jitter_shifts(
+                        self._run.seed,
+                        octave,
+                        steps * self._ascent.substeps,
+                        plan.reach,
+                        frame_index=frame_index,
+                    ),
                     step_scale=None if scale is None else scale[box.slices],
                 )
                 dreamed[box.slices] = result.picture

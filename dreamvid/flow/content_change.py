@@ -41,6 +41,8 @@ _SEEN = 0.15
 # Share of the picture from which on all of it is another one: what was left of the old dream
 # would make the ascent grow the old forms again.
 _WHOLE = 0.2
+# Share of the detail from which on, where it is new, its picture is that of this frame.
+_NEW = 0.25
 # Share of the frames counted so far that is forgotten where nothing has changed.
 _FORGOTTEN = 0.5
 
@@ -77,7 +79,7 @@ def find_changes(reference: Reference, current: Luma, motion: Motion) -> tuple[M
     lasted = np.where(changed > _SEEN, lasted + changed, _FORGOTTEN * lasted)
     is_another = lasted >= _LASTING
     replaced = np.ones_like(before) if is_another.mean() > _WHOLE else _widen(is_another)
-    is_new = (replaced > 0.5) | (resize(motion.visible_mask, size) < 0.5)  # noqa: PLR2004  the nearer of the two
+    is_new = (replaced > _NEW) | (resize(motion.visible_mask, size) < 1.0 - _NEW)
     reference = np.stack([np.where(is_new, current, before), np.where(is_new, 0.0, lasted)], axis=-1)
     return replaced, np.asarray(reference, np.float32)
 

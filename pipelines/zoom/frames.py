@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+import numpy as np
+
+from dreamvid.image.resize import resize
 from dreamvid.pipelines.threads import BoundedQueue, ThreadGroup
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.resume import FrameSink, ResumePoint
     from dreamvid.pipelines.zoom.frame_by_frame import ZoomState
     from dreamvid.pipelines.zoom.keyframed import KeyframeState
-    from dreamvid.types import RGB, Frame
+    from dreamvid.types import RGB, Frame, Size
 
 S = TypeVar("S", "ZoomState", "KeyframeState")
 
@@ -65,8 +68,8 @@ class ZoomMode(Protocol[S]):
 class ZoomFrames(Generic[S]):
     """The :class:`~dreamvid.pipelines.resume.FrameProducer` of a zoom of ``frames`` frames.
 
-    ``start``, ``starts_from_picture`` and ``palette`` are those of :meth:`ZoomMode.begin`; ``stages`` are the seconds
-    by stage afterwards.
+    ``start``, ``starts_from_picture`` and ``palette`` are those of :meth:`ZoomMode.begin`; ``size`` is that of the
+    written frames, None the one in which they are dreamed; ``stages`` are the seconds by stage afterwards.
     """
 
     mode: ZoomMode[S]
@@ -75,6 +78,7 @@ class ZoomFrames(Generic[S]):
     starts_from_picture: bool
     palette: RGB | None
     progress: Progress
+    size: Size | None = None
     stages: dict[str, float] = field(default_factory=lambda: {"dream": 0.0, "encode": 0.0})
 
     def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
@@ -113,5 +117,10 @@ class ZoomFrames(Generic[S]):
     def _write(self, queue: BoundedQueue[tuple[Frame, Callable[[], State]]], write: FrameSink) -> None:
         for frame, state in queue:
             began = time.perf_counter()
-            write(frame, state)
+            write(self._upscaled(frame), state)
             self.stages["encode"] += time.perf_counter() - began
+
+    def _upscaled(self, frame: Frame) -> Frame:
+        if self.size is None or frame.rgb.shape[:2] == tuple(self.size):
+            return frame
+        return replace(frame, rgb=np.clip(resize(frame.rgb, self.size), 0.0, 1.0))

@@ -17,6 +17,7 @@ from dreamvid.image.resize import cover
 from dreamvid.media.limits import check_frames, check_picture
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.memory import check_memory
+from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.provenance import (
@@ -86,7 +87,10 @@ _OBJECTIVE_SECONDS, _FADE_SHARE = Fraction(4), 0.5
 
 
 class ZoomPlan(NamedTuple):
-    """A zoom that fits the limits: settings with all defaults, its start image, and its frames."""
+    """A zoom that fits the limits: settings with all defaults, its start image, and its frames.
+
+    ``start`` has the size at which frames are dreamed, ``info.size`` is that of the output.
+    """
 
     preset: Preset
     start_image: StartImage
@@ -98,6 +102,11 @@ class ZoomPlan(NamedTuple):
     def duration(self) -> Fraction:
         """Length in seconds: whole frames."""
         return self.clock.frames / self.clock.fps
+
+    @property
+    def dreamed(self) -> Size:
+        """Size at which frames are dreamed."""
+        return Size(*self.start.shape[:2])
 
     @property
     def ease_in(self) -> float:
@@ -148,13 +157,19 @@ def run_zoom(
         clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
         settings = restore_begun_settings(plan.preset, output, fresh=options.fresh)
         timeline = load_timeline(settings, options, clock, plan.info.size, build)
-        resolved = timeline.resolved(plan.info.size)
+        resolved = timeline.resolved(plan.dreamed)
         text = settings_json(preset, source=None, resolved=resolved, files={**timeline.files, **files})
         delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))
         mode = choose_mode(plan, FeedbackStep(timeline, plan.clock, clock.signals, plan.ease_in))
         mode.check(plan.start)
         frames = ZoomFrames(
-            mode, plan.clock.frames, plan.start, plan.start_image.is_picture, palette, options.progress
+            mode,
+            plan.clock.frames,
+            plan.start,
+            plan.start_image.is_picture,
+            palette,
+            options.progress,
+            plan.info.size,
         )
         inputs = [*timeline.files.values(), *files.values()]
         job = _output_job(plan, output, text, inputs, options.command, folder=folder, delivered=delivered)
@@ -192,7 +207,12 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
     picture = read_start_image(start_image, None, 0) if start_image.is_picture else None
     size = zoom_size(preset.output, None if picture is None else Size(*picture.shape[:2]))
     check_picture("the trip", size)
-    start = read_start_image(start_image, size, preset.run.seed) if picture is None else cover(picture, size)
+    dreamed = dreamed_size(preset, size)
+    start = (
+        read_start_image(start_image, dreamed, preset.run.seed)
+        if picture is None
+        else cover(picture, dreamed)
+    )
     duration = frames / fps
     preroll, run_bytes = 0, _RUN_BYTES
     if trip.keyframe is not None:
@@ -211,7 +231,7 @@ def choose_mode(plan: ZoomPlan, step: FeedbackStep) -> ZoomMode[Any]:
     trip = plan.preset.trip
     if trip.keyframe is None:
         return FrameByFrameZoom(step)
-    return KeyframedZoom(step, plan.info.size, trip.keyframe, trip.loop)
+    return KeyframedZoom(step, plan.dreamed, trip.keyframe, trip.loop)
 
 
 def zoom_size(output: OutputSettings, picture_size: Size | None) -> Size:
@@ -287,7 +307,7 @@ def _output_job(
         text, output=output, inputs=list(inputs), info=plan.info, bits=bits, command=command
     )
     state_bytes = _STATE_BYTES + _PREROLL_BYTES * plan.clock.preroll
-    return OutputJob(output, manifest, plan.info.size.height * plan.info.size.width * state_bytes, delivered)
+    return OutputJob(output, manifest, plan.dreamed.height * plan.dreamed.width * state_bytes, delivered)
 
 
 def _open_writer(

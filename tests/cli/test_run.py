@@ -17,10 +17,12 @@ from dreamvid import dream_video
 from dreamvid.cli.main import main
 from dreamvid.cli.progress import JsonLines, Lines
 from dreamvid.config.settings import OutputSettings
+from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.media.still.reader import Still
 from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines import memory
+from dreamvid.pipelines.replay import read_recipe
 from dreamvid.types import Frame, Size, VideoInfo
 
 QUICK = ["--octaves", "1", "--steps", "1", "--precision", "float32", "--device", "cpu"]
@@ -276,3 +278,23 @@ def test_an_api_output_that_ends_in_a_slash_is_a_folder(clip: Path) -> None:
     quick = {"octaves": 1, "ascent": {"steps": 1}, "run": {"precision": "float32"}}
     result = dream_video(clip, f"{clip.with_name('takes.v2')}/", quick)
     assert result.output.is_dir()
+
+
+@pytest.mark.e2e
+def test_a_draft_keeps_its_settings_and_its_replay_is_the_same(clip: Path) -> None:
+    assert run("video", clip, *QUICK, "--draft", "--codec", "ffv1", "-o", clip.with_name("draft.mkv")) == 0
+    draft = clip.with_name("draft.mkv")
+    stored = read_recipe(draft).settings
+    assert {"largest", "count"} <= stored["octaves"].keys()
+    assert run("replay", draft) == 0
+    again = open_source(clip.with_name("draft.again.mkv"))
+    for one, other in zip(open_source(draft), again, strict=True):
+        assert np.array_equal(one.rgb, other.rgb)
+
+
+@pytest.mark.parametrize("command", ["video", "image", "zoom", "render", "replay", "demo"])
+def test_a_quality_that_there_is_not_is_one_line(
+    command: str, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command, picture, "--quality", "good") == 1
+    assert capsys.readouterr().err == "dreamvid: --quality: must be draft, normal or best, not 'good'\n"

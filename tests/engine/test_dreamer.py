@@ -467,3 +467,18 @@ def test_parts_of_similar_size_and_place_share_what_xla_compiles(toy: Network, l
 def test_a_step_map_of_another_size_is_refused(toy_engine: DreamEngine, photo: RGB) -> None:
     with pytest.raises(EngineError, match="step_map has shape"):
         toy_engine.dream(photo, steps=1, step_map=np.zeros((3, 4), np.float32))
+
+
+def test_substeps_are_as_strong_as_their_steps_and_climb_as_far(dreamnet: Network, photo: RGB) -> None:
+    whole = make_engine(dreamnet, "mixed4", steps=4, step_size=0.01)
+    parted = make_engine(dreamnet, "mixed4", steps=4, step_size=0.01, substeps=3)
+    one, other = whole.dream(photo), parted.dream(photo)
+    assert not np.array_equal(one, other)
+    assert rms(other - photo) == pytest.approx(rms(one - photo), rel=0.25)
+    assert parted.score(other) > 0.9 * whole.score(one)
+
+
+def test_substeps_are_shorter_steps(toy: Network, photo: RGB) -> None:
+    parted = make_engine(toy, steps=2, substeps=3, step_size=0.009)
+    longer = make_engine(toy, steps=6, step_size=0.003)
+    assert np.array_equal(parted.dream(photo), longer.dream(photo))

@@ -66,6 +66,31 @@ def test_photos_of_all_formats_sizes_and_names_are_dreamed(
     assert not any("\n" in result.line() for result in results)
 
 
+def test_photos_of_several_sizes_have_their_own_octaves(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    widths: list[int] = []
+
+    class Dreamer(Unchanged):
+        def dream(self, image: RGB, **_: object) -> RGB:
+            widths.append(image.shape[1])
+            return image
+
+    def build(preset: Preset, _: RunOptions) -> SimpleNamespace:
+        counts.append(preset.octaves.count)
+        return SimpleNamespace(dreamer=Dreamer(), resolved=lambda _: {}, files={})
+
+    monkeypatch.setattr(pipeline, "build_dreamer", build)
+    large = photos[0].with_name("large.png")
+    Image.new("RGB", (160, 80)).save(large)
+    preset = Preset.build({"octaves": {"count": 4, "scale": 2.0, "largest": 40}})
+    results = list(dream_images([*photos[1:], large], photos[0].parent / "out", preset, RunOptions()))
+    assert counts == [4, 2]  # loaded once for each number of octaves, before the first dream
+    assert widths == [40] * 5
+    assert results[-1].size == (80, 160)
+
+
 def test_pictures_that_cannot_be_read_are_named_together(
     photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

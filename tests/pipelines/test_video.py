@@ -97,8 +97,9 @@ def test_the_same_seed_is_the_same_video_bit_for_bit(clip: Path, quick: Preset) 
         ({"output.width": 40}, Size(24, 40)),
         ({"output.width": 40, "output.height": 40}, Size(40, 40)),
         ({"output.dream_width": 40}, Size(48, 80)),
+        ({"octaves.largest": 60}, Size(48, 80)),
     ],
-    ids=["width", "cover-and-crop", "dream-width"],
+    ids=["width", "cover-and-crop", "dream-width", "largest-octave"],
 )
 def test_sizes(clip: Path, quick: Preset, settings: dict[str, object], size: Size) -> None:
     outcome = dream(clip, quick.override(settings))

@@ -112,6 +112,16 @@ def test_a_zoom_has_the_shape_of_its_picture(build_preset: Callable[..., Preset]
     assert plan.info.size == Size(*plan.start.shape[:2]) == Size(22, 32)
 
 
+@pytest.mark.parametrize("changes", [{"output__dream_width": 32}, {"octaves": {"count": 4, "largest": 32}}])
+def test_a_zoom_is_dreamed_small_and_written_at_its_full_size(
+    make: Make, build_preset: Callable[..., Preset], changes: dict[str, object]
+) -> None:
+    assert Size(*plan_zoom(build_preset(**changes)).start.shape[:2]) == Size(18, 32)
+    path = make(**changes)
+    assert open_source(path).info.size == Size(36, 64)
+    assert same(frames(path), frames(replay(path, None, None, {}).output))
+
+
 def test_a_loop_keeps_no_more_of_its_preroll_as_it_gets_longer(build_preset: Callable[..., Preset]) -> None:
     def preroll(duration: str, **changes: object) -> int:
         return plan_zoom(build_preset(trip__duration=duration, **changes)).clock.preroll
