@@ -34,7 +34,8 @@ _MAX_CHECKED = 2000  # moments of a scene at which its schedules are checked
 _UNKNOWN_DURATION = 10.0  # seconds for which those of a scene without a known end are checked
 _MAX_TURNOVER = 0.5
 _ASCENT_SCHEDULES = {
-    f"ascent.{name}" for name in ("steps", "step_size", "color", "precondition", "total_variation", "l2")
+    f"ascent.{name}"
+    for name in ("steps", "step_size", "color", "precondition", "variety", "total_variation", "l2")
 }
 
 
