@@ -11,7 +11,7 @@ import numpy as np
 from dreamvid.config.settings import output_size
 from dreamvid.errors import NonFiniteDreamError, ReadError, SettingsError, WriteError
 from dreamvid.image.resize import cover
-from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
+from dreamvid.pipelines.build import build_dreamer, choose_channels, needs_picture, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import dream_size, make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import STILL_BYTES, check_memory
@@ -76,15 +76,16 @@ def dream_images(
     masks = open_masks(preset, rate=None, keep_going=options.keep_going)
     options.progress.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     warn_unused_trip_fields(preset)
-    built = build_dreamer(preset, options)
+    built = None if needs_picture(preset) else build_dreamer(preset, options)
     for index, (source, path) in enumerate(zip(sources, targets, strict=True)):
+        still = read_still(source)
         outcome = _dream_one(
-            read_still(source),
+            still,
             source,
             path,
             preset=preset,
             recipe=recipe,
-            built=built,
+            built=built or build_dreamer(choose_channels(preset, options, still.rgb), options),
             masks=masks,
             measure=options.measure,
         )

@@ -13,7 +13,13 @@ import numpy as np
 from dreamvid.config.preset import Preset, Scene
 from dreamvid.config.scene import SceneSettings
 from dreamvid.errors import ScheduleError, SettingsError
-from dreamvid.pipelines.build import LoadedDreamer, build_dreamer, build_stabilizer
+from dreamvid.pipelines.build import (
+    LoadedDreamer,
+    build_dreamer,
+    build_stabilizer,
+    choose_channels,
+    needs_picture,
+)
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.schedule.fields import constant
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.pipelines.compositing import Compositor
-    from dreamvid.types import Dreamer, Frame, Stabilizer, VideoInfo
+    from dreamvid.types import RGB, Dreamer, Frame, Stabilizer, VideoInfo
 
 _log = logging.getLogger(__name__)
 
@@ -234,7 +240,13 @@ BuildDreamer = Callable[[Preset, RunOptions], LoadedDreamer]
 
 
 def load_timeline(
-    preset: Preset, options: RunOptions, clock: VideoClock, size: Size, build: BuildDreamer = build_dreamer
+    preset: Preset,
+    options: RunOptions,
+    clock: VideoClock,
+    size: Size,
+    build: BuildDreamer = build_dreamer,
+    *,
+    first_picture: Callable[[], RGB] | None = None,
 ) -> Timeline:
     """Return the timeline of a preset, all checked: every model loads, every schedule gives numbers.
 
@@ -244,6 +256,8 @@ def load_timeline(
         The size of the video's frames.
     build
         Returns the dreamer of a scene.
+    first_picture
+        Reads the picture by which all scenes' channels are chosen, where an objective leaves them to it.
 
     Raises
     ------
@@ -254,6 +268,9 @@ def load_timeline(
     for warning in check_schedules(spans, clock):
         _log.warning("%s", warning)
     presets = [span.scene.preset for span in spans]
+    if first_picture is not None and any(needs_picture(preset) for preset in presets):
+        picture = first_picture()
+        presets = [choose_channels(preset, options, picture) for preset in presets]
     scenes = tuple(LoadedScene.of(preset, build(preset, options), size) for preset in presets)
     return Timeline(clock, tuple(spans), scenes)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.scenes import BuildDreamer, Timeline
-    from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
+    from dreamvid.types import RGB, Frame, FrameWriter, SeekableSource, VideoInfo
 
 _BYTES_CARRIED = 24
 """A pixel of what a scene hands on: source and dream in float32."""
@@ -88,7 +88,7 @@ def prepare(
     )  # asked below, once it is known what is there
     check_target(job.output, [source], confirm, folder=job.folder)
     clock, begun = VideoClock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
-    timeline = load_timeline(begun, options, clock, job.info.size, build)
+    timeline = load_timeline(begun, options, clock, job.info.size, build, first_picture=job.first_picture)
     dreamed_size = dream_size(job.info.size, preset.output.dream_width) or job.info.size
     resolved = timeline.resolved(dreamed_size)
     text = settings_json(preset, source=source, resolved=resolved, files=timeline.files)
@@ -177,6 +177,13 @@ class _VideoJob:
     def info(self) -> VideoInfo:
         """Of the frames as they are dreamed."""
         return self.frames.info
+
+    def first_picture(self) -> RGB:
+        """Return the first frame in the source's own size, ``[H, W, 3]``, so that it is the same whatever is made."""
+        from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
+
+        start, keep_going = self.preset.input.start, self.options.keep_going
+        return next(iter(open_source(self.source, start=start, keep_going=keep_going))).rgb
 
     def frames_from(self, time: Fraction) -> Iterator[Frame]:
         """Yield the frames from about a time on (seconds), found by seeking."""

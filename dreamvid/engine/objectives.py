@@ -130,6 +130,10 @@ class BoundObjective:
         outputs: list[str] = []
         terms: list[BoundTerm] = []
         for term in objective.terms:
+            if KINDS[term.kind].needs_picture:
+                raise ObjectiveError(
+                    f"objective '{term}' leaves its channels to a picture, and there is none; name them"
+                )
             output, stride, index = _look_up(term, network, precision)
             if output not in outputs:
                 outputs.append(output)
