@@ -6,22 +6,25 @@ The algebra follows Lucid's (https://github.com/tensorflow/lucid, ``optvis/objec
 
 An objective is always ascended; a negative weight repels. It knows nothing of a network: the engine evaluates it, so
 presets and command lines can be checked without TensorFlow. The text form, one term between commas, is
-``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]`` or ``guide:FILE@LAYER[:WEIGHT]``. A
-layer may stand in single or double quotes, in which a quote of the same kind is doubled: ``'my layer: 1'#3``. To add
-a kind of term, add a row to :data:`KINDS` and its value to :mod:`dreamvid.engine.objectives`.
+``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]``, ``guide:FILE@LAYER[:WEIGHT]``,
+``rank:strong|average|weak[:COUNT]@LAYER[:WEIGHT]`` or ``surprise[:WEIGHT]``. A layer may stand in single or double
+quotes, in which a quote of the same kind is doubled: ``'my layer: 1'#3``. The terms ``rank`` and ``surprise`` stand
+for channels that are chosen by a picture; :meth:`Objective.replace_terms` puts those in their place. To add a kind of
+term, add a row to :data:`KINDS` and its value to :mod:`dreamvid.engine.objectives`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import numpy as np
 
 from dreamvid.errors import ObjectiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from dreamvid.types import RGB
 
 Reduce = Literal["mean-square", "mean"]
+Strength = Literal["strong", "average", "weak"]
 
 _MAX_WEIGHT = 1e6
 _MAX_TERMS = 64
@@ -39,7 +43,8 @@ class TermKind:
     """A kind of term: how it is written and what it needs.
 
     A kind with an ``argument`` is written ``NAME:ARGUMENT@LAYER``, or ``NAME:ARGUMENT`` where it ``needs_classifier``
-    and so looks at the class logits; an ``image`` is the path of a picture. A kind without is written by its layer.
+    and so looks at the class logits; an ``image`` is the path of a picture. A kind without is written by its layer,
+    or by its name where it has none (``has_layer``). One that ``needs_picture`` stands for channels chosen by it.
     """
 
     name: str
@@ -48,6 +53,13 @@ class TermKind:
     has_channel: bool = False
     needs_classifier: bool = False
     reduce: Reduce = "mean-square"
+    has_layer: bool = True
+    needs_picture: bool = False
+
+    @property
+    def names_layer(self) -> bool:
+        """Whether the text form names a layer."""
+        return self.has_layer and not self.needs_classifier
 
 
 KINDS: dict[str, TermKind] = {
@@ -58,6 +70,8 @@ KINDS: dict[str, TermKind] = {
         TermKind("neuron", "LAYER#CHANNEL@X/Y", has_channel=True),
         TermKind("class", "class:NAME", argument="text", needs_classifier=True, reduce="mean"),
         TermKind("guide", "guide:FILE@LAYER", argument="image"),
+        TermKind("rank", "rank:strong[:COUNT]@LAYER", argument="text", needs_picture=True),
+        TermKind("surprise", "surprise", has_layer=False, needs_picture=True),
     )
 }
 """All kinds by name; :func:`dreamvid.engine.objectives.objective_value` registers what each evaluates to."""
@@ -106,14 +120,18 @@ class Term:
             raise ObjectiveError(f"objective '{self.layer}' needs a channel number of 0 or more")
         if self.at is not None and not all(0.0 <= p <= 1.0 for p in self.at):
             raise ObjectiveError(f"objective position {self.at[0]:g}/{self.at[1]:g} must lie in 0..1")
-        if not kind.needs_classifier and not self.layer:
+        if kind.names_layer and not self.layer:
             raise ObjectiveError("objective names no layer")
+        if self.kind == "rank":
+            ChannelRank.parse(self.argument)
 
     def __str__(self) -> str:
         """Return the text form."""
         kind, name = KINDS[self.kind], layer_text(self.layer)
         if kind.argument:
-            body = f"{kind.name}:{self.argument}" + ("" if kind.needs_classifier else f"@{name}")
+            body = f"{kind.name}:{self.argument}" + (f"@{name}" if kind.names_layer else "")
+        elif not kind.names_layer:
+            body = kind.name
         else:
             body = f"mean({name})" if self.reduce == "mean" else name
             if self.channel is not None:
@@ -121,6 +139,30 @@ class Term:
             if self.at is not None:
                 body += f"@{self.at[0]:g}/{self.at[1]:g}"
         return body if self.weight == 1.0 else f"{body}:{self.weight:g}"
+
+
+class ChannelRank(NamedTuple):
+    """What a term of kind ``rank`` asks for: ``count`` channels that a picture activates this strongly."""
+
+    strength: Strength
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count
+
+    @classmethod
+    def parse(cls, text: str) -> ChannelRank:
+        """Return the rank of ``strong``, ``average`` or ``weak``, with ``:COUNT`` behind it or not.
+
+        Raises
+        ------
+        ObjectiveError
+            For another word, or a count beyond 1 to 64.
+        """
+        match = re.fullmatch(r"(strong|average|weak)(?::(\d{1,3}))?", text)
+        if match is None or not 1 <= int(match[2] or 1) <= _MAX_TERMS:
+            raise ObjectiveError(
+                f"objective 'rank:{text}': write rank:strong@LAYER, rank:average@LAYER or rank:weak@LAYER, and "
+                f"rank:strong:4@LAYER for 4 channels; 1 to {_MAX_TERMS} are possible"
+            )
+        return cls(cast("Strength", match[1]), int(match[2] or 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +186,19 @@ class Objective:
         return any(KINDS[term.kind].needs_classifier for term in self.terms)
 
     @property
+    def needs_picture(self) -> bool:
+        """Whether any term stands for channels that are chosen by a picture."""
+        return any(KINDS[term.kind].needs_picture for term in self.terms)
+
+    @property
     def image_files(self) -> tuple[str, ...]:
         """Paths of the images that the terms name, each once; not those given as arrays."""
         named = (t.argument for t in self.terms if KINDS[t.kind].argument == "image" and t.image is None)
         return tuple(dict.fromkeys(named))
+
+    def replace_terms(self, choose: Callable[[Term], tuple[Term, ...]]) -> Objective:
+        """Return the objective with each term replaced by those that ``choose`` returns for it."""
+        return Objective(tuple(chosen for term in self.terms for chosen in choose(term)))
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)
@@ -188,6 +239,16 @@ def class_logit(label: str | int) -> Objective:
     return Objective((Term("class", argument=str(label), reduce="mean"),))
 
 
+def rank(strength: Strength, name: str, *, count: int = 1) -> Objective:
+    """Return the objective "some channels of a layer that the picture activates strongly, averagely or weakly"."""
+    return Objective((Term("rank", name, argument=strength if count == 1 else f"{strength}:{count}"),))
+
+
+def surprise() -> Objective:
+    """Return the objective "a random mix of channels", chosen by the seed and the picture."""
+    return Objective((Term("surprise"),))
+
+
 def guide(image: str | Path | RGB, name: str) -> Objective:
     """Return the objective "look like the guide image to this layer".
 
@@ -215,7 +276,7 @@ _WEIGHT = re.compile(r"^(?P<body>.+):\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[e
 def layer_text(name: str) -> str:
     """Return a layer's name as an objective's text names it: in quotes where it could be read as more than a name."""
     is_plain = name == name.strip() and not re.search(r"""[#@,:()'"]|\s\s""", name)
-    return name if is_plain else "'" + name.replace("'", "''") + "'"
+    return name if is_plain and name != "surprise" else "'" + name.replace("'", "''") + "'"
 
 
 def parse(text: str) -> Objective:
@@ -255,6 +316,8 @@ def _parse_term(text: str) -> Term:
     kind = KINDS.get(body.partition(":")[0]) if ":" in body else None
     if kind is not None and kind.argument:
         return _parse_argument(text, body.partition(":")[2], kind, weight)
+    if body == "surprise":
+        return Term("surprise", weight=weight)
     match = _LAYER_TERM.match(body)
     if match is None or bool(match["mean"]) != bool(match["close"] or match["close2"]):
         raise ObjectiveError(
@@ -276,14 +339,14 @@ def _parse_term(text: str) -> Term:
 
 
 def _parse_argument(text: str, rest: str, kind: TermKind, weight: float) -> Term:
-    argument, _, name = (rest, "", "") if kind.needs_classifier else rest.rpartition("@")
+    argument, _, name = rest.rpartition("@") if kind.names_layer else (rest, "", "")
     argument, name = argument.strip(), name.strip()
-    quoted = None if kind.needs_classifier else _ARGUMENT_TERM.match(rest)
+    quoted = _ARGUMENT_TERM.match(rest) if kind.names_layer else None
     if quoted is not None:
         argument, name = quoted["argument"].strip(), _unquoted(quoted["layer"])
     elif name[:1] in _QUOTES:
         name = ""
-    if not argument or not (name or kind.needs_classifier):
+    if not argument or not (name or not kind.names_layer):
         raise ObjectiveError(f"objective '{text}' must read {kind.syntax}")
     return Term(kind.name, name, argument=argument, reduce=kind.reduce, weight=weight)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.arrays import as_picture
-from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.build import build_dreamer, choose_channels
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.octave_limit import limit_octaves
@@ -109,7 +109,10 @@ def dream(
         (settings,) = limit_octaves([settings], size)
     finish = make_compositor(settings, size)
     masks = open_masks(settings, rate=None)
-    dreamer = dreamer or load_dreamer(settings, objective=goal)
+    if dreamer is None:
+        if goal is not None:
+            settings = settings.model_copy(update={"objective": goal})
+        dreamer = load_dreamer(choose_channels(settings, RunOptions(), rgb))
     prepared = finish.prepare(rgb)
     mask = None if masks is None else masks.of_still(rgb)
     return picture.restore(finish.apply(rgb, prepared, dreamer.dream(prepared), mask))

@@ -14,9 +14,10 @@ from dreamvid import objective as objectives
 from dreamvid.config.fields import named_files
 from dreamvid.errors import ModelError, ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
-from dreamvid.objective import Objective
+from dreamvid.objective import KINDS, Objective, Term
 from dreamvid.pipelines.steps import gradient_steps
 from dreamvid.schedule.fields import constant
+from dreamvid.schedule.objective_schedule import AUTO
 from dreamvid.schedule.times import START
 from dreamvid.types import RGB, Size
 
@@ -98,6 +99,43 @@ def build_dreamer(
         }
 
     return LoadedDreamer(engine, resolved, _files(preset, objective))
+
+
+def needs_picture(preset: Preset) -> bool:
+    """Return whether the preset's objective has terms that stand for channels chosen by a picture."""
+    return preset.objective != AUTO and preset.objective.needs_picture
+
+
+def choose_channels(preset: Preset, options: RunOptions, picture: RGB) -> Preset:
+    """Return the preset with the channels that its objective leaves to a picture; see :mod:`dreamvid.engine.ranking`.
+
+    A preset whose objective leaves none comes back as it is. Else loads TensorFlow, and logs what was chosen.
+
+    Raises
+    ------
+    DreamvidError
+        In one line: an unknown model or layer, or one with too few channels that the picture activates.
+    """
+    objective = preset.objective
+    if objective == AUTO or not objective.needs_picture:
+        return preset
+    from dreamvid.engine import ranking, runtime
+
+    runtime.configure(device=options.device, threads=options.threads)
+    network = load_network(
+        preset.model,
+        with_classes=Objective(objective.terms).needs_classifier,
+        trust=options.trust_model,
+    )
+    small = _limit(picture)
+
+    def choose(term: Term) -> tuple[Term, ...]:
+        chosen = ranking.choose_channels(term, network, small, preset.run.seed)
+        if chosen != (term,):
+            _log.warning("objective '%s' is '%s' (seed %d)", term, Objective(chosen), preset.run.seed)
+        return chosen
+
+    return preset.model_copy(update={"objective": objective.replace_terms(choose)})
 
 
 def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
@@ -188,7 +226,16 @@ def check_objective(objective: Objective, network: Network) -> None:
     """Raise a one-line DreamvidError where the network lacks what an objective names, or a guide image is missing."""
     from dreamvid.engine.objectives import BoundObjective
 
-    BoundObjective.bind(objective, network, read_guides(objective))
+    named = objective.replace_terms(_as_layer)
+    if named.terms:
+        BoundObjective.bind(named, network, read_guides(named))
+
+
+def _as_layer(term: Term) -> tuple[Term, ...]:
+    """Return the layer that a term names, where a picture will choose its channels; nothing where it names none."""
+    if not KINDS[term.kind].needs_picture:
+        return (term,)
+    return (Term("layer", term.layer),) if term.layer else ()
 
 
 def diagnose_engine(model: ModelSettings, device: str) -> dict[str, Any]:

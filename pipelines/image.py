@@ -11,7 +11,7 @@ import numpy as np
 from dreamvid.config.settings import output_size
 from dreamvid.errors import NonFiniteDreamError, ReadError, SettingsError, WriteError
 from dreamvid.image.resize import cover
-from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
+from dreamvid.pipelines.build import build_dreamer, choose_channels, needs_picture, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import STILL_BYTES, check_memory
@@ -78,19 +78,23 @@ def dream_images(
     options.progress.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     warn_unused_trip_fields(preset)
     limited = [limit_octaves([preset], output_size(size, preset.output))[0] for size in sizes]
-    # The octaves depend on the size of a picture, and a dreamer on its octaves.
-    built = {
-        octaves: build_dreamer(each, options)
-        for octaves, each in {each.octaves: each for each in limited}.items()
-    }
+    # The octaves depend on the size of a picture, and a dreamer on its octaves, and on the picture where it chooses.
+    built = {}
+    if not needs_picture(preset):
+        built = {
+            octaves: build_dreamer(each, options)
+            for octaves, each in {each.octaves: each for each in limited}.items()
+        }
     for index, (source, path, settings) in enumerate(zip(sources, targets, limited, strict=True)):
+        still = read_still(source)
         outcome = _dream_one(
-            read_still(source),
+            still,
             source,
             path,
             preset=settings,
             recipe=recipe,
-            built=built[settings.octaves],
+            built=built.get(settings.octaves)
+            or build_dreamer(choose_channels(settings, options, still.rgb), options),
             masks=masks,
             measure=options.measure,
         )

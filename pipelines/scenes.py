@@ -13,7 +13,13 @@ import numpy as np
 from dreamvid.config.preset import Preset, Scene
 from dreamvid.config.scene import SceneSettings
 from dreamvid.errors import ScheduleError, SettingsError
-from dreamvid.pipelines.build import LoadedDreamer, build_dreamer, build_stabilizer
+from dreamvid.pipelines.build import (
+    LoadedDreamer,
+    build_dreamer,
+    build_stabilizer,
+    choose_channels,
+    needs_picture,
+)
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.pipelines.compositing import Compositor
-    from dreamvid.types import Dreamer, Frame, Stabilizer, VideoInfo
+    from dreamvid.types import RGB, Dreamer, Frame, Stabilizer, VideoInfo
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +41,8 @@ _MAX_CHECKED = 2000  # moments of a scene at which its schedules are checked
 _UNKNOWN_DURATION = 10.0  # seconds for which those of a scene without a known end are checked
 _MAX_TURNOVER = 0.5
 _ASCENT_SCHEDULES = {
-    f"ascent.{name}" for name in ("steps", "step_size", "color", "precondition", "total_variation", "l2")
+    f"ascent.{name}"
+    for name in ("steps", "step_size", "color", "precondition", "variety", "total_variation", "l2")
 }
 
 
@@ -234,7 +241,13 @@ BuildDreamer = Callable[[Preset, RunOptions], LoadedDreamer]
 
 
 def load_timeline(
-    preset: Preset, options: RunOptions, clock: VideoClock, size: Size, build: BuildDreamer = build_dreamer
+    preset: Preset,
+    options: RunOptions,
+    clock: VideoClock,
+    size: Size,
+    build: BuildDreamer = build_dreamer,
+    *,
+    first_picture: Callable[[], RGB] | None = None,
 ) -> Timeline:
     """Return the timeline of a preset, all checked: every model loads, every schedule gives numbers.
 
@@ -244,6 +257,8 @@ def load_timeline(
         The size of the video's frames.
     build
         Returns the dreamer of a scene.
+    first_picture
+        Reads the picture by which all scenes' channels are chosen, where an objective leaves them to it.
 
     Raises
     ------
@@ -254,6 +269,9 @@ def load_timeline(
     for warning in check_schedules(spans, clock):
         _log.warning("%s", warning)
     presets = limit_octaves([span.scene.preset for span in spans], size)
+    if first_picture is not None and any(needs_picture(preset) for preset in presets):
+        picture = first_picture()
+        presets = [choose_channels(preset, options, picture) for preset in presets]
     scenes = tuple(LoadedScene.of(preset, build(preset, options), size) for preset in presets)
     return Timeline(clock, tuple(spans), scenes)
 

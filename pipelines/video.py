@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.scenes import BuildDreamer, Timeline
-    from dreamvid.types import Frame, FrameWriter, SeekableSource, VideoInfo
+    from dreamvid.types import RGB, Frame, FrameWriter, SeekableSource, VideoInfo
 
 _BYTES_CARRIED = 40
 """A pixel of what a scene hands on, in float32: source, dream, and detail that fades."""
@@ -88,7 +88,8 @@ def prepare(
     )  # asked below, once it is known what is there
     check_target(job.output, [source], confirm, folder=job.folder)
     clock, begun = VideoClock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
-    timeline = load_timeline(begun, options, clock, job.info.size, build)
+    begun = _with_defaults(begun)
+    timeline = load_timeline(begun, options, clock, job.info.size, build, first_picture=job.first_picture)
     dreamed = dreamed_size(preset, job.info.size)
     resolved = timeline.resolved(dreamed)
     text = settings_json(preset, source=source, resolved=resolved, files=timeline.files)
@@ -97,6 +98,11 @@ def prepare(
     state = dreamed.height * dreamed.width * _BYTES_CARRIED if timeline.carries else 0
     task = OutputJob(job.output, job.manifest(text, timeline.files), state, delivered)
     return PreparedVideo(job, timeline, resolved, task, job.writer(text))
+
+
+def _with_defaults(preset: Preset) -> Preset:
+    """Return a preset with the defaults of videos where they differ from those of stills."""
+    return preset.override({"ascent.variety": 0.0}) if preset.ascent.variety is None else preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,13 @@ class _VideoJob:
     def info(self) -> VideoInfo:
         """Of the frames as they are dreamed."""
         return self.frames.info
+
+    def first_picture(self) -> RGB:
+        """Return the first frame in the source's own size, ``[H, W, 3]``, so that it is the same whatever is made."""
+        from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
+
+        start, keep_going = self.preset.input.start, self.options.keep_going
+        return next(iter(open_source(self.source, start=start, keep_going=keep_going))).rgb
 
     def frames_from(self, time: Fraction) -> Iterator[Frame]:
         """Yield the frames from about a time on (seconds), found by seeking."""

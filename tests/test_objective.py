@@ -30,6 +30,11 @@ def test_the_algebra_adds_subtracts_and_scales() -> None:
         ("class:281:-0.5", Term("class", argument="281", reduce="mean", weight=-0.5)),
         ("guide:a b.jpg@mixed3", Term("guide", "mixed3", argument="a b.jpg")),
         ("guide:C:\\me@home.jpg@mixed3:0.5", Term("guide", "mixed3", argument="C:\\me@home.jpg", weight=0.5)),
+        ("rank:strong@mixed4", Term("rank", "mixed4", argument="strong")),
+        ("rank:weak:3@mixed4:0.5", Term("rank", "mixed4", argument="weak:3", weight=0.5)),
+        ("surprise", Term("surprise")),
+        ("surprise:2", Term("surprise", weight=2.0)),
+        ("'surprise'", Term("layer", "surprise")),
         ("outer/inner.conv", Term("layer", "outer/inner.conv")),
         ("my layer", Term("layer", "my layer")),
         ("'my layer: 1, x#2'", Term("layer", "my layer: 1, x#2")),
@@ -64,6 +69,13 @@ def test_a_guide_may_be_an_array() -> None:
     [
         *("", " ", ",", "mixed3,", "mean(mixed3", "mixed3)", "mixed3#", "mixed3#x", "mixed3#1@2/0"),
         *("'mixed3", "'mixed3'4", "''", "'mixed3\"", "mean('mixed3)", "guide:x.jpg@'a"),
+        *(
+            "rank:loud@mixed3",
+            "rank:strong",
+            "rank:strong:0@mixed3",
+            "rank:strong:65@mixed3",
+            "rank:weak:x@a",
+        ),
         *("mixed3#1@./.", "class:", "guide:x.jpg", "guide:@mixed3", "mixed3:1e999", "a," * 100 + "a"),
     ],
 )

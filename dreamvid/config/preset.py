@@ -80,8 +80,9 @@ class Preset(SettingsModel):
     objective: Annotated[ObjectiveSetting, GUIDES] = Field(
         AUTO,
         description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, "
-        "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER; commas add, :WEIGHT weighs, "
-        "a negative weight repels.",
+        "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER, "
+        "rank:strong|average|weak[:COUNT]@LAYER (channels by how strongly the picture activates them), "
+        "surprise; commas add, :WEIGHT weighs, a negative weight repels.",
         json_schema_extra=Meta(flag="--objective"),
     )
     octaves: OctaveSettings = OctaveSettings()

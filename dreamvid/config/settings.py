@@ -164,6 +164,15 @@ class AscentSettings(SettingsModel):
         ),
         json_schema_extra=Meta(flag="--precondition"),
     )
+    variety: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] | None = Field(
+        None,
+        description=(
+            "How evenly the channels of a layer dream: at 0 those that grow most easily take over, and many pictures "
+            "show the same; at 1 they make room for others as they grow. Default: 1, but 0 for videos, where it "
+            "flickers."
+        ),
+        json_schema_extra=Meta(flag="--variety"),
+    )
     total_variation: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         0.0, description="Weight of a total-variation penalty on the added detail."
     )

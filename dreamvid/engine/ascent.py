@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _CACHED_ASCENTS = 8
 _CACHED_XLA_PLANS = 64
+_DEFAULT_VARIETY = 1.0
+"""Where the settings leave it open: videos set their own."""
 _ANY_SIZE = (None, None, 3)
 _UNIFORM = np.ones((1, 1, 1), np.float32)
 
@@ -42,8 +44,8 @@ class AscentInputs(NamedTuple):
     """Arguments of the compiled function.
 
     ``start`` and ``source`` are pictures ``[H, W, 3]``; ``step_scale`` multiplies the steps, ``[H, W, 1]`` or
-    ``[1, 1, 1]``; ``shifts`` is ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``coefficients`` ``[5]``: step size,
-    color, precondition, total-variation weight, L2 weight; ``grid`` ``[11]`` int32.
+    ``[1, 1, 1]``; ``shifts`` is ``[steps, 2]`` int32; ``weights`` ``[terms]``; ``coefficients`` ``[6]``: step size,
+    color, precondition, variety, total-variation weight, L2 weight; ``grid`` ``[11]`` int32.
     """
 
     start: Any
@@ -125,6 +127,7 @@ class GradientAscent:
                         constant(ascent.step_size) / ascent.substeps,
                         ascent.color,
                         ascent.precondition,
+                        _DEFAULT_VARIETY if ascent.variety is None else ascent.variety,
                         ascent.total_variation,
                         ascent.l2,
                     )
@@ -149,7 +152,7 @@ class GradientAscent:
             step_scale=tf.TensorSpec([None, None, 1]),
             shifts=tf.TensorSpec([None, 2], tf.int32),
             weights=tf.TensorSpec([None]),
-            coefficients=tf.TensorSpec([5]),
+            coefficients=tf.TensorSpec([6]),
             grid=tf.TensorSpec([None], tf.int32),
         )
 
@@ -160,13 +163,14 @@ class GradientAscent:
         return tf.function(trace, input_signature=[signature], autograph=False, jit_compile=self._xla or None)
 
     def _ascend(self, inputs: AscentInputs, grid: Grid) -> Any:
-        step_size, color, frequency_exponent, total_variation, l2 = tf.unstack(inputs.coefficients)
+        step_size, color, frequency_exponent, variety, total_variation, l2 = tf.unstack(inputs.coefficients)
 
         def step(index: Any, picture: Any, worst: Any, has_gradient: Any) -> Any:
             raw = gradient(
                 picture,
                 inputs.shifts[index],
                 inputs.weights,
+                variety,
                 grid,
                 extractor=self._extractor,
                 objective=self._objective,
@@ -189,13 +193,22 @@ class GradientAscent:
 
 
 def gradient(
-    picture: Any, shift: Any, weights: Any, grid: Grid, *, extractor: Extractor, objective: BoundObjective
+    picture: Any,
+    shift: Any,
+    weights: Any,
+    variety: Any,
+    grid: Grid,
+    *,
+    extractor: Extractor,
+    objective: BoundObjective,
 ) -> Any:
     """Return the gradient ``[H, W, 3]`` float32 of the objective at a picture ``[H, W, 3]`` in [0, 1].
 
-    The picture is shifted by ``shift`` (``[2]`` int32: y, x), cut into windows, and shifted back. Each window's
-    objective sums over all that it sees and only its tile's gradient is kept, so that tiles join as if the
-    picture had been seen whole. One batch of windows is in memory at a time.
+    Channels of layers are balanced by ``variety``, window by window
+    (:func:`~dreamvid.engine.objectives.balance_channels`). The picture is shifted by ``shift`` (``[2]`` int32: y, x),
+    cut into windows, and shifted back. Each window's objective sums over all that it sees and only its tile's
+    gradient is kept, so that tiles join as if the picture had been seen whole, with a ``variety`` of 0 exactly. One
+    batch of windows is in memory at a time.
     """
 
     def batch_gradient(number: Any) -> Any:
@@ -203,7 +216,7 @@ def gradient(
         windows = batch.cut(picture)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(windows)
-            score = objective.value(extractor(windows), weights, batch, tiles_only=False)
+            score = objective.value(extractor(windows), weights, batch, tiles_only=False, variety=variety)
         return batch.tiles(tape.gradient(score, windows))
 
     return assemble(_for_each_batch(grid, batch_gradient), grid, shift)

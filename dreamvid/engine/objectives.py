@@ -135,6 +135,10 @@ class BoundObjective:
         outputs: list[str] = []
         terms: list[BoundTerm] = []
         for term in objective.terms:
+            if KINDS[term.kind].needs_picture:
+                raise ObjectiveError(
+                    f"objective '{term}' leaves its channels to a picture, and there is none; name them"
+                )
             output, stride, index = _look_up(term, network, precision)
             if output not in outputs:
                 outputs.append(output)
@@ -150,16 +154,42 @@ class BoundObjective:
             terms.append(bound)
         return cls(tuple(outputs), tuple(terms), objective.weights)
 
-    def value(self, features: Sequence[Any], weights: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
+    def value(
+        self,
+        features: Sequence[Any],
+        weights: Any,
+        batch: WindowBatch,
+        *,
+        tiles_only: bool,
+        variety: Any = None,
+    ) -> Any:
         """Return the weighted sum over a batch of windows, a float32 scalar; see :class:`TermValue`.
 
         ``features`` has one float32 ``[N, h, w, C]`` for each of ``outputs``, ``weights`` is ``[terms]`` float32.
+        ``variety`` is the exponent of :func:`balance_channels` for terms that are whole layers; None is 0.
         """
-        values = [
-            _VALUES[bound.term.kind](bound, features[bound.output], batch, tiles_only=tiles_only)
-            for bound in self.terms
-        ]
+        values = []
+        for bound in self.terms:
+            feature = features[bound.output]
+            if bound.term.kind == "layer" and variety is not None:
+                feature = balance_channels(feature, variety)
+            values.append(_VALUES[bound.term.kind](bound, feature, batch, tiles_only=tiles_only))
         return tf.reduce_sum(tf.stack(values) * weights)
+
+
+def balance_channels(feature: Any, exponent: Any) -> Any:
+    """Return ``feature``, ``[N, h, w, C]`` float32, with strong channels weakened, window by window.
+
+    A channel of mean square r, as a multiple of all channels' mean, is divided by (1 + r) ** exponent; then all are
+    multiplied so that the mean square over them stays the same. The factors count as constants in the gradient: at 1
+    it is, up to a factor, that of the sum of r / (1 + r), in which no channel counts for more than 1. 0 changes
+    nothing.
+    """
+    power = tf.stop_gradient(tf.reduce_mean(tf.square(feature), axis=(1, 2), keepdims=True))
+    mean = tf.reduce_mean(power, axis=-1, keepdims=True)
+    scale = tf.pow(1.0 + tf.math.divide_no_nan(power, mean), -exponent)
+    balanced = tf.reduce_mean(power * tf.square(scale), axis=-1, keepdims=True)
+    return feature * scale * tf.sqrt(tf.math.divide_no_nan(mean, balanced))
 
 
 @objective_value("layer")

@@ -157,6 +157,24 @@ class ObjectiveSchedule:
         """Whether the scene's duration must be known."""
         return self.change.needs_duration
 
+    @property
+    def needs_picture(self) -> bool:
+        """Whether any term stands for channels that are chosen by a picture."""
+        return Objective(self.terms).needs_picture
+
+    def replace_terms(self, choose: Callable[[Term], tuple[Term, ...]]) -> ObjectiveSchedule:
+        """Return the schedule with each term replaced by those that ``choose`` returns for it."""
+        indexes: dict[Term, int] = {}
+        chosen = [
+            [(indexes.setdefault(replace(new, weight=1.0), len(indexes)), new.weight) for new in choose(term)]
+            for term in self.terms
+        ]
+        states = tuple(
+            tuple((new, share * weight) for index, weight in state for new, share in chosen[index])
+            for state in self.states
+        )
+        return replace(self, terms=tuple(indexes), states=states)
+
     def at(self, point: TimePoint) -> Objective:
         """Return the objective of a moment: always the same terms, by their weights then."""
         weights = [0.0] * len(self.terms)

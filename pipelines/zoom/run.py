@@ -156,7 +156,9 @@ def run_zoom(
     with soundtrack(preset, plan.duration, plan.info.rate) as music:
         clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
         settings = restore_begun_settings(plan.preset, output, fresh=options.fresh)
-        timeline = load_timeline(settings, options, clock, plan.info.size, build)
+        timeline = load_timeline(
+            settings, options, clock, plan.info.size, build, first_picture=lambda: plan.start
+        )
         resolved = timeline.resolved(plan.dreamed)
         text = settings_json(preset, source=None, resolved=resolved, files={**timeline.files, **files})
         delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))

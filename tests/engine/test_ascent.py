@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 
 def slope(
-    network: Network, objective: Objective, picture: RGB, tile: Any, shift: tuple[int, int] = (0, 0)
+    network: Network,
+    objective: Objective,
+    picture: RGB,
+    tile: Any,
+    shift: tuple[int, int] = (0, 0),
+    *,
+    variety: float = 0.0,
 ) -> tuple[NDArray[np.float32], TilePlan]:
     """Return the gradient at a picture shifted by ``shift``, and the plan that it was taken by."""
     bound = BoundObjective.bind(objective, network, {})
@@ -43,6 +49,7 @@ def slope(
         tf.constant(picture),
         tf.constant(shift),
         tf.constant(bound.weights),
+        tf.constant(variety),
         Grid.unpack(Grid.of(plan).pack()),
         extractor=extractor,
         objective=bound,
@@ -80,6 +87,21 @@ def test_tiles_join_without_a_seam(dreamnet: Network, photo: RGB, name: str) -> 
         for where in (inner & seams, inner & ~seams)
     )
     assert at_seams / elsewhere == pytest.approx(1.0, abs=0.02)
+
+
+def test_tiles_with_variety_nearly_join_without_a_seam(dreamnet: Network, photo: RGB) -> None:
+    picture = resize(photo, Size(640, 640)).clip(0, 1)
+    whole, _ = slope(dreamnet, layer("mixed5"), picture, "off", variety=1.0)
+    tiled, plan = slope(dreamnet, layer("mixed5"), picture, 160, variety=1.0)
+    inner = np.zeros(picture.shape[:2], bool)
+    inner[96:-96, 96:-96] = True
+    seams = near_seams(plan, 16)
+    assert cosine(tiled[inner], whole[inner]) > 0.97
+    at_seams, elsewhere = (
+        np.square(tiled[where]).sum() / np.square(whole[where]).sum()
+        for where in (inner & seams, inner & ~seams)
+    )
+    assert at_seams / elsewhere == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize("tile", ["off", 64, 200])

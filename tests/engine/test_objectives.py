@@ -10,8 +10,8 @@ import pytest
 from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, RunSettings
 from dreamvid.engine.dreamer import DreamEngine
 from dreamvid.engine.network import load_network
-from dreamvid.engine.objectives import BoundObjective
-from dreamvid.engine.runtime import keras
+from dreamvid.engine.objectives import BoundObjective, balance_channels
+from dreamvid.engine.runtime import keras, tf
 from dreamvid.engine.weight_files import randomize_weights
 from dreamvid.errors import ObjectiveError
 from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
@@ -74,6 +74,46 @@ def test_a_score_does_not_depend_on_tiles(toy: Network, photo: RGB, kind: str) -
     whole = make_engine(toy, KINDS[kind]).score(photo)
     tiled = make_engine(toy, KINDS[kind], tile=64).score(photo)
     assert tiled == pytest.approx(whole, rel=0.05)  # tiled, a border sees the opposite one
+
+
+FEATURES = np.random.default_rng(2).random((2, 5, 6, 4)).astype(np.float32) * [1.0, 2.0, 8.0, 0.0]
+
+
+def test_without_variety_channels_stay_as_they_are() -> None:
+    features = tf.constant(FEATURES, tf.float32)
+    assert np.array_equal(balance_channels(features, tf.constant(0.0)), features)
+
+
+def test_variety_brings_channels_closer_and_keeps_their_sum() -> None:
+    balanced = balance_channels(tf.constant(FEATURES, tf.float32), tf.constant(1.0)).numpy()
+    before, after = (np.square(values).mean((1, 2)) for values in (FEATURES, balanced))
+    assert (after.max(-1) < 0.6 * before.max(-1)).all()
+    assert np.allclose(after.sum(-1), before.sum(-1), rtol=1e-4)
+    assert (np.argsort(after) == np.argsort(before)).all() or after[..., 3].max() == 0.0
+
+
+def test_silent_layers_stay_silent_with_variety() -> None:
+    assert not balance_channels(tf.zeros((1, 4, 4, 3)), tf.constant(1.0)).numpy().any()
+
+
+def test_variety_lets_more_channels_grow(dreamnet: Network, photo: RGB) -> None:
+    def largest_share(variety: float) -> float:
+        engine = DreamEngine(
+            dreamnet,
+            layer("mixed5"),
+            octaves=OctaveSettings(count=2),
+            ascent=AscentSettings(steps=8, variety=variety),
+            run=RunSettings(tile="off"),
+        )
+        extractor = dreamnet.extractor(("mixed5",))
+        before, after = (
+            np.square(np.asarray(extractor(picture[None])[0])).mean((0, 1, 2))
+            for picture in (photo, engine.dream(photo))
+        )
+        grown = np.maximum(after - before, 0.0)
+        return float(grown.max() / grown.sum())
+
+    assert largest_share(1.0) < 0.8 * largest_share(0.0)
 
 
 HEADS = {

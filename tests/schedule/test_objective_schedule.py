@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dreamvid.config.preset import Preset
 from dreamvid.errors import ObjectiveError, ScheduleError, SettingsError
-from dreamvid.objective import parse
+from dreamvid.objective import Term, parse
 from dreamvid.schedule.objective_schedule import ObjectiveSchedule
 from dreamvid.schedule.times import TimePoint
 
@@ -294,3 +294,17 @@ def test_no_text_takes_long_to_read(filling: str) -> None:
     for source in (text, {"0s": text, "4s": "mixed3"}, {"cycle": ["mixed3", text]}, {text: 1}):
         mistakes(source)
     assert time.process_time() - begun < 1.0
+
+
+def test_terms_are_replaced_with_their_weights() -> None:
+    schedule = ObjectiveSchedule.parse({"0s": "mixed1, surprise:2", "4s": "mixed2"})
+
+    def choose(term: Term) -> tuple[Term, ...]:
+        named = parse("mixed3#1:0.5, mixed1:0.25").terms
+        return named if term.kind == "surprise" else (term,)
+
+    replaced = schedule.replace_terms(choose)
+    assert schedule.needs_picture
+    assert not replaced.needs_picture
+    at_two = replaced.at(TimePoint(t=2.0, f=48, fps=24.0, duration=10.0))
+    assert str(at_two) == "mixed1:0.75, mixed3#1:0.5, mixed2:0.5"
