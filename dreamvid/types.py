@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 RGB = NDArray[np.float32]
@@ -139,12 +139,14 @@ class Motion:
     """Motion between two source frames.
 
     ``visible_mask`` is 1 where a pixel was visible in the previous frame, 0 where it was occluded, with soft edges.
-    ``target`` is the later frame, as a small luma picture; None compares nothing.
+    ``target`` is the later frame, as a small luma picture; None compares nothing. ``forward`` is the flow from the
+    earlier frame to the later, and where that shows it too; None where no frame lies between two dreamed ones.
     """
 
     flow: Flow
     visible_mask: Mask
     target: Luma | None = None
+    forward: tuple[Flow, Mask] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,14 @@ class Stabilizer(Protocol):
 
         A pure function of the two, so that it can be computed while an earlier frame is still being dreamed.
         """
+        ...
+
+    def after(self, earlier: Sequence[Stabilizer]) -> Stabilizer:
+        """Return this with what the frames before it changed, which are not dreamed themselves."""
+        ...
+
+    def ends_interval(self, motions: Sequence[Motion]) -> bool:
+        """Return whether the frame after these motions since the last dreamed one must be dreamed itself."""
         ...
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:

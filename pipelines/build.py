@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dreamvid import objective as objectives
 from dreamvid.config.fields import named_files
+from dreamvid.config.settings import MAX_CADENCE
 from dreamvid.errors import ModelError, ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.objective import KINDS, Objective, Term
@@ -23,6 +24,7 @@ from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import ModelSettings
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _GUIDE_SIDE = 512
+# Frames a second that are dreamed at least, where the cadence is auto.
+_DREAMED_RATE = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +142,11 @@ def choose_channels(preset: Preset, options: RunOptions, picture: RGB) -> Preset
     return preset.model_copy(update={"objective": objective.replace_terms(choose)})
 
 
-def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
+def build_stabilizer(preset: Preset, *, rate: Fraction | float = 24, turnover: float = 0.0) -> Stabilizer:
     """Return what holds a preset's dreams steady; what was not given follows from its steadiness.
 
-    ``turnover`` is the share of the detail that is exchanged, as the objective changes.
+    ``rate`` is the video's, in frames a second; ``turnover`` is the share of the detail that is exchanged, as the
+    objective changes.
     """
     from dreamvid.flow.optical_flow import make_estimator  # noqa: PLC0415  the same
     from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames  # noqa: PLC0415  OpenCV loads only when something is dreamed
@@ -160,7 +165,16 @@ def build_stabilizer(preset: Preset, *, turnover: float = 0.0) -> Stabilizer:
         blend=0.625 * steadiness if settings.blend is None else constant(settings.blend),
         ascent_length=gradient_steps(preset, "still") * constant(preset.ascent.step_size),
         turnover=turnover,
+        cadence=cadence_at(settings.cadence, rate),
+        adaptive=settings.cadence == "auto",
     )
+
+
+def cadence_at(cadence: int | Literal["auto"], rate: Fraction | float) -> int:
+    """Return how many frames one is dreamed of, at least, at a rate (frames a second)."""
+    if cadence == "auto":
+        return min(max(1, round(float(rate) / _DREAMED_RATE)), MAX_CADENCE)
+    return cadence
 
 
 def best_objective(network: Network) -> Objective:

@@ -26,7 +26,7 @@ from dreamvid.pipelines.threads import BoundedQueue, ThreadGroup
 from dreamvid.types import RGB, Carry, DetailStatistics, Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LEAD_IN = 16
-"""Frames decoded before the first one that is dreamed: cuts, motion and masks look back on up to 8."""
+_LEAD_IN = 24
+"""Frames decoded before the first one that is written: cuts, motion and masks look back on up to 8, frames between
+two dreamed ones on up to 8 more."""
 
 _HOPELESS = 24
 """Frames after which a run that has not dreamed a single one is given up."""
@@ -58,19 +59,21 @@ _LOGGED = 3
 _OPTIONAL_ARRAYS = ("reference", "fading")
 """Fields of a :class:`~dreamvid.types.Carry`, in their order, that may be None."""
 
-_COUNTS = ("frames", "shots", "squares", "seconds", "dreamed", "failed")
+_COUNTS = ("frames", "interval", "shots", "squares", "seconds", "dreamed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
     """What the loop knows between two frames: all that later frames depend on, and the sums of the report.
 
-    ``frames`` are done, so that this is the index of the next one; of them ``dreamed`` came out as pictures and
-    ``failed`` did not. ``squares`` is the sum over frames of the mean square of dreamed minus source, ``seconds`` the
-    time of dreaming. ``carries`` is what each scene hands to its next frame.
+    ``frames`` are done, so that this is the index of the next one, and ``interval`` of them come after the last one
+    that was dreamed, not carried from its neighbors. ``dreamed`` came out as pictures and ``failed`` did not.
+    ``squares`` is the sum over frames of the mean square of dreamed minus source, ``seconds`` the time of dreaming.
+    ``carries`` is what each scene's last dreamed frame hands to the next.
     """
 
     frames: int = 0
+    interval: int = 0
     shots: int = 0
     squares: float = 0.0
     seconds: float = 0.0
@@ -166,6 +169,7 @@ class FrameLoop:
     on_frame: Callable[[DreamedFrame], None] = lambda _: None
     stages: dict[str, float] = field(default_factory=dict)
     state: LoopState = field(default_factory=LoopState)
+    _started: float = 0.0
 
     def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
         """Dream the frames from ``begin`` on.
@@ -220,37 +224,77 @@ class FrameLoop:
             yield replace(task, motions=motions, starts_shot=is_cut)
 
     def _dream(self, tasks: Iterable[FrameTask]) -> Iterator[_Dreams]:
-        """Dream the frames from the loop's state on, one after the other, each in every scene that shows it."""
+        """Dream the frames from the loop's state on, each in every scene that shows it.
+
+        Where the cadence is above 1, frames wait until the one after them that is dreamed, which comes next in
+        ``interval``. A shot's first and last frame are dreamed, and those at which scenes begin and end.
+        """
         state = self.state
-        started = time.perf_counter() - state.seconds
+        first_new = state.frames - state.interval
+        self._started = time.perf_counter() - state.seconds
+        interval: list[FrameTask] = []
         for task in tasks:
-            if task.frame.index < state.frames:
+            if task.frame.index < first_new:
                 continue
-            before = time.perf_counter()
-            dreams, carries = [], {}
-            for part, motion in zip(task.parts, task.motions, strict=True):
-                carry = state.carries.get(part.scene)
-                dream = dream_or_fallback(part.settings, task.frame, task.picture, motion=motion, carry=carry)
-                state = _counted(state, dream.error)
-                dreams.append(dream.picture)
-                if dream.carry is not None:
-                    carries[part.scene] = dream.carry
-            self._count("dream", before)
-            self.state = state = replace(
-                state,
-                frames=state.frames + 1,
-                shots=state.shots + task.starts_shot,
-                squares=state.squares + float(np.mean(np.square(dreams[-1] - task.picture))),
-                seconds=time.perf_counter() - started,
-                carries=carries,
-            )
-            yield _Dreams(replace(task, motions=()), tuple(dreams), state)
+            if interval and not _continues(task, interval[-1]):
+                yield from self._dream_interval(interval)
+                interval = []
+            interval.append(task)
+            is_carried = all(part.scene in self.state.carries for part in task.parts)
+            if not is_carried or not _continues(task, None) or _ends_interval(interval):
+                yield from self._dream_interval(interval)
+                interval = []
+        if interval:
+            yield from self._dream_interval(interval)
+        state = self.state
         if state.failed and not state.dreamed:
             raise NothingDreamedError(
                 "no frame came out as a picture; try --precision float32, or another model"
             )
         if state.failed > _LOGGED:
             _log.warning("%d frames in all came out as no picture", state.failed)
+
+    def _dream_interval(self, interval: Sequence[FrameTask]) -> Iterator[_Dreams]:
+        """Dream the last frame of an interval, then carry detail to the ones before it; yield those that are new."""
+        before, task = self.state.carries, interval[-1]
+        began = time.perf_counter()
+        counted = self.state
+        last_dreams, carries = [], {}
+        for place, part in enumerate(task.parts):
+            settings, motion = _over_interval(interval, place)
+            dream = dream_or_fallback(
+                settings, task.frame, task.picture, motion=motion, carry=before.get(part.scene)
+            )
+            counted = _counted(counted, dream.error)
+            last_dreams.append(dream.picture)
+            if dream.carry is not None:
+                carries[part.scene] = dream.carry
+        for position, between in enumerate(interval[:-1], 1):
+            if between.frame.index < self.state.frames:
+                continue
+            dreams = [
+                _carried(interval, place, position, before[part.scene], carries.get(part.scene))
+                for place, part in enumerate(between.parts)
+            ]
+            self._count("dream", began)
+            yield self._done(between, dreams, replace(self.state, interval=position))
+            began = time.perf_counter()
+        counted = replace(
+            self.state, interval=0, dreamed=counted.dreamed, failed=counted.failed, carries=carries
+        )
+        self._count("dream", began)
+        yield self._done(task, last_dreams, counted)
+
+    def _done(self, task: FrameTask, dreams: Sequence[RGB], state: LoopState) -> _Dreams:
+        """Return a frame's dreams, with the state after it, which is now the loop's."""
+        self.state = replace(
+            state,
+            frames=state.frames + 1,
+            shots=state.shots + task.starts_shot,
+            squares=state.squares + float(np.mean(np.square(dreams[-1] - task.picture))),
+            seconds=time.perf_counter() - self._started,
+        )
+        return _Dreams(replace(task, motions=()), tuple(dreams), self.state)
 
     def _write(self, frames: Iterable[_Dreams], write: FrameSink) -> None:
         for task, dreams, state in frames:
@@ -344,6 +388,46 @@ def _counted(state: LoopState, error: NonFiniteDreamError | None) -> LoopState:
     if not state.dreamed and state.failed >= _HOPELESS:
         raise NothingDreamedError(str(error)) from error
     return state
+
+
+def _continues(task: FrameTask, last: FrameTask | None) -> bool:
+    """Return whether detail is carried to a frame in all its scenes, and the last one shows the same scenes."""
+    if last is not None and [part.scene for part in task.parts] != [part.scene for part in last.parts]:
+        return False
+    return all(motion is not None for motion in task.motions)
+
+
+def _ends_interval(interval: Sequence[FrameTask]) -> bool:
+    """Return whether the last frame is dreamed: in any of its scenes."""
+    return any(
+        part.settings.stabilizer.ends_interval([cast("Motion", task.motions[place]) for task in interval])
+        for place, part in enumerate(interval[-1].parts)
+    )
+
+
+def _over_interval(interval: Sequence[FrameTask], place: int) -> tuple[FrameSettings, Motion | None]:
+    """Return the settings of the last frame for one of its scenes, and the motion since the last dreamed frame."""
+    from dreamvid.flow.interpolation import compose  # noqa: PLC0415  OpenCV loads only when something is dreamed
+
+    settings = interval[-1].parts[place].settings
+    if len(interval) == 1:
+        return settings, interval[-1].motions[place]
+    motions = [cast("Motion", task.motions[place]) for task in interval]
+    stabilizers = [task.parts[place].settings.stabilizer for task in interval]
+    return settings._replace(stabilizer=stabilizers[-1].after(stabilizers[:-1])), compose(motions)
+
+
+def _carried(
+    interval: Sequence[FrameTask], place: int, position: int, before: Carry, after: Carry | None
+) -> RGB:
+    """Return the dream of a frame before the last one, in one of its scenes, from the dreams on both sides.
+
+    A dream that failed has only the one before.
+    """
+    from dreamvid.flow.interpolation import interpolate  # noqa: PLC0415  OpenCV loads only when something is dreamed
+
+    motions = [cast("Motion", task.motions[place]) for task in interval]
+    return interpolate(interval[position - 1].picture, before, after, motions, position)
 
 
 def _motion(part: SceneShare, task: FrameTask, last: FrameTask | None) -> Motion | None:

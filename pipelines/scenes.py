@@ -144,11 +144,11 @@ class LoadedScene:
     size: Size
 
     @classmethod
-    def of(cls, preset: Preset, loaded: LoadedDreamer, size: Size) -> LoadedScene:
-        """Return the scene of a preset."""
+    def of(cls, preset: Preset, loaded: LoadedDreamer, size: Size, rate: Fraction) -> LoadedScene:
+        """Return the scene of a preset; ``rate`` is the video's, in frames a second."""
         start = preset.at(START)
         compositor = make_compositor(start, size)
-        first = FrameSettings(loaded.dreamer, build_stabilizer(start), compositor, start)
+        first = FrameSettings(loaded.dreamer, build_stabilizer(start, rate=rate), compositor, start)
         return cls(preset, loaded, first, size)
 
     @property
@@ -172,7 +172,7 @@ class LoadedScene:
                 ascent=preset.ascent if ascent_changes else None,
             )
         if turnover or ascent_changes or any(path.startswith("stability.") for path in scheduled):
-            stabilizer = build_stabilizer(preset, turnover=turnover)
+            stabilizer = build_stabilizer(preset, rate=point.fps, turnover=turnover)
         if any(path.startswith("look.") for path in scheduled):
             compositor = make_compositor(preset, self.size)
         return FrameSettings(dreamer, stabilizer, compositor, preset)
@@ -272,7 +272,7 @@ def load_timeline(
     if first_picture is not None and any(needs_picture(preset) for preset in presets):
         picture = first_picture()
         presets = [choose_channels(preset, options, picture) for preset in presets]
-    scenes = tuple(LoadedScene.of(preset, build(preset, options), size) for preset in presets)
+    scenes = tuple(LoadedScene.of(preset, build(preset, options), size, clock.fps) for preset in presets)
     return Timeline(clock, tuple(spans), scenes)
 
 

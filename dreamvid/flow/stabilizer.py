@@ -12,7 +12,8 @@ strength is held to that of a full dream (`dreamvid.flow.detail_statistics`), so
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ from dreamvid.flow.detail_statistics import (
     mix_bands,
     scale_to_ascent_length,
 )
+from dreamvid.flow.interpolation import compose
 from dreamvid.flow.occlusion import carry_mask
 from dreamvid.flow.static_regions import suppress_flow_noise
 from dreamvid.flow.warp import resize_flow, warp, warp_linear
@@ -32,9 +34,11 @@ from dreamvid.image.resize import resize
 from dreamvid.types import RGB, Carry, InitialDetail, Motion, Size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from dreamvid.types import DetailStatistics, FlowEstimator, Mask, Reference
+    from dreamvid.types import DetailStatistics, Flow, FlowEstimator, Mask, Reference, Stabilizer
 
 # Width of the soft edge between carried and new detail, as a share of the picture's longer side.
 _EDGE_WIDTH = 0.012
@@ -44,6 +48,9 @@ _EDGE_WIDTH = 0.012
 _MIN_STEP_LENGTH, _STEP_LENGTH_PER_PIXEL, _MAX_STEP_LENGTH = 0.2, 0.25, 3.0
 # Mean motion in px a frame from which on steps become longer.
 _SLOW_MOTION = 1.5
+# Where an adaptive cadence dreams a frame: mean motion since the last one, as a share of the width, is more than the
+# first, or both show less than the second of the picture.
+_FAR, _MOSTLY = 0.03, 0.85
 # Share of the detail of what was there before that is left in the next frame, and what counts as none.
 _FADE, _FADED = 0.7, 0.02
 
@@ -54,6 +61,14 @@ class IndependentFrames:
     def estimate_motion(self, target: RGB, source: RGB) -> Motion | None:  # noqa: ARG002  part of the protocol
         """Return None."""
         return None
+
+    def after(self, earlier: Sequence[Stabilizer]) -> Stabilizer:  # noqa: ARG002  the same
+        """Return itself."""
+        return self
+
+    def ends_interval(self, motions: Sequence[Motion]) -> bool:  # noqa: ARG002  the same
+        """Return True."""
+        return True
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:  # noqa: ARG002  the same
         """Return no detail."""
@@ -88,6 +103,10 @@ class CarriedDetail:
     turnover
         Share of the detail, 0 to 1, that is exchanged in this frame because the objective changes: so much less is
         carried, so much of a full dream is added, and the statistics move as far.
+    cadence
+        At most every so many frames one is dreamed; see :mod:`dreamvid.flow.interpolation`.
+    adaptive
+        Whether more are dreamed where the picture moves far.
     """
 
     estimator: FlowEstimator
@@ -98,6 +117,8 @@ class CarriedDetail:
     blend: float
     ascent_length: float = 1.0
     turnover: float = 0.0
+    cadence: int = 1
+    adaptive: bool = False
 
     def estimate_motion(self, target: RGB, source: RGB) -> Motion:
         """Return the backward flow from ``target`` to ``source``, and where ``target`` was visible in ``source``."""
@@ -110,11 +131,30 @@ class CarriedDetail:
         )
         forward = self.estimator.estimate(small_source, small_target)
         visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
-        return Motion(
-            resize_flow(backward, full_size),
-            np.clip(resize(visible_mask, full_size), 0.0, 1.0),
-            comparable_luma(target),
-        )
+        to_full_size = partial(_to_full_size, size=full_size)
+        earlier = None
+        if self.cadence > 1:
+            moving = suppress_flow_noise(forward, small_source, small_target)
+            earlier = to_full_size(moving, carry_mask(moving, backward, edge=_EDGE_WIDTH * max(size)))
+        return Motion(*to_full_size(backward, visible_mask), comparable_luma(target), earlier)
+
+    def after(self, earlier: Sequence[Stabilizer]) -> CarriedDetail:
+        """Return this with the turnover of all these frames together."""
+        kept = 1.0 - self.turnover
+        for stabilizer in earlier:
+            if isinstance(stabilizer, CarriedDetail):
+                kept *= 1.0 - stabilizer.turnover
+        return replace(self, turnover=1.0 - kept)
+
+    def ends_interval(self, motions: Sequence[Motion]) -> bool:
+        """Return whether the frame after these motions since the last dreamed one must be dreamed itself."""
+        if len(motions) >= self.cadence:
+            return True
+        if not self.adaptive:
+            return False
+        moved = compose(motions)
+        distance = float(np.sqrt(np.sum(np.square(moved.flow), axis=-1)).mean())
+        return distance > _FAR * moved.flow.shape[1] or float(moved.visible_mask.mean()) < _MOSTLY
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
         """Return the warped detail of the previous frame; nothing for a shot's first frame."""
@@ -173,6 +213,10 @@ class CarriedDetail:
 
     def _measure(self, detail: RGB) -> DetailStatistics:
         return measure_statistics(detail)._replace(ascent_length=self.ascent_length)
+
+
+def _to_full_size(flow: Flow, mask: Mask, size: Size) -> tuple[Flow, Mask]:
+    return resize_flow(flow, size), np.clip(resize(mask, size), 0.0, 1.0)
 
 
 def _find_changes(motion: Motion, carry: Carry) -> tuple[Mask | None, Reference | None]:

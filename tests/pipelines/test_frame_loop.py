@@ -107,7 +107,7 @@ def test_each_frame_alone_keeps_its_shifts() -> None:
 
 
 def test_a_stabilizer_sees_the_carry_and_settles_the_dream() -> None:
-    class Half:
+    class Half(IndependentFrames):
         def estimate_motion(self, target: RGB, source: RGB) -> Motion:
             assert float((target - source).mean()) == pytest.approx(1 / 3, abs=1e-5)
             return Motion(np.zeros((*target.shape[:2], 2), np.float32), np.ones(target.shape[:2], np.float32))
