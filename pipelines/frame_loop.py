@@ -269,16 +269,18 @@ class FrameLoop:
             last_dreams.append(dream.picture)
             if dream.carry is not None:
                 carries[part.scene] = dream.carry
-        for position, between in enumerate(interval[:-1], 1):
-            if between.frame.index < self.state.frames:
-                continue
-            dreams = [
-                _carried(interval, place, position, before[part.scene], carries.get(part.scene))
-                for place, part in enumerate(between.parts)
-            ]
-            self._count("dream", began)
-            yield self._done(between, dreams, replace(self.state, interval=position))
-            began = time.perf_counter()
+        carried = [
+            _interpolate(interval, place, before[part.scene], carries.get(part.scene))
+            for place, part in enumerate(task.parts)
+            if len(interval) > 1
+        ]
+        for position, (between, dreams) in enumerate(
+            zip(interval[:-1], zip(*carried, strict=True), strict=True), 1
+        ):
+            if between.frame.index >= self.state.frames:
+                self._count("dream", began)
+                yield self._done(between, dreams, replace(self.state, interval=position))
+                began = time.perf_counter()
         counted = replace(
             self.state, interval=0, dreamed=counted.dreamed, failed=counted.failed, carries=carries
         )
@@ -417,17 +419,14 @@ def _over_interval(interval: Sequence[FrameTask], place: int) -> tuple[FrameSett
     return settings._replace(stabilizer=stabilizers[-1].after(stabilizers[:-1])), compose(motions)
 
 
-def _carried(
-    interval: Sequence[FrameTask], place: int, position: int, before: Carry, after: Carry | None
-) -> RGB:
-    """Return the dream of a frame before the last one, in one of its scenes, from the dreams on both sides.
-
-    A dream that failed has only the one before.
-    """
+def _interpolate(
+    interval: Sequence[FrameTask], place: int, before: Carry, after: Carry | None
+) -> Iterator[RGB]:
+    """Yield the dreams of all frames but the last one, in one of its scenes, from the dreams on both sides."""
     from dreamvid.flow.interpolation import interpolate  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
     motions = [cast("Motion", task.motions[place]) for task in interval]
-    return interpolate(interval[position - 1].picture, before, after, motions, position)
+    return interpolate([task.picture for task in interval[:-1]], before, after, motions)
 
 
 def _motion(part: SceneShare, task: FrameTask, last: FrameTask | None) -> Motion | None:

@@ -17,7 +17,7 @@ from dreamvid.flow.detail_statistics import hold_statistics, measure_statistics,
 from dreamvid.flow.warp import warp, warp_linear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dreamvid.types import RGB, Carry, Flow, Mask, Motion
 
@@ -31,37 +31,36 @@ def compose(motions: Sequence[Motion]) -> Motion:
 
 
 def interpolate(
-    picture: RGB, before: Carry, after: Carry | None, motions: Sequence[Motion], position: int
-) -> RGB:
-    """Return the dream of a frame between two dreamed ones, ``[H, W, 3]``.
+    pictures: Sequence[RGB], before: Carry, after: Carry | None, motions: Sequence[Motion]
+) -> Iterator[RGB]:
+    """Yield the dreams of the frames between two dreamed ones, ``[H, W, 3]`` each.
 
     Parameters
     ----------
-    picture
-        The frame.
+    pictures
+        The frames between.
     before, after
         The dreamed frames; None where the dream after failed.
     motions
         The motion since the previous frame, for each frame after ``before`` up to ``after``. Each has a ``forward``.
-    position
-        How many frames the picture comes after ``before``: 1 to ``len(motions) - 1``.
     """
-    from_before = compose(motions[:position])
     detail_before = before.shown - before.source
-    if after is None:
-        detail = warp(detail_before, from_before.flow) * from_before.visible_mask[..., None]
-        return np.asarray(np.clip(picture + detail, 0.0, 1.0), np.float32)
-    share = position / len(motions)
-    flow_after, mask_after = _forward(motions[position:])
-    detail_after = after.shown - after.source
-    weight_before = (1.0 - share) * (from_before.visible_mask + _HIDDEN)
-    weight_after = share * (mask_after + _HIDDEN)
-    part_after = (weight_after / (weight_before + weight_after))[..., None]
-    detail = warp(detail_before, from_before.flow)
-    detail += part_after * (warp(detail_after, flow_after) - detail)
-    target = mix(measure_statistics(detail_before), measure_statistics(detail_after), share)
-    interpolated: RGB = np.clip(picture + hold_statistics(detail, target), 0.0, 1.0)
-    return interpolated
+    detail_after = detail_before if after is None else after.shown - after.source
+    statistics = measure_statistics(detail_before), measure_statistics(detail_after)
+    forwards = _forwards(motions)
+    since: Motion | None = None
+    for position, picture in enumerate(pictures):
+        since = motions[position] if since is None else _compose_two(since, motions[position])
+        share = (position + 1) / len(motions)
+        detail = warp(detail_before, since.flow)
+        if after is not None:
+            flow, visible = forwards[position + 1]
+            weight_before = (1.0 - share) * (since.visible_mask + _HIDDEN)
+            weight_after = share * (visible + _HIDDEN)
+            part_after = (weight_after / (weight_before + weight_after))[..., None]
+            detail += part_after * (warp(detail_after, flow) - detail)
+        detail = hold_statistics(detail, mix(*statistics, share))
+        yield np.asarray(np.clip(picture + detail, 0.0, 1.0), np.float32)
 
 
 def _compose_two(first: Motion, second: Motion) -> Motion:
@@ -72,13 +71,14 @@ def _compose_two(first: Motion, second: Motion) -> Motion:
     )
 
 
-def _forward(motions: Sequence[Motion]) -> tuple[Flow, Mask]:
-    """Return the flow to the last frame of several motions, and where it shows what the frame before them does."""
-    forwards = []
-    for motion in motions:
+def _forwards(motions: Sequence[Motion]) -> list[tuple[Flow, Mask]]:
+    """Return, for the frame before each motion, the flow to the last frame, and where that shows what it does."""
+    result: list[tuple[Flow, Mask]] = []
+    for motion in reversed(motions):
         assert motion.forward is not None
-        forwards.append(motion.forward)
-    flow, mask = forwards[-1]
-    for step, visible in reversed(forwards[:-1]):
-        flow, mask = step + warp_linear(flow, step), visible * warp_linear(mask, step)
-    return flow, mask
+        step, visible = motion.forward
+        if result:
+            flow, mask = result[-1]
+            step, visible = step + warp_linear(flow, step), visible * warp_linear(mask, step)
+        result.append((step, visible))
+    return result[::-1]

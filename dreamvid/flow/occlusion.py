@@ -90,5 +90,6 @@ def _inside(flow: Flow) -> NDArray[np.bool_]:
 
 
 def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = np.sum(np.square(vectors), axis=-1)
+    # Much quicker than a sum along an axis of two, with the same result.
+    result: NDArray[np.float32] = np.square(vectors[..., 0]) + np.square(vectors[..., 1])
     return result

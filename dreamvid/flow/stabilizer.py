@@ -28,7 +28,7 @@ from dreamvid.flow.detail_statistics import (
 )
 from dreamvid.flow.interpolation import compose
 from dreamvid.flow.occlusion import carry_mask
-from dreamvid.flow.static_regions import suppress_flow_noise
+from dreamvid.flow.static_regions import moving_mask
 from dreamvid.flow.warp import resize_flow, warp, warp_linear
 from dreamvid.image.resize import resize
 from dreamvid.types import RGB, Carry, InitialDetail, Motion, Size
@@ -126,16 +126,18 @@ class CarriedDetail:
         scale = min(1.0, self.longest / max(full_size))
         size = Size(max(1, round(full_size.height * scale)), max(1, round(full_size.width * scale)))
         small_target, small_source = resize(target, size), resize(source, size)
-        backward = suppress_flow_noise(
-            self.estimator.estimate(small_target, small_source), small_target, small_source
-        )
+        backward = self.estimator.estimate(small_target, small_source)
+        moving = moving_mask(backward, small_target, small_source)[..., None]
+        backward *= moving
         forward = self.estimator.estimate(small_source, small_target)
         visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
         to_full_size = partial(_to_full_size, size=full_size)
         earlier = None
         if self.cadence > 1:
-            moving = suppress_flow_noise(forward, small_source, small_target)
-            earlier = to_full_size(moving, carry_mask(moving, backward, edge=_EDGE_WIDTH * max(size)))
+            # The flow trembles where its counterpart does. Half the size is enough for what is seen for a few frames.
+            half = Size(max(1, size.height // 2), max(1, size.width // 2))
+            forward, backward_half = resize_flow(forward * moving, half), resize_flow(backward, half)
+            earlier = to_full_size(forward, carry_mask(forward, backward_half, edge=_EDGE_WIDTH * max(half)))
         return Motion(*to_full_size(backward, visible_mask), comparable_luma(target), earlier)
 
     def after(self, earlier: Sequence[Stabilizer]) -> CarriedDetail:
@@ -153,7 +155,7 @@ class CarriedDetail:
         if not self.adaptive:
             return False
         moved = compose(motions)
-        distance = float(np.sqrt(np.sum(np.square(moved.flow), axis=-1)).mean())
+        distance = float(np.hypot(moved.flow[..., 0], moved.flow[..., 1]).mean())
         return distance > _FAR * moved.flow.shape[1] or float(moved.visible_mask.mean()) < _MOSTLY
 
     def prepare(self, motion: Motion | None, carry: Carry | None) -> InitialDetail:
@@ -170,7 +172,7 @@ class CarriedDetail:
             visible_mask = visible_mask * (1.0 - changed)
             renewed = float(changed.mean())
         detail *= (carried_share * visible_mask)[..., None]
-        speed = float(np.sqrt(np.sum(np.square(motion.flow), axis=-1)).mean())
+        speed = float(np.hypot(motion.flow[..., 0], motion.flow[..., 1]).mean())
         step_length = float(
             np.clip(
                 _MIN_STEP_LENGTH + _STEP_LENGTH_PER_PIXEL * (speed - _SLOW_MOTION),

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from dreamvid.flow.warp import warp_linear
-from dreamvid.image.luma import LUMA_WEIGHTS
+from dreamvid.image.luma import luma
 from dreamvid.image.masks import smoothstep
 from dreamvid.image.resize import resize
 from dreamvid.types import Size
@@ -32,6 +32,7 @@ _NEIGHBORHOOD = 0.025
 # grain of 1 % explains more.
 _FULL_EXPLANATION = 0.3
 _NO_DIFFERENCE = 1e-6
+_SHRINK = 4
 
 # Speed in px up to which a pixel stands still.
 _STILL = 0.1
@@ -55,12 +56,28 @@ def suppress_flow_noise(
 
     ``no_difference`` is the squared difference of two frames that counts as none.
     """
+    moving = moving_mask(flow, target, source, no_difference=no_difference)
+    return np.asarray(flow * moving[..., None], np.float32)
+
+
+def moving_mask(flow: Flow, target: RGB, source: RGB, *, no_difference: float = _NO_DIFFERENCE) -> Mask:
+    """Return ``[H, W]`` in [0, 1]: where a backward flow explains ``target`` better than no motion does."""
     target_luma, source_luma = _smooth_luma(target), _smooth_luma(source)
     radius = max(_GRAIN_BLUR, _NEIGHBORHOOD * max(target_luma.shape))
-    still_error = _local_error(target_luma - source_luma, radius)
-    moving_error = _local_error(target_luma - warp_linear(source_luma, flow), radius)
+    size = Size(*target_luma.shape)
+    # What is gathered over so wide a radius needs no full size.
+    smaller = Size(max(1, size.height // _SHRINK), max(1, size.width // _SHRINK))
+
+    def local_error(compared: NDArray[np.float32]) -> NDArray[np.float32]:
+        square = np.asarray(
+            cv2.resize(np.square(target_luma - compared), smaller[::-1], interpolation=cv2.INTER_AREA)
+        )
+        return np.asarray(cv2.GaussianBlur(square, (0, 0), radius / _SHRINK), np.float32)
+
+    still_error, moving_error = local_error(source_luma), local_error(warp_linear(source_luma, flow))
     explained = (still_error - moving_error) / ((still_error + no_difference) * _FULL_EXPLANATION)
-    return np.asarray(flow * smoothstep(0.0, 1.0, explained)[..., None], np.float32)
+    moving: Mask = np.clip(resize(smoothstep(0.0, 1.0, explained), size), 0.0, 1.0)
+    return moving
 
 
 def static_mask(flow: Flow, visible_mask: Mask, target: RGB, source: RGB) -> Mask:
@@ -96,8 +113,7 @@ def static_mask(flow: Flow, visible_mask: Mask, target: RGB, source: RGB) -> Mas
 
 
 def _smooth_luma(picture: RGB) -> NDArray[np.float32]:
-    # Not image.luma.luma, which rounds differently: a flow that changes in its last bit changes frames.
-    return np.asarray(cv2.GaussianBlur(picture @ LUMA_WEIGHTS, (0, 0), _GRAIN_BLUR), np.float32)
+    return np.asarray(cv2.GaussianBlur(luma(picture), (0, 0), _GRAIN_BLUR), np.float32)
 
 
 def _local_error(difference: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
