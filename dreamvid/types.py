@@ -141,12 +141,14 @@ class Motion:
     ``visible_mask`` is 1 where a pixel was visible in the previous frame, 0 where it was occluded, with soft edges.
     ``target`` is the later frame, as a small luma picture; None compares nothing. ``forward`` is the flow from the
     earlier frame to the later, and where that shows it too; None where no frame lies between two dreamed ones.
+    ``static_mask`` is 1 where nothing moves or changes, 0 elsewhere, with soft edges; None is nowhere.
     """
 
     flow: Flow
     visible_mask: Mask
     target: Luma | None = None
     forward: tuple[Flow, Mask] | None = None
+    static_mask: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class InitialDetail:
     of gradients per octave; None is the preset's. ``step_map`` is how many steps' worth each pixel moves by those
     gradients; None is ``steps``. ``blend_mask`` is the share of ``detail`` in the stabilized result; None is nothing.
     ``reference`` and ``fading`` are those of the frame's :class:`Carry`. ``renewed`` is the share of the picture, in
-    [0, 1], whose detail is dreamed anew since the picture has changed beneath it.
+    [0, 1], whose detail is dreamed anew since the picture has changed beneath it. ``static_mask`` is where detail
+    stays exactly as it is; None is nowhere.
     """
 
     detail: RGB | None = None
@@ -167,6 +170,7 @@ class InitialDetail:
     reference: Reference | None = None
     fading: NDArray[np.float32] | None = None
     renewed: float = 0.0
+    static_mask: Mask | None = None
 
 
 class FrameSource(Protocol):

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _GUIDE_SIDE = 512
+# Steadiness from which on detail stays as it is where the picture stands still.
+_RESTING = 0.75
 # Frames a second that are dreamed at least, where the cadence is auto.
 _DREAMED_RATE = 6.0
 
@@ -167,6 +169,7 @@ def build_stabilizer(preset: Preset, *, rate: Fraction | float = 24, turnover: f
         turnover=turnover,
         cadence=cadence_at(settings.cadence, rate),
         adaptive=settings.cadence == "auto",
+        rests=steadiness >= _RESTING and settings.decay is None and settings.steps is None,
     )
 
 

@@ -68,6 +68,9 @@ def _compose_two(first: Motion, second: Motion) -> Motion:
         second,
         flow=second.flow + warp_linear(first.flow, second.flow),
         visible_mask=second.visible_mask * warp_linear(first.visible_mask, second.flow),
+        static_mask=None
+        if first.static_mask is None or second.static_mask is None
+        else first.static_mask * second.static_mask,
     )
 
 

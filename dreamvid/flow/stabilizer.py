@@ -28,7 +28,7 @@ from dreamvid.flow.detail_statistics import (
 )
 from dreamvid.flow.interpolation import compose
 from dreamvid.flow.occlusion import carry_mask
-from dreamvid.flow.static_regions import moving_mask
+from dreamvid.flow.static_regions import moving_mask, static_mask
 from dreamvid.flow.warp import resize_flow, warp, warp_linear
 from dreamvid.image.resize import resize
 from dreamvid.types import RGB, Carry, InitialDetail, Motion, Size
@@ -107,6 +107,8 @@ class CarriedDetail:
         At most every so many frames one is dreamed; see :mod:`dreamvid.flow.interpolation`.
     adaptive
         Whether more are dreamed where the picture moves far.
+    rests
+        Whether detail stays as it is where the picture stands still, which saves its gradients.
     """
 
     estimator: FlowEstimator
@@ -119,6 +121,7 @@ class CarriedDetail:
     turnover: float = 0.0
     cadence: int = 1
     adaptive: bool = False
+    rests: bool = False
 
     def estimate_motion(self, target: RGB, source: RGB) -> Motion:
         """Return the backward flow from ``target`` to ``source``, and where ``target`` was visible in ``source``."""
@@ -138,7 +141,11 @@ class CarriedDetail:
             half = Size(max(1, size.height // 2), max(1, size.width // 2))
             forward, backward_half = resize_flow(forward * moving, half), resize_flow(backward, half)
             earlier = to_full_size(forward, carry_mask(forward, backward_half, edge=_EDGE_WIDTH * max(half)))
-        return Motion(*to_full_size(backward, visible_mask), comparable_luma(target), earlier)
+        static = None
+        if self.rests:
+            static = static_mask(backward, visible_mask, small_target, small_source)
+            static = np.clip(resize(static, full_size), 0.0, 1.0) if static.any() else None
+        return Motion(*to_full_size(backward, visible_mask), comparable_luma(target), earlier, static)
 
     def after(self, earlier: Sequence[Stabilizer]) -> CarriedDetail:
         """Return this with the turnover of all these frames together."""
@@ -171,7 +178,9 @@ class CarriedDetail:
         if changed is not None:
             visible_mask = visible_mask * (1.0 - changed)
             renewed = float(changed.mean())
-        detail *= (carried_share * visible_mask)[..., None]
+        static = self._static_mask(motion, carry, changed)
+        kept = carried_share if static is None else carried_share + static * (1.0 - carried_share)
+        detail *= (kept * visible_mask)[..., None]
         speed = float(np.hypot(motion.flow[..., 0], motion.flow[..., 1]).mean())
         step_length = float(
             np.clip(
@@ -182,6 +191,8 @@ class CarriedDetail:
         )
         lost_steps = (1.0 - carried_share) * full  # detail that is not carried is dreamed again
         step_map = full + visible_mask * (min(max(self.steps * step_length, lost_steps), full) - full)
+        if static is not None:
+            step_map = step_map * (1.0 - static)
         steps_for_new = int(full * (1.0 - float(visible_mask.mean())))
         steps = max(self.steps, steps_for_new, math.ceil(lost_steps / _MAX_STEP_LENGTH), 1)
         blend_mask = self.blend * (1.0 - self.turnover) * visible_mask
@@ -193,7 +204,17 @@ class CarriedDetail:
             reference,
             fading,
             renewed,
+            static,
         )
+
+    def _static_mask(self, motion: Motion, carry: Carry, changed: Mask | None) -> Mask | None:
+        """Return where detail stays as it is, which nothing but the motion decides; None is nowhere."""
+        statistics = carry.statistics
+        if motion.static_mask is None or self.turnover or statistics is None:
+            return None
+        if statistics.ascent_length != self.ascent_length:
+            return None
+        return motion.static_mask if changed is None else motion.static_mask * (1.0 - changed)
 
     def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
         """Blend with the carried detail, and hold the strength of detail in the shot's first frame."""
@@ -209,6 +230,8 @@ class CarriedDetail:
             statistics = mix(statistics, measure_statistics(detail), initial.renewed)
         blended = detail + initial.blend_mask[..., None] * (initial.detail - detail)
         detail = hold_statistics(blended, statistics)
+        if initial.static_mask is not None:
+            detail += initial.static_mask[..., None] * (initial.detail - detail)
         return Carry(
             picture, np.clip(picture + detail, 0.0, 1.0), statistics, initial.reference, initial.fading
         )
