@@ -16,6 +16,7 @@ import numpy as np
 from dreamvid.checkpoint.disk_space import room_needed
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.image.resize import resize
+from dreamvid.pipelines.build import cadence_at
 from dreamvid.pipelines.frame_loop import composite, dream_or_fallback
 from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.output_path import check_target
@@ -125,7 +126,12 @@ def preview(
 
 
 def _dream_at(request: PreviewRequest, at: Fraction) -> tuple[RGB, float, float]:
-    """Return the frame at a time (seconds) as it will be written, its seconds, and those of the frame after it."""
+    """Return the frame at a time (seconds) as it will be written, its seconds, and those of the frame after it.
+
+    Of the latter, its share of what an interval between two dreamed frames takes, where the cadence is above 1.
+    """
+    from dreamvid.flow.interpolation import interpolate  # noqa: PLC0415  OpenCV loads only when something is dreamed
+
     seconds: list[float] = []
     tasks: list[FrameTask] = []
     carries: dict[int, Carry] = {}
@@ -133,17 +139,26 @@ def _dream_at(request: PreviewRequest, at: Fraction) -> tuple[RGB, float, float]
     for frame in itertools.islice(request.frames_from(at), 2):
         parts = request.timeline.at(frame)
         task = FrameTask(frame, parts[0].settings.compositor.prepare(frame.rgb), parts, starts_shot=not tasks)
-        started = time.perf_counter()
         dreams: list[RGB] = []
+        taken = 0.0
         for part in parts:
             motion, carry = None, carries.get(part.scene)
+            started = time.perf_counter()
             if carry is not None:
                 motion = part.settings.stabilizer.estimate_motion(task.picture, tasks[0].picture)
+            estimated = time.perf_counter()
             dream = dream_or_fallback(part.settings, frame, task.picture, motion=motion, carry=carry)
+            finished = time.perf_counter()
+            taken += finished - started
+            cadence = cadence_at(part.settings.preset.stability.cadence, request.timeline.clock.fps)
+            if carry is not None and motion is not None and cadence > 1:
+                for _ in interpolate([task.picture], carry, dream.carry, [motion, motion]):
+                    between = time.perf_counter() - finished
+                taken += (finished - estimated + (cadence - 1) * between) / cadence - (finished - estimated)
             dreams.append(dream.picture)
             if dream.carry is not None:
                 carries[part.scene] = dream.carry
-        seconds.append(time.perf_counter() - started)
+        seconds.append(taken)
         tasks.append(task)
         if result is None:
             result = composite(replace(task, mask=_mask(request.masks, task)), tuple(dreams))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.scenes import BuildDreamer, Timeline
     from dreamvid.types import RGB, Frame, FrameWriter, SeekableSource, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _BYTES_CARRIED = 40
 """A pixel of what a scene hands on, in float32: source, dream, and detail that fades."""
@@ -82,6 +85,7 @@ def prepare(
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
     job = _open(source, output, preset, options)
     warn_unused_trip_fields(preset)
+    _warn_of_cadence(preset)
     unfinished = not options.fresh and work_folder(job.output).is_dir()
     confirm = (
         (lambda _: True) if unfinished else options.confirm_overwrite
@@ -98,6 +102,13 @@ def prepare(
     state = dreamed.height * dreamed.width * _BYTES_CARRIED if timeline.carries else 0
     task = OutputJob(job.output, job.manifest(text, timeline.files), state, delivered)
     return PreparedVideo(job, timeline, resolved, task, job.writer(text))
+
+
+def _warn_of_cadence(preset: Preset) -> None:
+    """Warn that a cadence does nothing where no detail is carried."""
+    stability = preset.stability
+    if stability.cadence != 1 and stability.steadiness == 0.0:
+        _log.warning("cadence: a steadiness of 0 carries no detail, so every frame is dreamed")
 
 
 def _with_defaults(preset: Preset) -> Preset:
@@ -147,6 +158,8 @@ class PreparedVideo:
         )
         encoded = run_resumable(self.task, loop, self.writer, job.options)
         state = LoopState.from_values(encoded.values)
+        if job.preset.stability.cadence == "auto":
+            _log.warning("cadence auto: %d of %d frames were dreamed themselves", state.dreamed, state.frames)
         return RunResult(
             source=job.source,
             output=job.output,

@@ -15,12 +15,14 @@ Quality = Literal["draft", "normal", "best"]
 QUALITY_SETTINGS: dict[Quality, dict[str, object]] = {
     "draft": {
         "octaves.largest": 400,
+        "stability.cadence": 4,
         "stability.flow.preset": "fast",
         "stability.flow.scale": 320,
     },
     "normal": {},
     "best": {
         "ascent.substeps": 3,
+        "stability.cadence": 1,
     },
 }
 """Settings by dotted path."""

@@ -32,7 +32,6 @@ _NEIGHBORHOOD = 0.025
 # grain of 1 % explains more.
 _FULL_EXPLANATION = 0.3
 _NO_DIFFERENCE = 1e-6
-_SHRINK = 4
 
 # Speed in px up to which a pixel stands still.
 _STILL = 0.1

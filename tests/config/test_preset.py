@@ -45,6 +45,8 @@ def test_a_preset_cannot_be_changed_in_place() -> None:
         ("octaves.scale", "1", "must be more than 1 and at most 4, not"),
         ("run.tile", "3", "between 64 and 8192"),
         ("run.tile", "big", "auto, off or a size"),
+        ("stability.cadence", "9", "must be auto or between 1 and 8"),
+        ("stability.cadence", "often", "auto or a number of frames"),
         ("input.start", "soon", "clock time"),
         ("input.start", "-1", "clock time"),
         ("output.fps", "0", "more than 0"),
