@@ -170,8 +170,8 @@ class GradientAscent:
                 picture,
                 inputs.shifts[index],
                 inputs.weights,
-                variety,
                 grid,
+                variety=variety,
                 extractor=self._extractor,
                 objective=self._objective,
             )
@@ -196,9 +196,9 @@ def gradient(
     picture: Any,
     shift: Any,
     weights: Any,
-    variety: Any,
     grid: Grid,
     *,
+    variety: Any,
     extractor: Extractor,
     objective: BoundObjective,
 ) -> Any:

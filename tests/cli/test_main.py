@@ -65,7 +65,7 @@ def test_help_loads_neither_tensorflow_nor_media_libraries() -> None:
 def test_every_flag_is_a_field_with_its_help(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("COLUMNS", "600")
     _, out, _ = run("video", "--help", capsys=capsys)
     fields = field_paths(Preset)
     for option in SETTING_OPTIONS:

@@ -49,8 +49,8 @@ def slope(
         tf.constant(picture),
         tf.constant(shift),
         tf.constant(bound.weights),
-        tf.constant(variety),
         Grid.unpack(Grid.of(plan).pack()),
+        variety=tf.constant(variety),
         extractor=extractor,
         objective=bound,
     )

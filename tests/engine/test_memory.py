@@ -35,7 +35,7 @@ def engine(network: Network, **run: Any) -> DreamEngine:
         network,
         layer("mid"),
         octaves=OctaveSettings(count=1),
-        ascent=AscentSettings(steps=3, step_size=0.02),
+        ascent=AscentSettings(steps=3, step_size=0.02, variety=0.0),  # whose balance is that of a window
         run=RunSettings(**run),
     )
 
