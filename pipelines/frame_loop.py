@@ -145,7 +145,7 @@ class FrameLoop:
     ----------
     source
         The video; a :class:`dreamvid.types.SeekableSource` where a run is resumed.
-    looks
+    timeline
         The settings of each frame.
     masks
         Where dreams show; None is everywhere.
@@ -360,8 +360,14 @@ def dream_or_fallback(
         )
         if carry is None or initial.detail is None:
             return Dream(picture, None, error)
-        dreamed = np.clip(picture + initial.detail, 0.0, 1.0)
-        return Dream(dreamed, replace(carry, source=picture, dreamed=dreamed), error)
+        carried = replace(
+            carry,
+            source=picture,
+            dreamed=np.clip(picture + initial.detail, 0.0, 1.0),
+            reference=initial.reference,
+            fading=initial.fading,
+        )
+        return Dream(carried.shown, carried, error)
 
 
 def _dream(

@@ -159,7 +159,7 @@ class PreparedVideo:
         encoded = run_resumable(self.task, loop, self.writer, job.options)
         state = LoopState.from_values(encoded.values)
         if job.preset.stability.cadence == "auto":
-            _log.warning("cadence auto: %d of %d frames were dreamed themselves", state.dreamed, state.frames)
+            _log.warning("cadence auto: %d dreams for %d frames", state.dreamed, state.frames)
         return RunResult(
             source=job.source,
             output=job.output,

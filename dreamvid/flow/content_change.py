@@ -76,7 +76,9 @@ def find_changes(reference: Reference, current: Luma, motion: Motion) -> tuple[M
     size = Size(*current.shape)
     before, lasted = cv2.split(warp_linear(reference, resize_flow(motion.flow, size)))
     changed = _changed_mask(before, current)
-    lasted = np.where(changed > _SEEN, lasted + changed, _FORGOTTEN * lasted)
+    # However many frames passed undreamed, one that was compared is not enough: it may be a flash.
+    counted = min(motion.frames, _LASTING / 2)
+    lasted = np.where(changed > _SEEN, lasted + counted * changed, _FORGOTTEN**motion.frames * lasted)
     is_another = lasted >= _LASTING
     replaced = np.ones_like(before) if is_another.mean() > _WHOLE else _widen(is_another)
     is_new = (replaced > _NEW) | (resize(motion.visible_mask, size) < 1.0 - _NEW)

@@ -101,15 +101,12 @@ def mix_bands(statistics: DetailStatistics, other: DetailStatistics, share: floa
     """Return statistics with the bands a share of the way to another's, and the total strength unchanged."""
     total, other_total = (math.hypot(*(gray for gray, _ in each.bands)) for each in (statistics, other))
     scale = total / other_total if other_total > 0 else 1.0
-
-    def mix(a: float, b: float) -> float:
-        return a + share * (b * scale - a)
-
-    bands = zip(statistics.bands, other.bands, strict=True)
-    return statistics._replace(
-        bands=tuple((mix(a[0], b[0]), mix(a[1], b[1])) for a, b in bands),
-        color=mix(statistics.color, other.color),
+    scaled = other._replace(
+        mean=statistics.mean,
+        bands=tuple((gray * scale, color * scale) for gray, color in other.bands),
+        color=other.color * scale,
     )
+    return mix(statistics, scaled, share)
 
 
 def scale_to_ascent_length(statistics: DetailStatistics, ascent_length: float) -> DetailStatistics:

@@ -71,6 +71,7 @@ def _compose_two(first: Motion, second: Motion) -> Motion:
         static_mask=None
         if first.static_mask is None or second.static_mask is None
         else first.static_mask * second.static_mask,
+        frames=first.frames + second.frames,
     )
 
 

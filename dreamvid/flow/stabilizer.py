@@ -249,7 +249,9 @@ def _find_changes(motion: Motion, carry: Carry) -> tuple[Mask | None, Reference 
     if motion.target is None or carry.reference is None:
         return None, carry.reference
     changed, reference = find_changes(carry.reference, motion.target, motion)
-    return resize(changed, Size(*motion.visible_mask.shape)) if changed.any() else None, reference
+    if not changed.any():
+        return None, reference
+    return np.clip(resize(changed, Size(*motion.visible_mask.shape)), 0.0, 1.0), reference
 
 
 def _fade(motion: Motion, carry: Carry, detail: RGB, changed: Mask | None) -> NDArray[np.float32] | None:
@@ -265,7 +267,7 @@ def _fade(motion: Motion, carry: Carry, detail: RGB, changed: Mask | None) -> ND
     if carry.fading is not None:
         fading = warp_linear(carry.fading, motion.flow)
     shown = detail * (1.0 - fading[..., 3:]) + fading[..., :3]
-    fading = fading * np.float32(_FADE)
+    fading = fading * np.float32(_FADE**motion.frames)
     if changed is not None:
         fading += changed[..., None] * (np.concatenate([shown, share], axis=-1) - fading)
     fading *= motion.visible_mask[..., None]

@@ -140,6 +140,21 @@ def test_a_run_that_is_interrupted_after_any_frame_goes_on_to_the_same_frames(do
     assert rest.states[12].values["squares"] == whole.states[12].values["squares"]
 
 
+@pytest.mark.parametrize("cadence", [1, 4])
+def test_a_run_that_is_interrupted_while_old_detail_fades_goes_on_to_the_same_frames(cadence: int) -> None:
+    first, second = landscape(1, SIZE.width), landscape(2, SIZE.width)
+    shares = np.clip((np.arange(22) - 2) / 6, 0.0, 1.0).astype(np.float32)
+    pictures = [first + share * (second - first) for share in shares]
+    stabilizer = replace(STABILIZER, cadence=cadence)
+    whole = run(pictures, stabilizer)
+    fading = [index for index, state in whole.states.items() if "fading.0" in state.arrays]
+    assert fading
+    for done in fading[::3]:
+        rest = run(pictures, stabilizer, begin=ResumePoint(done + 1, whole.states[done]))
+        for index, picture in rest.frames.items():
+            np.testing.assert_array_equal(picture, whole.frames[index])
+
+
 def test_detail_between_dreams_moves_with_the_picture_and_keeps_its_strength() -> None:
     pictures = pan(9)
     result = run(pictures)
