@@ -128,7 +128,7 @@ class Carry:
     def shown(self) -> RGB:
         """The dream to show: with the detail that fades."""
         if self.fading is None:
-            return self.dreamed
+            return np.clip(self.dreamed, 0.0, 1.0)
         detail = (self.dreamed - self.source) * (1.0 - self.fading[..., 3:]) + self.fading[..., :3]
         shown: RGB = np.clip(self.source + detail, 0.0, 1.0)
         return shown

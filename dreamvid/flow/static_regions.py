@@ -32,6 +32,8 @@ _NEIGHBORHOOD = 0.025
 # grain of 1 % explains more.
 _FULL_EXPLANATION = 0.3
 _NO_DIFFERENCE = 1e-6
+# Contrast that light may change between two frames, as a ratio.
+_MIN_GAIN, _MAX_GAIN = 0.25, 4.0
 
 # Speed in px up to which a pixel stands still.
 _STILL = 0.1
@@ -67,11 +69,20 @@ def moving_mask(flow: Flow, target: RGB, source: RGB, *, no_difference: float = 
     # What is gathered over so wide a radius needs no full size.
     smaller = Size(max(1, size.height // _SHRINK), max(1, size.width // _SHRINK))
 
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        small = cv2.resize(values, smaller[::-1], interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(small, (0, 0), radius / _SHRINK), np.float32)
+
+    target_mean = mean(target_luma)
+    target_variance = np.maximum(mean(np.square(target_luma)) - np.square(target_mean), 0.0)
+
     def local_error(compared: NDArray[np.float32]) -> NDArray[np.float32]:
-        square = np.asarray(
-            cv2.resize(np.square(target_luma - compared), smaller[::-1], interpolation=cv2.INTER_AREA)
-        )
-        return np.asarray(cv2.GaussianBlur(square, (0, 0), radius / _SHRINK), np.float32)
+        """Return the local variance of the target that the other does not explain, under whatever light."""
+        compared_mean = mean(compared)
+        variance = np.maximum(mean(np.square(compared)) - np.square(compared_mean), 0.0)
+        covariance = mean(target_luma * compared) - target_mean * compared_mean
+        gain = np.clip(covariance / (variance + no_difference), _MIN_GAIN, _MAX_GAIN)
+        return np.maximum(target_variance - 2.0 * gain * covariance + np.square(gain) * variance, 0.0)
 
     still_error, moving_error = local_error(source_luma), local_error(warp_linear(source_luma, flow))
     explained = (still_error - moving_error) / ((still_error + no_difference) * _FULL_EXPLANATION)
