@@ -52,7 +52,7 @@ _SLOW_MOTION = 1.5
 # first, or both show less than the second of the picture.
 _FAR, _MOSTLY = 0.03, 0.85
 # Share of the detail of what was there before that is left in the next frame, and what counts as none.
-_FADE, _FADED = 0.7, 0.02
+_FADE, _FADED = 0.6, 0.02
 
 
 class IndependentFrames:

@@ -176,8 +176,7 @@ def correlation(a: RGB, b: RGB) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-@pytest.mark.parametrize("cadence", [1, 4])
-@pytest.mark.parametrize("frames", [8, 40])
+@pytest.mark.parametrize(("frames", "cadence"), [(8, 1), (40, 1), (40, 4)])
 def test_twelve_frames_after_a_dissolve_only_the_second_shot_is_dreamed(
     dreamer: DreamEngine, frames: int, cadence: int
 ) -> None:
@@ -198,13 +197,13 @@ def test_lamps_that_flicker_do_not_make_dreams_boil(dreamer: DreamEngine) -> Non
     shot = with_grain(
         np.clip(picture * (0.65 + lamp if on else 0.35), 0.0, 1.0) ** np.float32(1 / 2.2) for on in lit
     )
-    meter = StabilityMeter()
+    meter = StabilityMeter(estimator=KnownFlow(shot, [np.eye(3)] * len(shot)))
     for source, dream in zip(shot, dreamed(shot, dreamer, build_stabilizer(PRESET)), strict=True):
         meter.add(source, dream)
     for lag in meter.report().lags:
         assert lag.flicker is not None
         assert lag.flicker_advected is not None
-        assert lag.flicker < 1.15 * lag.flicker_advected
+        assert lag.flicker < 1.15 * max(lag.flicker_advected, 0.01)
 
 
 def _noise(seed: int) -> RGB:
