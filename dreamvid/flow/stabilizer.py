@@ -133,8 +133,8 @@ class CarriedDetail:
         moving = moving_mask(backward, small_target, small_source)[..., None]
         backward *= moving
         forward = self.estimator.estimate(small_source, small_target)
-        forward *= moving_mask(forward, small_source, small_target)[..., None]
-        visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
+        returning = forward * moving_mask(forward, small_source, small_target)[..., None]
+        visible_mask = carry_mask(backward, returning, edge=_EDGE_WIDTH * max(size))
         to_full_size = partial(_to_full_size, size=full_size)
         earlier = None
         if self.cadence > 1:
