@@ -27,7 +27,8 @@ Luma = NDArray[np.float32]
 """``[H, W]``, of encoded values, [0, 1]."""
 
 Reference = NDArray[np.float32]
-"""``[h, w, 2]``: the luma that detail was dreamed on, small, and for how many frames it has been another picture."""
+"""``[h, w, 3]``: the luma that detail was dreamed on, small, for how many frames it has been another picture, and
+for how many more, after all was dreamed anew, small changes count."""
 
 Mask = NDArray[np.float32]
 """``[H, W]``, [0, 1]."""
@@ -111,7 +112,7 @@ class DetailStatistics(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """All that one frame hands to the next: its source and its raw, full-strength dream.
+    """All that one frame hands to the next: its source and its raw, full-strength dream, which may leave [0, 1].
 
     ``statistics`` are those of the detail of the shot's first frame, which was dreamed in full. ``reference`` is what
     the detail was dreamed on; see `dreamvid.flow.content_change`. ``fading`` is the detail of what was there before,
@@ -125,12 +126,19 @@ class Carry:
     fading: NDArray[np.float32] | None = None
 
     @property
-    def shown(self) -> RGB:
-        """The dream to show: with the detail that fades."""
+    def detail(self) -> RGB:
+        """The detail to show, with what fades of that of before; signed."""
+        detail = self.dreamed - self.source
         if self.fading is None:
-            return self.dreamed
-        detail = (self.dreamed - self.source) * (1.0 - self.fading[..., 3:]) + self.fading[..., :3]
-        shown: RGB = np.clip(self.source + detail, 0.0, 1.0)
+            return detail
+        shown: RGB = detail * (1.0 - self.fading[..., 3:]) + self.fading[..., :3]
+        return shown
+
+    @property
+    def shown(self) -> RGB:
+        """The dream to show, with the detail that fades."""
+        dream = self.dreamed if self.fading is None else self.source + self.detail
+        shown: RGB = np.clip(dream, 0.0, 1.0)
         return shown
 
 

@@ -19,6 +19,8 @@ from dreamvid.image.resize import resize
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from dreamvid.types import RGB, Luma, Mask, Motion, Reference
 
 # Longest side of the compared pictures, in px: errors of the flow by a pixel or two do not count there.
@@ -32,15 +34,18 @@ _GRAIN = 0.015
 # Contrast that may come and go, as a ratio, before it counts as another picture: clouds pass, lamps flicker.
 _MIN_GAIN, _MAX_GAIN = 0.25, 4.0
 # Share of the local variance that the reference does not explain: up to the first nothing has changed, from the
-# second on everything has.
+# second on everything has. The latter two hold for so many frames after all of the picture was replaced: a slow
+# dissolve goes on, and what was dreamed in its middle is of both shots.
 _UNCHANGED, _CHANGED = 0.1, 0.3
+_UNCHANGED_SINCE, _CHANGED_SINCE = 0.03, 0.1
+_ALERT = 24.0
 # Frames for which a change must last: longer than flashes, and than lamps that flicker leave one picture alone.
 _LASTING = 6.0
 # Change up to which it counts as none, so that the count falls.
 _SEEN = 0.15
-# Share of the picture from which on all of it is another one: what was left of the old dream
-# would make the ascent grow the old forms again.
-_WHOLE = 0.2
+# Share of the picture that has changed for half that long from which on all of it is another one, as soon as any
+# place is: what was left of the old dream would make the ascent grow the old forms again.
+_WHOLE = 0.35
 # Share of the detail from which on, where it is new, its picture is that of this frame.
 _NEW = 0.25
 # Share of the frames counted so far that is forgotten where nothing has changed.
@@ -50,7 +55,7 @@ _FORGOTTEN = 0.5
 def new_reference(picture: RGB) -> Reference:
     """Return the reference of detail that was dreamed on a picture ``[H, W, 3]``."""
     small = comparable_luma(picture)
-    return np.stack([small, np.zeros_like(small)], axis=-1)
+    return np.stack([small, np.zeros_like(small), np.zeros_like(small)], axis=-1)
 
 
 def comparable_luma(picture: RGB) -> Luma:
@@ -74,19 +79,24 @@ def find_changes(reference: Reference, current: Luma, motion: Motion) -> tuple[M
         Since the previous frame.
     """
     size = Size(*current.shape)
-    before, lasted = cv2.split(warp_linear(reference, resize_flow(motion.flow, size)))
-    changed = _changed_mask(before, current)
+    before, lasted, alert = cv2.split(warp_linear(reference, resize_flow(motion.flow, size)))
+    changed = _changed_mask(before, current, alert > 0.0)
     # However many frames passed undreamed, one that was compared is not enough: it may be a flash.
     counted = min(motion.frames, _LASTING / 2)
     lasted = np.where(changed > _SEEN, lasted + counted * changed, _FORGOTTEN**motion.frames * lasted)
+    alert = np.maximum(alert - motion.frames, 0.0)
     is_another = lasted >= _LASTING
-    replaced = np.ones_like(before) if is_another.mean() > _WHOLE else _widen(is_another)
+    if is_another.any() and (lasted >= _LASTING / 2).mean() > _WHOLE:
+        replaced = np.ones_like(before)
+        alert = np.where(alert > 0.0, alert, _ALERT)
+    else:
+        replaced = _widen(is_another)
     is_new = (replaced > _NEW) | (resize(motion.visible_mask, size) < 1.0 - _NEW)
-    reference = np.stack([np.where(is_new, current, before), np.where(is_new, 0.0, lasted)], axis=-1)
+    reference = np.stack([np.where(is_new, current, before), np.where(is_new, 0.0, lasted), alert], axis=-1)
     return replaced, np.asarray(reference, np.float32)
 
 
-def _changed_mask(reference: Luma, current: Luma) -> Mask:
+def _changed_mask(reference: Luma, current: Luma, alert: NDArray[np.bool_]) -> Mask:
     """Return 1 where the current picture does not resemble its reference, 0 where it does, both ``[h, w]``.
 
     It does where the reference, its local mean and contrast adjusted, explains the picture's local variance.
@@ -103,7 +113,10 @@ def _changed_mask(reference: Luma, current: Luma) -> Mask:
     noise = np.float32(_GRAIN**2)
     gain = np.clip(covariance / (reference_variance + noise), _MIN_GAIN, _MAX_GAIN)
     unexplained = current_variance - 2.0 * gain * covariance + gain**2 * reference_variance
-    changed = smoothstep(_UNCHANGED, _CHANGED, unexplained / (current_variance + noise))
+    share = unexplained / (current_variance + noise)
+    changed = np.where(
+        alert, smoothstep(_UNCHANGED_SINCE, _CHANGED_SINCE, share), smoothstep(_UNCHANGED, _CHANGED, share)
+    )
     # Flat areas, which say nothing, follow what is around them.
     weight = np.sqrt(reference_variance) + np.sqrt(current_variance) + np.float32(_GRAIN)
     around = _NEIGHBORHOOD * max(reference.shape)

@@ -44,8 +44,8 @@ def interpolate(
     motions
         The motion since the previous frame, for each frame after ``before`` up to ``after``. Each has a ``forward``.
     """
-    detail_before = before.shown - before.source
-    detail_after = detail_before if after is None else after.shown - after.source
+    detail_before = before.detail
+    detail_after = detail_before if after is None else after.detail
     statistics = measure_statistics(detail_before), measure_statistics(detail_after)
     forwards = _forwards(motions)
     since: Motion | None = None

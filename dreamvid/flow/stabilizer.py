@@ -52,7 +52,7 @@ _SLOW_MOTION = 1.5
 # first, or both show less than the second of the picture.
 _FAR, _MOSTLY = 0.03, 0.85
 # Share of the detail of what was there before that is left in the next frame, and what counts as none.
-_FADE, _FADED = 0.7, 0.02
+_FADE, _FADED = 0.6, 0.02
 
 
 class IndependentFrames:
@@ -133,7 +133,8 @@ class CarriedDetail:
         moving = moving_mask(backward, small_target, small_source)[..., None]
         backward *= moving
         forward = self.estimator.estimate(small_source, small_target)
-        visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
+        returning = forward * moving_mask(forward, small_source, small_target)[..., None]
+        visible_mask = carry_mask(backward, returning, edge=_EDGE_WIDTH * max(size))
         to_full_size = partial(_to_full_size, size=full_size)
         earlier = None
         if self.cadence > 1:
@@ -218,9 +219,10 @@ class CarriedDetail:
 
     def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
         """Blend with the carried detail, and hold the strength of detail in the shot's first frame."""
-        detail = dreamed - picture
         if carry is None or initial.detail is None or initial.blend_mask is None:
-            return Carry(picture, dreamed, self._measure(detail), new_reference(picture))
+            return Carry(picture, dreamed, self._measure(dreamed - picture), new_reference(picture))
+        # Detail is not cut off where the picture is too bright or dark for it: flickering light would wear it away.
+        detail = initial.detail + (dreamed - np.clip(picture + initial.detail, 0.0, 1.0))
         statistics = scale_to_ascent_length(
             carry.statistics or self._measure(carry.dreamed - carry.source), self.ascent_length
         )
@@ -232,9 +234,7 @@ class CarriedDetail:
         detail = hold_statistics(blended, statistics)
         if initial.static_mask is not None:
             detail += initial.static_mask[..., None] * (initial.detail - detail)
-        return Carry(
-            picture, np.clip(picture + detail, 0.0, 1.0), statistics, initial.reference, initial.fading
-        )
+        return Carry(picture, picture + detail, statistics, initial.reference, initial.fading)
 
     def _measure(self, detail: RGB) -> DetailStatistics:
         return measure_statistics(detail)._replace(ascent_length=self.ascent_length)

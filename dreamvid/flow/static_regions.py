@@ -32,6 +32,8 @@ _NEIGHBORHOOD = 0.025
 # grain of 1 % explains more.
 _FULL_EXPLANATION = 0.3
 _NO_DIFFERENCE = 1e-6
+# Contrast that light may change between two frames, as a ratio.
+_MIN_GAIN, _MAX_GAIN = 0.25, 4.0
 
 # Speed in px up to which a pixel stands still.
 _STILL = 0.1
@@ -60,18 +62,31 @@ def suppress_flow_noise(
 
 
 def moving_mask(flow: Flow, target: RGB, source: RGB, *, no_difference: float = _NO_DIFFERENCE) -> Mask:
-    """Return ``[H, W]`` in [0, 1]: where a backward flow explains ``target`` better than no motion does."""
+    """Return ``[H, W]`` in [0, 1]: where a backward flow explains ``target`` better than no motion does.
+
+    Brightness and contrast may differ from place to place: optical flow takes a change of light for motion.
+    """
     target_luma, source_luma = _smooth_luma(target), _smooth_luma(source)
     radius = max(_GRAIN_BLUR, _NEIGHBORHOOD * max(target_luma.shape))
     size = Size(*target_luma.shape)
     # What is gathered over so wide a radius needs no full size.
     smaller = Size(max(1, size.height // _SHRINK), max(1, size.width // _SHRINK))
 
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        small = cv2.resize(values, smaller[::-1], interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(small, (0, 0), radius / _SHRINK), np.float32)
+
+    target_mean = mean(target_luma)
+    target_variance = np.maximum(mean(np.square(target_luma)) - np.square(target_mean), 0.0)
+
     def local_error(compared: NDArray[np.float32]) -> NDArray[np.float32]:
-        square = np.asarray(
-            cv2.resize(np.square(target_luma - compared), smaller[::-1], interpolation=cv2.INTER_AREA)
-        )
-        return np.asarray(cv2.GaussianBlur(square, (0, 0), radius / _SHRINK), np.float32)
+        """Return the local variance of the target that the other, in the light of the target, does not explain."""
+        compared_mean = mean(compared)
+        variance = np.maximum(mean(np.square(compared)) - np.square(compared_mean), 0.0)
+        covariance = mean(target_luma * compared) - target_mean * compared_mean
+        gain = np.clip(covariance / (variance + no_difference), _MIN_GAIN, _MAX_GAIN)
+        unexplained = target_variance - 2.0 * gain * covariance + np.square(gain) * variance
+        return np.asarray(np.maximum(unexplained, 0.0), np.float32)
 
     still_error, moving_error = local_error(source_luma), local_error(warp_linear(source_luma, flow))
     explained = (still_error - moving_error) / ((still_error + no_difference) * _FULL_EXPLANATION)

@@ -66,6 +66,20 @@ def test_detail_of_a_picture_that_turns_into_another_is_dreamed_anew(shot: list[
     assert (renewed(shot) >= 0.9).mean() > 0.95
 
 
+@pytest.mark.parametrize("frames", [40, 60])
+def test_after_a_slow_dissolve_what_was_dreamed_in_its_middle_is_dreamed_anew(frames: int) -> None:
+    shot = dissolve(frames, before=3, after=12)
+    late = round(3 + 0.75 * frames)
+    reference = new_reference(shot[0])
+    last = np.zeros(reference.shape[:2])
+    for index, picture in enumerate(shot[1:], 1):
+        changed, reference = find_changes(
+            reference, comparable_luma(picture), Motion(STILL, np.ones(SIZE, np.float32))
+        )
+        last[changed >= 0.9] = index
+    assert (last >= late).mean() > 0.95
+
+
 def test_detail_stays_where_nothing_but_light_changes() -> None:
     rng = np.random.default_rng(4)
     x = np.linspace(0.0, 1.0, SIZE.width, dtype=np.float32)[None, :, None]
@@ -123,7 +137,7 @@ def test_old_detail_fades_and_new_detail_starts_from_nothing() -> None:
 
 def test_without_anything_fading_the_dream_is_shown_as_it_is() -> None:
     carry = Carry(scene(1), scene(2))
-    assert carry.shown is carry.dreamed
+    assert np.array_equal(carry.shown, carry.dreamed)
 
 
 def correlation(a: RGB, b: RGB) -> float:

@@ -20,7 +20,7 @@ from dreamvid.pipelines.options import RunOptions
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.types import RGB, Flow, Stabilizer
@@ -165,6 +165,45 @@ def test_nothing_is_carried_across_a_cut(dreamer: DreamEngine) -> None:
         assert abs(np.corrcoef(after.ravel(), before.ravel())[0, 1]) < 0.05
     assert np.array_equal(dreams[0], dreams[8])
     assert np.array_equal(dreams[4], dreamed(shot[4:5], dreamer, build_stabilizer(PRESET))[0])
+
+
+def with_grain(pictures: Iterable[RGB]) -> list[RGB]:
+    rng = np.random.default_rng(9)
+    return [np.clip(p + rng.normal(0.0, 0.01, p.shape), 0.0, 1.0).astype(np.float32) for p in pictures]
+
+
+def correlation(a: RGB, b: RGB) -> float:
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+
+
+@pytest.mark.parametrize(("frames", "cadence"), [(8, 1), (40, 1), (40, 4)])
+def test_twelve_frames_after_a_dissolve_only_the_second_shot_is_dreamed(
+    dreamer: DreamEngine, frames: int, cadence: int
+) -> None:
+    first, second = Landscape(SIZE).frame(0), 1 - Landscape(SIZE, seed=3).frame(5)[::-1]
+    shares = [0.0] * 2 + [(k + 1) / (frames + 1) for k in range(frames)] + [1.0] * 13
+    shot = with_grain(first + np.float32(share) * (second - first) for share in shares)
+    preset = PRESET.override({"stability.cadence": cadence})
+    dreams = dreamed(shot, dreamer, build_stabilizer(preset), cuts=True)
+    assert abs(correlation(dreams[-1] - shot[-1], dreams[1] - shot[1])) < 0.15
+    assert dreamer.score(dreams[-1]) > 0.85 * dreamer.score(dreamer.dream(shot[-1]))
+
+
+def test_lamps_that_flicker_do_not_make_dreams_boil(dreamer: DreamEngine) -> None:
+    picture = Landscape(SIZE).frame(0) ** 2.2
+    y, x = np.mgrid[: SIZE.height, : SIZE.width].astype(np.float32)
+    lamp = np.exp(-((x - 160) ** 2 + (y - 50) ** 2) / (2 * 50**2))[..., None]
+    lit = np.random.default_rng(1).random(18) > 0.5
+    shot = with_grain(
+        np.clip(picture * (0.65 + lamp if on else 0.35), 0.0, 1.0) ** np.float32(1 / 2.2) for on in lit
+    )
+    meter = StabilityMeter(estimator=KnownFlow(shot, [np.eye(3)] * len(shot)))
+    for source, dream in zip(shot, dreamed(shot, dreamer, build_stabilizer(PRESET)), strict=True):
+        meter.add(source, dream)
+    for lag in meter.report().lags:
+        assert lag.flicker is not None
+        assert lag.flicker_advected is not None
+        assert lag.flicker < 1.15 * max(lag.flicker_advected, 0.01)
 
 
 def _noise(seed: int) -> RGB:
