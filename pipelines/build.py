@@ -23,11 +23,12 @@ from dreamvid.schedule.times import START
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from fractions import Fraction
 
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import ModelSettings
+    from dreamvid.engine.activations import ActivationReader
     from dreamvid.engine.architectures import ModelEntry
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.network import Network
@@ -208,6 +209,27 @@ def load_network(
     from dreamvid.engine import network
 
     return network.load_network(settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights)
+
+
+def open_network(model: ModelSettings, options: RunOptions, *, with_classes: bool) -> Network:
+    """Return a network on the device of the options; errors are those of :func:`load_network`."""
+    from dreamvid.engine import runtime
+
+    runtime.configure(device=options.device, threads=options.threads)
+    return load_network(model, with_classes=with_classes, trust=options.trust_model)
+
+
+def build_reader(network: Network, layers: Sequence[str]) -> ActivationReader:
+    """Return what reads the activations of layers, or of the classes by ``logits``.
+
+    Raises
+    ------
+    ObjectiveError
+        Where a layer is unknown, or the network has no classifier.
+    """
+    from dreamvid.engine.activations import ActivationReader
+
+    return ActivationReader(network, layers)
 
 
 def known_models() -> tuple[ModelEntry, ...]:
