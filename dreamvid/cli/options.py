@@ -78,10 +78,7 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
             quality = parse_quality(values.pop("quality"), draft=values.pop("draft"))
             changes = with_quality(_take_changes(values, settings), quality)
             common = _take_common(values, context)
-            output: str | None = values.get("output")
-            if output is not None:
-                values["output"] = _parse_output(output)
-                common = replace(common, output_is_folder=ends_in_slash(output))
+            common = _parse_output(values, common)
             if takes_preset:
                 reference = values.pop("preset_reference")
                 preset = Preset() if reference is None else Preset.load(reference)
@@ -117,7 +114,7 @@ def common_command(*names: str, **helps: str) -> Callable[[Command], Command]:
 
     def decorate(function: Command) -> Command:
         def command(context: typer.Context, **values: Any) -> None:
-            common = _take_common(values, context)
+            common = _parse_output(values, _take_common(values, context))
             function(common=common, **values)
 
         signature = inspect.signature(function, eval_str=True)
@@ -172,10 +169,15 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     return CommonOptions(**parsed, command=("dreamvid", *arguments) if arguments else ())
 
 
-def _parse_output(text: str) -> Path:
+def _parse_output(values: dict[str, Any], common: CommonOptions) -> CommonOptions:
+    """Replace the text of ``--output`` by its path; return the common options, which say whether it is a folder."""
+    text: str | None = values.get("output")
+    if text is None:
+        return common
     if not text:
         raise SettingsError("--output: must not be empty")
-    return Path(text)
+    values["output"] = Path(text)
+    return replace(common, output_is_folder=ends_in_slash(text))
 
 
 def _parse_device(text: str) -> str:
