@@ -7,6 +7,7 @@ interrupted run goes on behind the last whole chunk, with the same pictures bit 
 from __future__ import annotations
 
 import io
+import json
 import logging
 import shlex
 import time
@@ -474,7 +475,9 @@ def _collect(
                     **facts,
                 )
             )
-    settings = store.manifest.dream["settings"]
+    settings = json.loads(
+        json.dumps(store.manifest.dream["settings"], sort_keys=True)
+    )  # as from an earlier run
     made_by = ", ".join(
         [f"Made by dreamvid {__version__}", *(f"{name} {value}" for name, value in _short(request.settings))]
     )

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.config.preset import Preset
-    from dreamvid.config.settings import ModelSettings
+    from dreamvid.config.settings import ModelSettings, PrecisionChoice
+    from dreamvid.config.visualization import VisualizationSettings
     from dreamvid.engine.activations import ActivationReader
     from dreamvid.engine.architectures import ModelEntry
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.network import Network
+    from dreamvid.engine.visualizer import FeatureVisualizer
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.types import Stabilizer
 
@@ -106,6 +108,34 @@ def build_dreamer(
         }
 
     return LoadedDreamer(engine, resolved, _files(preset, objective))
+
+
+def build_visualizer(
+    model: ModelSettings,
+    output: str,
+    settings: VisualizationSettings,
+    options: RunOptions,
+    *,
+    precision: PrecisionChoice = "auto",
+) -> FeatureVisualizer:
+    """Return what makes pictures of a layer's channels, or of classes where ``output`` is ``logits``.
+
+    Loads TensorFlow; networks are cached, so that each layer of one costs no more than its own function.
+
+    Raises
+    ------
+    DreamvidError
+        In one line: an unknown model or layer, weights that do not fit, no classifier.
+    """
+    from dreamvid.engine import precision as formats
+    from dreamvid.engine import runtime
+    from dreamvid.engine.graph_transforms import LOGITS
+    from dreamvid.engine.visualizer import FeatureVisualizer
+
+    device = runtime.configure(device=options.device, threads=options.threads)
+    network = load_network(model, with_classes=output == LOGITS, trust=options.trust_model)
+    chosen = precision if precision != "auto" else formats.choose(network, (output,), device=device).chosen
+    return FeatureVisualizer(network, output, settings, precision=chosen)
 
 
 def needs_picture(preset: Preset) -> bool:

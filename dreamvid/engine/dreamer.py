@@ -120,7 +120,7 @@ class DreamEngine:
         self._filters = GradientFilters.of(ascent)
         self._extractor = network.extractor(self._objective.outputs, precision=precision)
         self._compiled = compiled_ascent(self._extractor, self._objective, self._filters, xla=xla)
-        self._window_budget = _window_budget(network, self._objective.outputs)
+        self._window_budget = window_budget(network, self._objective.outputs)
         self._smaller_plans: dict[TilePlan, TilePlan] = {}
         settings: dict[str, Any] = {"octaves": octaves, "ascent": ascent, "run": run, "guides": guides}
         self._float32_engine = lru_cache(maxsize=1)(
@@ -355,7 +355,7 @@ class DreamEngine:
             try:
                 return work(fitting)
             except (tf.errors.OpError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 smaller = self._smaller_plan(fitting)
                 if smaller is None:
@@ -393,7 +393,7 @@ def jitter_shifts(
 _build_plan = lru_cache(maxsize=1024)(TilePlan.build)
 
 
-def _window_budget(network: Network, outputs: tuple[str, ...]) -> int:
+def window_budget(network: Network, outputs: tuple[str, ...]) -> int:
     """Return how many pixels a window may have for its gradient to take about 1.5 GB."""
     depths = [layer.depth for layer in network.layers if layer.name in outputs]
     # An output that is no layer (logits) lies behind all of them.
@@ -410,7 +410,7 @@ def _window_budget(network: Network, outputs: tuple[str, ...]) -> int:
     return round(_WINDOW_BYTES / (_BYTES_PER_FEATURE * max(features_per_pixel, 1.0)))
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory was short, on the device or here."""
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return True

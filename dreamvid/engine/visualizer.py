@@ -1,0 +1,311 @@
+"""Feature visualization: pictures of what channels and classes of a network respond to, many at a time.
+
+Each picture of a batch has an objective of its own: a weighted sum of the layer's channels, averaged over positions,
+or of class logits. The weights are given at run time, so that all units of a layer share one compiled function.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from dreamvid.engine.dreamer import is_out_of_memory, window_budget
+from dreamvid.engine.graph_transforms import LOGITS
+from dreamvid.engine.parameterization import make_parameterization
+from dreamvid.engine.preprocessing import show_channels
+from dreamvid.engine.robust_transforms import random_views, transform
+from dreamvid.engine.runtime import tf
+from dreamvid.errors import EngineError, ObjectiveError
+from dreamvid.types import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from dreamvid.config.visualization import VisualizationSettings
+    from dreamvid.engine.network import Network
+    from dreamvid.types import RGB
+
+_log = logging.getLogger(__name__)
+
+Unit = int | Mapping[int, float]
+"""A channel or class, or several with their weights: ``{3: 1, 7: 1}`` excites both, ``{3: -1}`` inhibits one."""
+
+_BATCH = 16
+"""Pictures at a time; more gain nothing on a processor."""
+_CANDIDATES = 32
+"""Starts of which each unit takes the one that excites it most."""
+_RETRIES = 3
+_ADAM_MEMORY = 0.9, 0.999
+"""Kingma & Ba 2015."""
+_ALPHA_PERCENTILE = 99.0
+
+
+class UnitPicture(NamedTuple):
+    """What one unit responds to.
+
+    ``picture`` is ``[size, size, 3]`` float32 sRGB in [0, 1]; ``alpha`` ``[size, size]`` float32 in [0, 1], where the
+    gradient has been; ``score`` the objective on the picture and ``start_score`` on what it started from;
+    ``attempts`` how many starts were tried. ``reason`` says why nothing was found, in one line; else it is empty.
+    """
+
+    picture: RGB
+    alpha: NDArray[np.float32]
+    score: float
+    start_score: float
+    attempts: int
+    reason: str = ""
+
+
+class _Task(NamedTuple):
+    """One picture to make: channel weights ``[C]``, and the key of its random numbers."""
+
+    weights: NDArray[np.float32]
+    key: tuple[int, ...]
+
+
+class FeatureVisualizer:
+    """Makes pictures of a layer's channels, or of classes (``output`` is ``logits``), for one network and settings.
+
+    Compiles at the first picture, which takes seconds. The same settings, units and machine give the same pictures
+    bit for bit; other units beside one change its picture by no more than rounding.
+
+    Raises
+    ------
+    ObjectiveError
+        For a layer that there is none of, or classes of a network without a classifier.
+    """
+
+    def __init__(
+        self, network: Network, output: str, settings: VisualizationSettings, *, precision: str = "float32"
+    ) -> None:
+        self._settings = settings
+        self._extractor = network.extractor((output,), precision=precision)
+        self._output = output if output == LOGITS else network.layer(output).name
+        self._name = network.name
+        self._channels = len(network.classes) if output == LOGITS else network.layer(output).channels
+        self._parameterization = make_parameterization(
+            settings.parameterization, settings.size, network.input_channels
+        )
+        self._view = self._extractor.fixed_size or Size(settings.size, settings.size)
+        budget = window_budget(network, (self._output,))
+        self._batch = min(_BATCH, max(1, budget // (self._view.height * self._view.width)))
+
+    def visualize(self, units: Sequence[Unit], *, image: RGB | None = None) -> list[UnitPicture]:
+        """Return one picture for each unit, in their order.
+
+        A unit that is given several times gets pictures that differ.
+
+        Raises
+        ------
+        ObjectiveError
+            For a channel or class that there is none of.
+        EngineError
+            Where memory does not suffice.
+        """
+        if image is not None:
+            raise EngineError("a unit cannot dream a picture yet")
+        tasks = self._tasks(units)
+        results: dict[int, UnitPicture] = {}
+        for attempt in range(1 + _RETRIES):
+            left = [index for index in range(len(tasks)) if index not in results or results[index].reason]
+            made = self._ascend_all([tasks[index] for index in left], attempt)
+            results |= dict(zip(left, made, strict=True))
+        return [results[index] for index in range(len(tasks))]
+
+    def _tasks(self, units: Sequence[Unit]) -> list[_Task]:
+        """Return what to make of units; equal ones are numbered."""
+        tasks: list[_Task] = []
+        seen: dict[tuple[int, ...], int] = {}
+        for unit in units:
+            weights = {unit: 1.0} if isinstance(unit, int) else dict(unit)
+            vector = np.zeros(self._channels, np.float32)
+            for channel, weight in weights.items():
+                if not 0 <= channel < self._channels:
+                    what = "classes" if self._output == LOGITS else f"channels in '{self._output}'"
+                    raise ObjectiveError(
+                        f"{self._name} has {self._channels} {what}, 0 to {self._channels - 1}; there is no {channel}"
+                    )
+                vector[channel] = weight
+            key = tuple(sorted(weights))
+            tasks.append(_Task(vector, (*key, seen.setdefault(key, 0))))
+            seen[key] += 1
+        return tasks
+
+    def _ascend_all(self, tasks: Sequence[_Task], attempt: int) -> list[UnitPicture]:
+        """Return the pictures of all tasks, a batch at a time, smaller ones where memory is short."""
+        made: list[UnitPicture] = []
+        while len(made) < len(tasks):
+            try:
+                made += self._ascend(tasks[len(made) : len(made) + self._batch], attempt)
+            except (tf.errors.OpError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._batch == 1:
+                    raise EngineError(
+                        f"not enough memory for a picture of {self._settings.size} px; make it smaller (--size)"
+                    ) from error
+                self._batch = max(1, self._batch // 2)
+                _log.warning("out of memory: going on with %d pictures at once", self._batch)
+        return made
+
+    def _ascend(self, tasks: Sequence[_Task], attempt: int) -> list[UnitPicture]:
+        weights = np.stack([task.weights for task in tasks])
+        start = self._starts(tasks, weights, attempt)
+        views = np.stack(
+            [
+                random_views(self._settings, self._view, self._generator(1, attempt, *task.key))
+                for task in tasks
+            ],
+            axis=1,
+        )
+        pictures, gradients, score, start_score = (
+            value.numpy() for value in self._compiled(start, weights, views)
+        )
+        reasons = [
+            "" if after > before else self._reason() for before, after in zip(start_score, score, strict=True)
+        ]
+        return [
+            UnitPicture(
+                show_channels(picture), _alpha(gradient), float(after), float(before), attempt + 1, reason
+            )
+            for picture, gradient, after, before, reason in zip(
+                pictures, gradients, score, start_score, reasons, strict=True
+            )
+        ]
+
+    def _reason(self) -> str:
+        return f"no gradient: none of {_CANDIDATES} noise pictures activates it, in {1 + _RETRIES} attempts"
+
+    def _generator(self, *key: int) -> np.random.Generator:
+        return np.random.Generator(
+            np.random.Philox(np.random.SeedSequence(self._settings.seed, spawn_key=key))
+        )
+
+    def _starts(
+        self, tasks: Sequence[_Task], weights: NDArray[np.float32], attempt: int
+    ) -> NDArray[np.float32]:
+        """Return the parameters that each task starts from: of the candidates those that excite its unit most."""
+        candidates = np.stack(
+            [self._parameterization.start(self._generator(0, attempt, index)) for index in range(_CANDIDATES)]
+        )
+        scores = self._activations(candidates) @ weights.T
+        ranked = np.argsort(-scores, axis=0, kind="stable")
+        return candidates[[ranked[task.key[-1] % _CANDIDATES, column] for column, task in enumerate(tasks)]]
+
+    def _activations(self, parameters: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the layer's activations averaged over positions, ``[N, C]``."""
+        batches = [
+            self._mean_activations(parameters[start : start + _BATCH]).numpy()
+            for start in range(0, len(parameters), _BATCH)
+        ]
+        return np.concatenate(batches)
+
+    @cached_property
+    def _mean_activations(self) -> Any:
+        signature = [tf.TensorSpec([None, *self._parameterization.shape])]
+
+        def activations(parameters: Any) -> Any:
+            pictures = self._parameterization.pictures(parameters)
+            return tf.reduce_mean(self._features(self._still(pictures)), axis=(1, 2))
+
+        return tf.function(activations, input_signature=signature, autograph=False)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        signature = [
+            tf.TensorSpec([None, *self._parameterization.shape]),
+            tf.TensorSpec([None, self._channels]),
+            tf.TensorSpec([None, None, 8]),
+        ]
+        return tf.function(self._ascend_batch, input_signature=signature, autograph=False)
+
+    def _ascend_batch(self, start: Any, weights: Any, views: Any) -> Any:
+        """Return pictures, the sum of their gradients' absolute values, scores after, and before."""
+        # As in the dream's ascent, the network stays a function of its own: every run chooses the same kernels.
+        gradient = tf.function(
+            self._view_gradient,
+            input_signature=[tf.TensorSpec([None, *self._view, None]), tf.TensorSpec([None, self._channels])],
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
+        size = self._settings.size
+
+        def step(index: Any, parameters: Any, mean: Any, square: Any, share: Any) -> Any:
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(parameters)
+                pictures = self._parameterization.pictures(parameters)
+                seen = transform(pictures, views[index], self._view)
+            _, upstream = gradient(seen, weights)
+            pixel_gradient = tape.gradient(seen, pictures, output_gradients=upstream)
+            change, mean, square = self._update(
+                tape.gradient(pictures, parameters, output_gradients=pixel_gradient),
+                mean,
+                square,
+                tf.cast(index + 1, tf.float32),
+            )
+            strength = tf.reduce_sum(tf.abs(pixel_gradient), axis=-1)
+            return index + 1, self._limit(parameters + change), mean, square, share + strength
+
+        zeros = tf.zeros_like(start)
+        share = tf.zeros([tf.shape(start)[0], size, size])
+        _, parameters, _, _, share = tf.while_loop(
+            lambda index, *_: index < tf.shape(views)[0],
+            step,
+            (tf.constant(0), start, zeros, zeros, share),
+            parallel_iterations=1,
+        )
+        before, _ = gradient(self._still(self._parameterization.pictures(start)), weights)
+        pictures = self._parameterization.pictures(parameters)
+        after, _ = gradient(self._still(pictures), weights)
+        return pictures, share, after, before
+
+    def _update(self, gradient: Any, mean: Any, square: Any, count: Any) -> tuple[Any, Any, Any]:
+        """Return the change of the parameters and Adam's new moments."""
+        settings = self._settings
+        rate = settings.learning_rate or self._parameterization.learning_rate
+        if not self._parameterization.adaptive:
+            axes = list(range(1, len(gradient.shape)))
+            size = tf.reduce_mean(tf.abs(gradient), axis=axes, keepdims=True)
+            return rate * tf.math.divide_no_nan(gradient, size), mean, square
+        keep_mean, keep_square = _ADAM_MEMORY
+        mean = keep_mean * mean + (1.0 - keep_mean) * gradient
+        square = keep_square * square + (1.0 - keep_square) * tf.square(gradient)
+        first = mean / (1.0 - tf.pow(keep_mean, count))
+        second = tf.sqrt(square / (1.0 - tf.pow(keep_square, count)))
+        return rate * tf.math.divide_no_nan(first, second), mean, square
+
+    def _limit(self, parameters: Any) -> Any:
+        return parameters if self._parameterization.adaptive else tf.clip_by_value(parameters, 0.0, 1.0)
+
+    def _view_gradient(self, seen: Any, weights: Any) -> Any:
+        """Return each picture's objective ``[N]`` and its gradient, of what the network sees."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(seen)
+            score = tf.reduce_sum(tf.reduce_mean(self._features(seen), axis=(1, 2)) * weights, axis=-1)
+        return score, tape.gradient(score, seen)
+
+    def _features(self, seen: Any) -> Any:
+        """Return the layer's output for the network's own channels in [0, 1]."""
+        extractor = self._extractor
+        return extractor.run(extractor.input_map.from_channels(seen))[0]
+
+    def _still(self, pictures: Any) -> Any:
+        """Return pictures at the size that the network sees, not moved."""
+        size = self._settings.size
+        if self._view == (size, size):
+            return pictures
+        return tf.image.resize(pictures, list(self._view))
+
+
+def _alpha(strength: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of the gradient at each pixel in [0, 1], smoothed."""
+    smooth = cv2.GaussianBlur(strength, (0, 0), max(strength.shape) / 48)
+    peak = np.percentile(smooth, _ALPHA_PERCENTILE)
+    return np.clip(smooth / peak, 0.0, 1.0) if peak > 0.0 else np.zeros_like(strength)

@@ -1,0 +1,91 @@
+"""Feature visualization: pictures of channels and classes, made in batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from dreamvid.config.visualization import VisualizationSettings
+from dreamvid.engine.visualizer import FeatureVisualizer
+from dreamvid.errors import ObjectiveError
+
+if TYPE_CHECKING:
+    from dreamvid.engine.network import Network
+
+SMALL: dict[str, Any] = {"size": 40, "steps": 12, "jitter": 3}
+
+
+def visualizer(network: Network, output: str = "deep", **settings: Any) -> FeatureVisualizer:
+    return FeatureVisualizer(network, output, VisualizationSettings(**(SMALL | settings)))
+
+
+@pytest.mark.parametrize("output", ["mid", "deep", "logits"])
+@pytest.mark.parametrize("parameterization", ["fourier", "pixels"])
+def test_each_unit_is_excited_by_its_own_picture_most(
+    toy: Network, output: str, parameterization: str
+) -> None:
+    units = [0, 1, 2, 3]
+    made = visualizer(toy, output, parameterization=parameterization).visualize(units)
+    features = (
+        toy.extractor((output,))(np.stack([each.picture for each in made]))[0].numpy().mean(axis=(1, 2))
+    )
+    for index, each in enumerate(made):
+        assert each.reason == ""
+        assert each.score > each.start_score
+        assert each.score == pytest.approx(features[index, units[index]], abs=1e-3)
+
+
+def test_pictures_are_rgb_in_range_and_alpha_too(toy: Network) -> None:
+    (made,) = visualizer(toy).visualize([3])
+    assert made.picture.shape == (40, 40, 3)
+    assert made.alpha.shape == (40, 40)
+    for values in (made.picture, made.alpha):
+        assert values.dtype == np.float32
+        assert 0.0 <= values.min() < values.max() <= 1.0
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(toy: Network) -> None:
+    first, again, other = (visualizer(toy, seed=seed).visualize([1, 5])[1].picture for seed in (4, 4, 5))
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other, atol=0.05)
+
+
+def test_a_units_picture_does_not_depend_on_the_others(toy: Network) -> None:
+    alone = visualizer(toy).visualize([5])[0]
+    among = visualizer(toy).visualize([0, 9, 5, 2])[2]
+    assert among.score == pytest.approx(alone.score, rel=1e-3)
+    assert np.abs(among.picture - alone.picture).mean() < 1e-3
+
+
+def test_a_unit_given_twice_gets_two_pictures(toy: Network) -> None:
+    first, second = visualizer(toy).visualize([2, 2])
+    assert np.abs(first.picture - second.picture).mean() > 0.05
+
+
+def test_a_negative_weight_inhibits_a_channel(toy: Network) -> None:
+    excited, inhibited = visualizer(toy, "logits").visualize([1, {1: -1.0}])
+    assert inhibited.reason == ""
+    assert -inhibited.score < excited.start_score < excited.score
+
+
+def test_one_picture_can_excite_two_channels(toy: Network) -> None:
+    joint, single = visualizer(toy, "logits").visualize([{1: 1.0, 3: 1.0}, 1])
+    features = toy.extractor(("logits",))(np.stack([joint.picture, single.picture]))[0].numpy()[:, 0, 0]
+    assert features[0, 3] > features[1, 3]
+    assert joint.score == pytest.approx(features[0, 1] + features[0, 3], abs=1e-3)
+
+
+def test_a_unit_that_nothing_excites_says_so(silent_toy: Network) -> None:
+    made = visualizer(silent_toy).visualize([0])[0]
+    assert made.attempts == 4
+    assert made.reason.startswith("no gradient: ")
+    assert made.alpha.max() == 0.0
+
+
+def test_channels_out_of_range_are_refused(toy: Network) -> None:
+    with pytest.raises(ObjectiveError, match=r"has 12 channels in 'deep', 0 to 11; there is no 12"):
+        visualizer(toy).visualize([12])
+    with pytest.raises(ObjectiveError, match=r"has 5 classes, 0 to 4; there is no 5"):
+        visualizer(toy, "logits").visualize([5])
