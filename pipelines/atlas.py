@@ -517,7 +517,6 @@ def _section(part: _Part, network: Network, tiles: Sequence[Tile]) -> Section:
     layer = part.layer
     stride = getattr(layer, "stride", 0)
     facts = [layer.kind, f"depth {layer.depth}", *([f"stride {stride} px"] if stride else [])]
-    facts.append(f"{layer.channels} channels")
     return Section(layer.name, printable(layer.name), ", ".join(facts), layer.channels, tuple(tiles))
 
 

@@ -78,7 +78,7 @@ class _Layout:
         title = _shorten(pen, section.title, self._large, width)
         pen.text((_GAP, base), title, _TEXT, self._large, anchor="ls")
         left = round(_GAP + pen.textlength(f"{title}   ", self._large))
-        about = _shorten(pen, section.about, self._small, width - left)
+        about = _shorten(pen, section.line, self._small, width - left)
         pen.text((left, base), about, _MUTED, self._small, anchor="ls")
 
     def _paste(

@@ -136,7 +136,7 @@ def _sections(atlas: Atlas, sources: _Sources) -> tuple[list[dict[str, Any]], li
                     ]
                 }
             )
-        sections.append({"anchor": anchor, "title": section.title, "about": section.about, "tiles": tiles})
+        sections.append({"anchor": anchor, "title": section.title, "about": section.line, "tiles": tiles})
     return sections, units
 
 
