@@ -182,7 +182,7 @@ def make_atlas(
     replaces = _check_target(output, form, request, options)
     image = None if request.image is None else _read_image(request.image, request.settings.size)
     engine = open_engine(request, options)
-    parts, evidence = _choose(request, engine, image)
+    parts, evidence = _choose(request, engine, image, options)
     size = Size(request.settings.size, request.settings.size) if image is None else Size(*image.shape[:2])
     manifest = _manifest(request, parts, size, output, options)
     store = open_store(work_folder(output), manifest, _lossless, fresh=options.fresh)
@@ -287,7 +287,9 @@ def _is_atlas(folder: Path) -> bool:
     return not names or (DATA in names and names <= {INDEX, DATA, TILES, SHEET})
 
 
-def _choose(request: AtlasRequest, engine: Engine, image: RGB | None) -> tuple[list[_Part], _Evidence]:
+def _choose(
+    request: AtlasRequest, engine: Engine, image: RGB | None, options: RunOptions
+) -> tuple[list[_Part], _Evidence]:
     """Return what to show of which layers, and how strongly it fires on what was given."""
     network = engine.network
     classes = None if request.classes is None else choose_classes(network, request.classes)
@@ -304,7 +306,7 @@ def _choose(request: AtlasRequest, engine: Engine, image: RGB | None) -> tuple[l
         parts.append(_Part(layer.name, layer, list(range(layer.channels)) if strongest else channels))
     if classes is not None:
         parts.append(_Part(LOGITS, None, classes))
-    evidence = _gather(request, engine, parts, image)
+    evidence = _gather(request, engine, parts, image, options)
     if request.sort == "activation":
         ordered = []
         for part in parts:
@@ -316,12 +318,14 @@ def _choose(request: AtlasRequest, engine: Engine, image: RGB | None) -> tuple[l
     return parts, evidence
 
 
-def _gather(request: AtlasRequest, engine: Engine, parts: Sequence[_Part], image: RGB | None) -> _Evidence:
+def _gather(
+    request: AtlasRequest, engine: Engine, parts: Sequence[_Part], image: RGB | None, options: RunOptions
+) -> _Evidence:
     """Read how strongly units fire: on the examples if there are any, else on the picture."""
     evidence = _Evidence({}, {})
     units = {part.output: part.units for part in parts}
     if request.examples is not None:
-        found = engine.examples(request.examples, units, request.example_count)
+        found = engine.examples(request.examples, units, request.example_count, options.progress)
         for output, by_unit in found.items():
             evidence.patches[output] = {
                 unit: tuple(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dreamvid.config.visualization import VisualizationSettings
     from dreamvid.pipelines.examples import Example
     from dreamvid.pipelines.options import RunOptions
+    from dreamvid.pipelines.progress import Progress
     from dreamvid.pipelines.units import Network
     from dreamvid.types import RGB
 
@@ -55,7 +56,7 @@ class Engine(Protocol):
         ...
 
     def examples(
-        self, source: Path, units: Mapping[str, Sequence[int]], count: int
+        self, source: Path, units: Mapping[str, Sequence[int]], count: int, progress: Progress
     ) -> Mapping[str, Mapping[int, Sequence[Any]]]:
         """Return the patches of a video or folder that fire each unit most, strongest first."""
         ...
@@ -90,8 +91,10 @@ class NetworkEngine:
         return build_reader(self.network, outputs).read(image)
 
     def examples(
-        self, source: Path, units: Mapping[str, Sequence[int]], count: int
+        self, source: Path, units: Mapping[str, Sequence[int]], count: int, progress: Progress
     ) -> dict[str, dict[int, list[Example]]]:
         """Return the patches of a video or folder that fire each unit most, strongest first."""
         reader = build_reader(self.network, list(units))
-        return strongest_patches_by_layer(source, reader, units, count=count, size=_PATCH_SIZE)
+        return strongest_patches_by_layer(
+            source, reader, units, count=count, size=_PATCH_SIZE, progress=progress
+        )

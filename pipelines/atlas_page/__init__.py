@@ -118,24 +118,16 @@ def _sections(atlas: Atlas, sources: _Sources) -> tuple[list[dict[str, Any]], li
                     "src": sources.refer(name, tile.picture),
                     "title": tile.title,
                     "reason": tile.reason,
+                    "patches": [
+                        sources.refer(sources.patch(number, section, tile, rank), patch.picture)
+                        for rank, patch in enumerate(tile.patches)
+                    ],
+                    "when": _clock(tile.patches[0].seconds) if tile.patches else "",
                     "activation_text": "" if tile.activation is None else f"{tile.activation:.3g}",
                     "activation_share": _share(tile.activation, strongest),
                 }
             )
-            units.append(
-                _unit(atlas, section, tile)
-                | {
-                    "examples": [
-                        {
-                            "src": sources.refer(sources.patch(number, section, tile, rank), patch.picture),
-                            "file": patch.file,
-                            "seconds": patch.seconds,
-                            "activation": patch.activation,
-                        }
-                        for rank, patch in enumerate(tile.patches)
-                    ]
-                }
-            )
+            units.append(_unit(atlas, section, tile))
         sections.append({"anchor": anchor, "title": section.title, "about": section.line, "tiles": tiles})
     return sections, units
 
@@ -160,8 +152,20 @@ def _unit(atlas: Atlas, section: Section, tile: Tile) -> dict[str, Any]:
         "attempts": tile.attempts,
         "reason": tile.reason,
         "activation": tile.activation,
-        "activation_of": f"on {atlas.image}" if atlas.image else f"at most in {atlas.examples}",
+        "activation_of": f"strongest in {atlas.examples}" if atlas.examples else f"mean on {atlas.image}",
+        "examples": [
+            {"file": patch.file, "when": _clock(patch.seconds), "activation": patch.activation}
+            for patch in tile.patches
+        ],
     }
+
+
+def _clock(seconds: float | None) -> str:
+    """Return a time as minutes and seconds; nothing for a still."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}"
 
 
 def _command(atlas: Atlas, tile: Tile) -> str:

@@ -103,11 +103,6 @@
 
   // One unit, enlarged
 
-  function seconds(value) {
-    const minutes = Math.floor(value / 60);
-    return `${minutes}:${(value - 60 * minutes).toFixed(1).padStart(4, "0")}`;
-  }
-
   function number(value) {
     return Number(value.toPrecision(3)).toString();
   }
@@ -116,13 +111,14 @@
     const unit = units[item.dataset.index];
     shown = item;
     const image = find("unit-image");
-    image.src = item.querySelector("img").src;
+    const [tile, ...patches] = [...item.querySelectorAll("img")].map((each) => each.src);
+    image.src = tile;
     image.alt = `${unit.layer} ${unit.title}, enlarged`;
     find("unit-title").textContent = unit.heading;
     find("unit-layer").textContent = unit.about;
     find("unit-reason").textContent = unit.reason;
     find("unit-reason").hidden = !unit.reason;
-    const facts = [["fires", `${number(unit.score)}, from ${number(unit.start)}`]];
+    const facts = [["mean activation", `${number(unit.score)}, ${number(unit.start)} at the start`]];
     if (unit.activation !== null) facts.push([unit.activation_of, number(unit.activation)]);
     if (unit.attempts > 1) facts.push(["starts tried", String(unit.attempts)]);
     find("unit-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
@@ -132,7 +128,7 @@
     find("unit-download").href = "data:application/yaml;charset=utf-8," + encodeURIComponent(unit.preset);
     find("unit-download").download = unit.file;
     find("unit-examples").hidden = unit.examples.length === 0;
-    find("unit-examples").querySelector("ol").replaceChildren(...unit.examples.map(patch));
+    find("unit-examples").querySelector("ol").replaceChildren(...unit.examples.map((example, rank) => patch(example, patches[rank])));
     find("unit-status").textContent = "";
     const visible = items.filter(isVisible);
     find("unit-previous").disabled = visible.indexOf(item) <= 0;
@@ -148,11 +144,11 @@
     return element;
   }
 
-  function patch(example) {
+  function patch(example, source) {
     const entry = document.createElement("li");
     const image = document.createElement("img");
-    const place = example.seconds === null ? example.file : seconds(example.seconds);
-    image.src = example.src;
+    const place = example.when || example.file;
+    image.src = source;
     image.alt = `Patch at ${place}`;
     const text = make("span", place);
     text.title = `${example.file}: activation ${number(example.activation)}`;

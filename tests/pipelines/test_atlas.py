@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from dreamvid.pipelines.progress import Progress
     from dreamvid.types import RGB
 
 SIZE = 16
@@ -98,8 +99,9 @@ class StubEngine:
         return {output: np.arange(40.0)[None, None] * np.ones((2, 3, 1)) for output in outputs}
 
     def examples(
-        self, source: Path, units: Mapping[str, Sequence[int]], count: int
+        self, source: Path, units: Mapping[str, Sequence[int]], count: int, progress: Progress
     ) -> Mapping[str, Mapping[int, Sequence[Any]]]:
+        progress.start(1, source.name)
         patch = np.full((8, 8, 3), 0.5, np.float32)
         return {
             output: {

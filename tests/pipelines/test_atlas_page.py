@@ -130,12 +130,14 @@ def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
 
 
 def visible_names(page: Page) -> list[str]:
-    return [name for name in page.locator(".tile:visible .name").all_inner_texts() if name]
+    return [
+        name.split("\n")[0].split(" ")[0] for name in page.locator(".tile:visible .name").all_inner_texts()
+    ]
 
 
 def test_every_picture_is_shown(page: Page) -> None:
     assert visible_names(page) == ["#0", "#3", "#7", "#35", "#2", "tabby"]
-    for image in page.locator(".tile img").all():
+    for image in page.locator(".tile > img").all():
         image.scroll_into_view_if_needed()
         page.wait_for_function("image => image.complete", arg=image.element_handle())
         assert image.evaluate("image => image.naturalWidth") == 24
@@ -180,7 +182,7 @@ def test_a_unit_is_enlarged_with_all_that_is_known_of_it(page: Page) -> None:
     expect(dialog).to_be_visible()
     assert page.url.endswith("#mixed4/35")
     text = dialog.inner_text()
-    for part in ("mixed4 #35", "channel 35 of 480", "12.5, from 0.25", "mixed4#35", "1:12.4", SCRIPT):
+    for part in ("mixed4 #35", "channel 35 of 480", "12.5, 0.25 at the start", "mixed4#35", "1:12.4", SCRIPT):
         assert part in text
     assert page.inner_text("#unit-command") == (
         "dreamvid image photo.jpg --model mine.keras --input-range=-1,1 --objective mixed4#35"
@@ -190,6 +192,20 @@ def test_a_unit_is_enlarged_with_all_that_is_known_of_it(page: Page) -> None:
     expect(dialog).not_to_be_visible()
     assert page.url.endswith("#mixed4")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#mixed4/35"
+
+
+def test_what_fires_a_unit_is_shown_beside_its_tile_with_the_time(page: Page) -> None:
+    first = page.locator(".tile").first
+    assert first.locator(".strip img").count() == 2
+    assert first.locator(".when").inner_text() == "1:12.4"
+    first.click()
+    assert page.locator(".patches span").all_inner_texts() == ["1:12.4", SCRIPT]
+    assert [
+        image.evaluate("image => image.naturalWidth") for image in page.locator(".patches img").all()
+    ] == [
+        16,
+        16,
+    ]
 
 
 def test_a_link_leads_to_a_unit(page: Page) -> None:
@@ -206,7 +222,7 @@ def test_a_link_leads_to_a_unit(page: Page) -> None:
 
 def test_a_dead_tile_says_why(page: Page) -> None:
     dead = page.locator(".tile.dead")
-    assert dead.inner_text().split() == ["#7", "nothing", "found"]
+    assert dead.locator(".why").inner_text() == "nothing found"
     dead.click()
     assert page.inner_text("#unit-reason") == DEAD
 
