@@ -13,6 +13,7 @@ from dreamvid.errors import ObjectiveError
 
 if TYPE_CHECKING:
     from dreamvid.engine.network import Network
+    from dreamvid.types import RGB
 
 SMALL: dict[str, Any] = {"size": 40, "steps": 12, "jitter": 3}
 
@@ -22,7 +23,7 @@ def visualizer(network: Network, output: str = "deep", **settings: Any) -> Featu
 
 
 @pytest.mark.parametrize("output", ["mid", "deep", "logits"])
-@pytest.mark.parametrize("parameterization", ["fourier", "pixels"])
+@pytest.mark.parametrize("parameterization", ["fourier", "maco", "pixels"])
 def test_each_unit_is_excited_by_its_own_picture_most(
     toy: Network, output: str, parameterization: str
 ) -> None:
@@ -62,6 +63,21 @@ def test_a_units_picture_does_not_depend_on_the_others(toy: Network) -> None:
 def test_a_unit_given_twice_gets_two_pictures(toy: Network) -> None:
     first, second = visualizer(toy).visualize([2, 2])
     assert np.abs(first.picture - second.picture).mean() > 0.05
+
+
+def test_diversity_makes_pictures_of_one_unit_less_alike(toy: Network) -> None:
+    alike, apart = (
+        [each.picture for each in visualizer(toy, diversity=weight, steps=32).visualize([2, 2, 2])]
+        for weight in (0.0, 10.0)
+    )
+    assert mean_gram_cosine(toy, apart) < mean_gram_cosine(toy, alike)
+
+
+def mean_gram_cosine(network: Network, pictures: list[RGB]) -> float:
+    features = network.extractor(("deep",))(np.stack(pictures))[0].numpy().reshape(len(pictures), -1, 12)
+    gram = np.einsum("npc,npd->ncd", features, features).reshape(len(pictures), -1)
+    gram /= np.linalg.norm(gram, axis=-1, keepdims=True)
+    return float(np.mean((gram @ gram.T)[~np.eye(len(pictures), dtype=bool)]))
 
 
 def test_a_negative_weight_inhibits_a_channel(toy: Network) -> None:
