@@ -23,8 +23,8 @@ class VisualizationSettings(SettingsModel):
             "its phase alone, at the spectrum of photographs; pixels, each pixel by itself, the classic noise."
         ),
     )
-    size: int = Field(96, ge=16, le=2048, description="Side of the picture.", json_schema_extra=Meta("px"))
-    steps: int = Field(96, ge=1, le=10000, description="Gradient steps from noise.")
+    size: int = Field(128, ge=16, le=2048, description="Side of the picture.", json_schema_extra=Meta("px"))
+    steps: int = Field(128, ge=1, le=10000, description="Gradient steps from noise.")
     learning_rate: float | None = Field(
         None,
         gt=0.0,

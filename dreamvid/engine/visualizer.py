@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
+from dreamvid.config.settings import AscentSettings, OctaveSettings
 from dreamvid.engine.dreamer import is_out_of_memory, window_budget
 from dreamvid.engine.graph_transforms import LOGITS
 from dreamvid.engine.parameterization import make_parameterization
 from dreamvid.engine.preprocessing import show_channels
 from dreamvid.engine.robust_transforms import random_views, transform
 from dreamvid.engine.runtime import tf
+from dreamvid.engine.unit_dreams import UnitDreamer
 from dreamvid.errors import EngineError, ObjectiveError
 from dreamvid.types import Size
 
@@ -76,6 +78,7 @@ class _Task(NamedTuple):
 class FeatureVisualizer:
     """Makes pictures of a layer's channels, or of classes (``output`` is ``logits``), for one network and settings.
 
+    ``octaves`` and ``ascent`` are the settings of the dream of given images; their defaults where None.
     Compiles at the first picture, which takes seconds. The same settings, units and machine give the same pictures
     bit for bit; other units beside one change its picture by no more than rounding.
 
@@ -86,15 +89,24 @@ class FeatureVisualizer:
     """
 
     def __init__(
-        self, network: Network, output: str, settings: VisualizationSettings, *, precision: str = "float32"
+        self,
+        network: Network,
+        output: str,
+        settings: VisualizationSettings,
+        *,
+        precision: str = "float32",
+        octaves: OctaveSettings | None = None,
+        ascent: AscentSettings | None = None,
     ) -> None:
         self._settings = settings
+        self._network = network
+        self._octaves = octaves or OctaveSettings()
+        self._ascent = ascent or AscentSettings()
         # Behind pooling there are no positions to compare; the deepest map stands in.
         is_map = output != LOGITS and network.layer(output).stride > 0
         compared = () if is_map or not network.layers else (network.layers[-1].name,)
         self._extractor = network.extractor((output, *compared), precision=precision)
         self._output = output if output == LOGITS else network.layer(output).name
-        self._name = network.name
         self._channels = len(network.classes) if output == LOGITS else network.layer(output).channels
         self._parameterization = make_parameterization(
             settings.parameterization, settings.size, network.input_channels
@@ -106,7 +118,8 @@ class FeatureVisualizer:
     def visualize(self, units: Sequence[Unit], *, image: RGB | None = None) -> list[UnitPicture]:
         """Return one picture for each unit, in their order.
 
-        A unit that is given several times gets pictures that differ.
+        From noise, a unit that is given several times gets pictures that differ. With an ``image``, ``[H, W, 3]`` in
+        [0, 1], each unit dreams that by octaves, as the dream of a still does; pictures and alpha have its size.
 
         Raises
         ------
@@ -115,9 +128,9 @@ class FeatureVisualizer:
         EngineError
             Where memory does not suffice.
         """
-        if image is not None:
-            raise EngineError("a unit cannot dream a picture yet")
         tasks = self._tasks(units)
+        if image is not None:
+            return self._dream(image, tasks)
         results: dict[int, UnitPicture] = {}
         for attempt in range(1 + _RETRIES):
             left = [index for index in range(len(tasks)) if index not in results or results[index].reason]
@@ -136,13 +149,36 @@ class FeatureVisualizer:
                 if not 0 <= channel < self._channels:
                     what = "classes" if self._output == LOGITS else f"channels in '{self._output}'"
                     raise ObjectiveError(
-                        f"{self._name} has {self._channels} {what}, 0 to {self._channels - 1}; there is no {channel}"
+                        f"{self._network.name} has {self._channels} {what}, 0 to {self._channels - 1}; "
+                        f"there is no {channel}"
                     )
                 vector[channel] = weight
             key = tuple(sorted(weights))
             tasks.append(_Task(vector, (*key, seen.setdefault(key, 0))))
             seen[key] += 1
         return tasks
+
+    def _dream(self, image: RGB, tasks: Sequence[_Task]) -> list[UnitPicture]:
+        """Return the picture as each unit dreams it, by octaves."""
+        made = []
+        for dream in self._unit_dreamer.dream(image, np.stack([task.weights for task in tasks])):
+            reason = (
+                "" if dream.score > dream.start_score else "no gradient: nothing in the picture activates it"
+            )
+            alpha = _alpha(np.abs(dream.picture - image).sum(axis=-1))
+            made.append(UnitPicture(dream.picture, alpha, dream.score, dream.start_score, 1, reason))
+        return made
+
+    @cached_property
+    def _unit_dreamer(self) -> UnitDreamer:
+        return UnitDreamer(
+            self._network,
+            self._output,
+            self._octaves,
+            self._ascent,
+            seed=self._settings.seed,
+            precision=self._extractor.precision,
+        )
 
     def _ascend_all(self, tasks: Sequence[_Task], attempt: int) -> list[UnitPicture]:
         """Return the pictures of all tasks, a batch at a time, smaller ones where memory is short."""
@@ -201,9 +237,15 @@ class FeatureVisualizer:
     def _starts(
         self, tasks: Sequence[_Task], weights: NDArray[np.float32], attempt: int
     ) -> NDArray[np.float32]:
-        """Return the parameters that each task starts from: of the candidates those that excite its unit most."""
+        """Return the parameters that each task starts from: of the candidates those that excite its unit most.
+
+        Each further attempt has candidates of more contrast.
+        """
         candidates = np.stack(
-            [self._parameterization.start(self._generator(0, attempt, index)) for index in range(_CANDIDATES)]
+            [
+                self._parameterization.start(self._generator(0, attempt, index), contrast=1.0 + attempt)
+                for index in range(_CANDIDATES)
+            ]
         )
         scores = self._activations(candidates) @ weights.T
         ranked = np.argsort(-scores, axis=0, kind="stable")

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.config.visualization import VisualizationSettings
+from dreamvid.engine import unit_dreams
+from dreamvid.engine.dreamer import DreamEngine
 from dreamvid.engine.visualizer import FeatureVisualizer
 from dreamvid.errors import ObjectiveError
+from dreamvid.objective import parse
 
 if TYPE_CHECKING:
     from dreamvid.engine.network import Network
@@ -105,3 +109,35 @@ def test_channels_out_of_range_are_refused(toy: Network) -> None:
         visualizer(toy).visualize([12])
     with pytest.raises(ObjectiveError, match=r"has 5 classes, 0 to 4; there is no 5"):
         visualizer(toy, "logits").visualize([5])
+
+
+@pytest.mark.parametrize("output", ["deep", "logits"])
+def test_a_given_picture_is_dreamed_as_the_dream_core_dreams_it(
+    toy: Network, photo: RGB, output: str
+) -> None:
+    dreamed = visualizer(toy, output).visualize([3, 1], image=photo)[1]
+    objective = parse("class:1" if output == "logits" else "deep#1")
+    engine = DreamEngine(
+        toy, objective, octaves=OctaveSettings(), ascent=AscentSettings(), run=RunSettings(seed=0)
+    )
+    assert np.abs(dreamed.picture - engine.dream(photo)).max() < 0.02
+    assert dreamed.start_score == pytest.approx(engine.score(photo), rel=1e-4)
+    assert dreamed.score == pytest.approx(engine.score(dreamed.picture), rel=1e-4)
+    assert dreamed.alpha.shape == photo.shape[:2]
+
+
+def test_pictures_beyond_one_window_are_dreamed_too(
+    toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = visualizer(toy).visualize([1], image=photo)[0]
+    monkeypatch.setattr(unit_dreams, "window_budget", lambda *_: 128 * 128)
+    tiled = visualizer(toy).visualize([1], image=photo)[0]
+    assert tiled.score == pytest.approx(whole.score, rel=0.1)
+
+
+def test_a_picture_that_does_not_activate_a_unit_comes_back_with_the_reason(
+    silent_toy: Network, photo: RGB
+) -> None:
+    made = visualizer(silent_toy).visualize([0], image=photo)[0]
+    assert made.reason == "no gradient: nothing in the picture activates it"
+    assert np.array_equal(made.picture, photo)
