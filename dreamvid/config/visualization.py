@@ -23,13 +23,16 @@ class VisualizationSettings(SettingsModel):
             "its phase alone, at the spectrum of photographs; pixels, each pixel by itself, the classic noise."
         ),
     )
-    size: int = Field(96, ge=16, le=2048, description="Side of the picture.", json_schema_extra=Meta("px"))
+    size: int = Field(128, ge=16, le=2048, description="Side of the picture.", json_schema_extra=Meta("px"))
     steps: int = Field(128, ge=1, le=10000, description="Gradient steps from noise.")
     learning_rate: float | None = Field(
         None,
         gt=0.0,
         le=10.0,
-        description="Learning rate; for pixels the mean change of a pixel in a step. Default: by parameterization.",
+        description=(
+            "Learning rate of the first step, which falls to 0; for pixels the mean change of a pixel in each step. "
+            "Default: by parameterization."
+        ),
     )
     jitter: int = Field(
         8,
@@ -39,10 +42,10 @@ class VisualizationSettings(SettingsModel):
         json_schema_extra=Meta("px"),
     )
     scaling: float = Field(
-        0.1,
+        0.2,
         ge=0.0,
         lt=1.0,
-        description="Largest random change of scale before each step: 0.1 is 0.9 to 1.1 times.",
+        description="Largest random change of scale before each step: 0.2 is 0.8 to 1.2 times.",
     )
     rotation: float = Field(
         10.0,

@@ -167,9 +167,9 @@ class DreamEngine:
         NonFiniteDreamError
             Where most of the gradient is no finite number in float32 either.
         """
-        _check_picture(image, "picture")
+        check_picture(image, "picture")
         if detail is not None:
-            _check_picture(detail, "carried detail", image.shape)
+            check_picture(detail, "carried detail", image.shape)
         if step_map is not None and step_map.shape != image.shape[:2]:
             raise EngineError(f"step_map has shape {step_map.shape}; {image.shape[:2]} is needed")
         steps = constant(self._ascent.steps) if steps is None else steps
@@ -267,7 +267,7 @@ class DreamEngine:
 
     def score(self, image: RGB) -> float:
         """Return the objective of a picture ``[H, W, 3]`` in [0, 1] at its full size, penalties left out."""
-        _check_picture(image, "picture")
+        check_picture(image, "picture")
         plan = self.plan_tiles(Size(*image.shape[:2]), jitter=0)
         return self._run_smaller_on_oom(plan, lambda plan: self._compiled.score(plan, image, self._weights))
 
@@ -417,7 +417,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(phrase in str(error).lower() for phrase in _OUT_OF_MEMORY)
 
 
-def _check_picture(image: RGB, name: str, shape: tuple[int, ...] | None = None) -> None:
+def check_picture(image: RGB, name: str, shape: tuple[int, ...] | None = None) -> None:
     """Raise EngineError for what is no finite float32 picture ``[H, W, 3]``, or not of this shape."""
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:  # noqa: PLR2004  height, width, RGB
         raise EngineError(f"{name} has shape {image.shape}; RGB (height, width, 3) is needed")

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
 from dreamvid.config.visualization import VisualizationSettings
+from dreamvid.engine import unit_dreams
+from dreamvid.engine.dreamer import DreamEngine
 from dreamvid.engine.visualizer import FeatureVisualizer
 from dreamvid.errors import ObjectiveError
+from dreamvid.objective import parse
 
 if TYPE_CHECKING:
     from dreamvid.engine.network import Network
+    from dreamvid.types import RGB
 
 SMALL: dict[str, Any] = {"size": 40, "steps": 12, "jitter": 3}
 
@@ -22,7 +27,7 @@ def visualizer(network: Network, output: str = "deep", **settings: Any) -> Featu
 
 
 @pytest.mark.parametrize("output", ["mid", "deep", "logits"])
-@pytest.mark.parametrize("parameterization", ["fourier", "pixels"])
+@pytest.mark.parametrize("parameterization", ["fourier", "maco", "pixels"])
 def test_each_unit_is_excited_by_its_own_picture_most(
     toy: Network, output: str, parameterization: str
 ) -> None:
@@ -64,6 +69,21 @@ def test_a_unit_given_twice_gets_two_pictures(toy: Network) -> None:
     assert np.abs(first.picture - second.picture).mean() > 0.05
 
 
+def test_diversity_makes_pictures_of_one_unit_less_alike(toy: Network) -> None:
+    alike, apart = (
+        [each.picture for each in visualizer(toy, diversity=weight, steps=32).visualize([2, 2, 2])]
+        for weight in (0.0, 10.0)
+    )
+    assert mean_gram_cosine(toy, apart) < mean_gram_cosine(toy, alike)
+
+
+def mean_gram_cosine(network: Network, pictures: list[RGB]) -> float:
+    features = network.extractor(("deep",))(np.stack(pictures))[0].numpy().reshape(len(pictures), -1, 12)
+    gram = np.einsum("npc,npd->ncd", features, features).reshape(len(pictures), -1)
+    gram /= np.linalg.norm(gram, axis=-1, keepdims=True)
+    return float(np.mean((gram @ gram.T)[~np.eye(len(pictures), dtype=bool)]))
+
+
 def test_a_negative_weight_inhibits_a_channel(toy: Network) -> None:
     excited, inhibited = visualizer(toy, "logits").visualize([1, {1: -1.0}])
     assert inhibited.reason == ""
@@ -89,3 +109,35 @@ def test_channels_out_of_range_are_refused(toy: Network) -> None:
         visualizer(toy).visualize([12])
     with pytest.raises(ObjectiveError, match=r"has 5 classes, 0 to 4; there is no 5"):
         visualizer(toy, "logits").visualize([5])
+
+
+@pytest.mark.parametrize("output", ["deep", "logits"])
+def test_a_given_picture_is_dreamed_as_the_dream_core_dreams_it(
+    toy: Network, photo: RGB, output: str
+) -> None:
+    dreamed = visualizer(toy, output).visualize([3, 1], image=photo)[1]
+    objective = parse("class:1" if output == "logits" else "deep#1")
+    engine = DreamEngine(
+        toy, objective, octaves=OctaveSettings(), ascent=AscentSettings(), run=RunSettings(seed=0)
+    )
+    assert np.abs(dreamed.picture - engine.dream(photo)).max() < 0.02
+    assert dreamed.start_score == pytest.approx(engine.score(photo), rel=1e-4)
+    assert dreamed.score == pytest.approx(engine.score(dreamed.picture), rel=1e-4)
+    assert dreamed.alpha.shape == photo.shape[:2]
+
+
+def test_pictures_beyond_one_window_are_dreamed_too(
+    toy: Network, photo: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = visualizer(toy).visualize([1], image=photo)[0]
+    monkeypatch.setattr(unit_dreams, "window_budget", lambda *_: 128 * 128)
+    tiled = visualizer(toy).visualize([1], image=photo)[0]
+    assert tiled.score == pytest.approx(whole.score, rel=0.1)
+
+
+def test_a_picture_that_does_not_activate_a_unit_comes_back_with_the_reason(
+    silent_toy: Network, photo: RGB
+) -> None:
+    made = visualizer(silent_toy).visualize([0], image=photo)[0]
+    assert made.reason == "no gradient: nothing in the picture activates it"
+    assert np.array_equal(made.picture, photo)
