@@ -54,16 +54,22 @@ class HeatMap:
 
 
 def draw_heat_map(picture: RGB, heat_map: HeatMap, *, note: str = "") -> RGB:
-    """Return a picture ``[H, W, 3]`` of any size with a heat map over it.
+    """Return a picture ``[H, W, 3]`` of any size with a heat map over it, ``[H + strip_height(W), W, 3]``.
 
-    Its name, a note and its scale stand in a strip over the lower edge.
+    Its name, a note and its scale stand in the strip below.
     """
     share = np.clip(_upsample(heat_map, Size(*picture.shape[:2])) / max(heat_map.top, 1e-12), 0.0, 1.0)
     colors = _inferno()[np.round(share * 255.0).astype(np.uint8)]
     beneath = (_DARKEST + (_LIGHTEST - _DARKEST) * luma(picture))[..., None]
     opacity = (1.0 - _REST) * np.clip(share / _OPAQUE_FROM, 0.0, 1.0)[..., None]
     drawn: RGB = np.clip(beneath + opacity * (colors - beneath), 0.0, 1.0).astype(np.float32)
-    return _label(drawn, f"{heat_map.name}  {note}".rstrip(), heat_map.top)
+    strip = _strip(picture.shape[1], f"{heat_map.name}  {note}".rstrip(), heat_map.top)
+    return np.concatenate([drawn, strip])
+
+
+def strip_height(width: int) -> int:
+    """Return the height of the strip below a picture of this width, in px; it is even."""
+    return 2 * round(0.75 * _letter(width))
 
 
 def lay_out(rows: Sequence[Sequence[RGB]]) -> RGB:
@@ -90,6 +96,11 @@ def _upsample(heat_map: HeatMap, size: Size) -> NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
+def _letter(width: int) -> int:
+    """Return the size of the letters, in px."""
+    return int(np.clip(width * _LETTER_SHARE, _SMALLEST_LETTER, _LARGEST_LETTER))
+
+
 @lru_cache(maxsize=1)
 def _inferno() -> NDArray[np.float32]:
     """Return the colors ``[256, 3]``, sRGB-encoded, [0, 1]."""
@@ -97,35 +108,26 @@ def _inferno() -> NDArray[np.float32]:
     return np.ascontiguousarray(codes[:, 0, ::-1]).astype(np.float32) / np.float32(255.0)
 
 
-def _label(picture: RGB, name: str, top: float) -> RGB:
-    """Return the picture with a strip over its lower edge: a name, and a scale from 0 to ``top``."""
-    strip = _strip(Size(*picture.shape[:2]), name, top)
-    result = picture.copy()
-    height = min(strip.shape[0], result.shape[0])
-    result[-height:] = strip[:height]
-    return result
-
-
 @lru_cache(maxsize=256)
-def _strip(size: Size, name: str, top: float) -> RGB:
-    letter = int(np.clip(size.width * _LETTER_SHARE, _SMALLEST_LETTER, _LARGEST_LETTER))
+def _strip(width: int, name: str, top: float) -> RGB:
+    """Return a strip with a name, and a scale from 0 to ``top``."""
+    letter = _letter(width)
     font = ImageFont.load_default(letter)
-    height = round(1.5 * letter)
-    image = Image.new("RGB", (size.width, height), _STRIP)
+    height = strip_height(width)
+    image = Image.new("RGB", (width, height), _STRIP)
     pen = ImageDraw.Draw(image)
     margin, middle = letter // 3, height // 2
-    room = size.width - 2 * margin
-    if top is not None:
-        end, bar = f"{top:.3g}", round(_BAR_SHARE * size.width)
-        right = size.width - margin - round(pen.textlength(end, font=font))
-        left = right - margin - bar
-        if bar > 0 and left > 0:
-            pen.text((right, middle), end, _TEXT, font, anchor="lm")
-            pen.text((left - margin, middle), "0", _TEXT, font, anchor="rm")
-            ramp = _inferno()[np.linspace(0, 255, bar).round().astype(np.uint8)]
-            codes = np.repeat(np.round(ramp * 255.0).astype(np.uint8)[None], max(1, letter // 2), axis=0)
-            image.paste(Image.fromarray(codes), (left, middle - codes.shape[0] // 2))
-            room = left - 3 * margin - round(pen.textlength("0", font=font))
+    room = width - 2 * margin
+    end, bar = f"{top:.3g}", round(_BAR_SHARE * width)
+    right = width - margin - round(pen.textlength(end, font=font))
+    left = right - margin - bar
+    if bar > 0 and left > 0:
+        pen.text((right, middle), end, _TEXT, font, anchor="lm")
+        pen.text((left - margin, middle), "0", _TEXT, font, anchor="rm")
+        ramp = _inferno()[np.linspace(0, 255, bar).round().astype(np.uint8)]
+        codes = np.repeat(np.round(ramp * 255.0).astype(np.uint8)[None], max(1, letter // 2), axis=0)
+        image.paste(Image.fromarray(codes), (left, middle - codes.shape[0] // 2))
+        room = left - 3 * margin - round(pen.textlength("0", font=font))
     pen.text((margin, middle), _shortened(pen, name, font, room), _TEXT, font, anchor="lm")
     return np.asarray(image, np.float32) / np.float32(255.0)
 
