@@ -305,15 +305,15 @@ class _Panel:
     layer: str
     channel: int | None
     title: str
-    top: float
+    ends: tuple[float, float]
     frame: int
 
     def heat_map(self, maps: Mapping[str, Array], reader: ActivationSource, seen: Size) -> HeatMap:
         values = maps[self.layer]
         chosen = layer_map(values) if self.channel is None else values[..., self.channel]
-        return HeatMap(
-            self.title, np.ascontiguousarray(chosen), reader.axes(self.layer, seen), seen, self.top
-        )
+        bottom, top = self.ends
+        axes = reader.axes(self.layer, seen)
+        return HeatMap(self.title, np.ascontiguousarray(chosen), axes, seen, top, bottom)
 
 
 def _panels(report: ActivityReport, meter: ActivityMeter, request: ActivationRequest) -> list[list[_Panel]]:
@@ -322,10 +322,11 @@ def _panels(report: ActivityReport, meter: ActivityMeter, request: ActivationReq
     for layer, channels in report.layers.items():
         scale = meter.scale(layer)
         panels = [
-            _Panel(layer, c.activity.channel, c.title, scale.channels, c.activity.frame) for c in channels
+            _Panel(layer, c.activity.channel, c.title, (0.0, scale.channels), c.activity.frame)
+            for c in channels
         ]
         if layer != LOGITS and request.channels is None:
-            panels.insert(0, _Panel(layer, None, f"{layer}, all", scale.layer, scale.frame))
+            panels.insert(0, _Panel(layer, None, f"{layer}, all", (scale.lowest, scale.highest), scale.frame))
         rows += [panels[i : i + _COLUMNS] for i in range(0, len(panels), _COLUMNS)]
     if not rows:
         raise SettingsError(

@@ -111,13 +111,15 @@ class ActivityMeter:
 
 @dataclass(frozen=True, slots=True)
 class LayerScale:
-    """The largest activations of a layer.
+    """The extremes of a layer.
 
-    ``channels`` is the largest of its chosen channels, ``layer`` the largest RMS over all channels, in ``frame``.
+    ``channels`` is the largest activation of those chosen. ``lowest`` and ``highest`` are of the RMS over all
+    channels, which is highest in ``frame``.
     """
 
     channels: float = 0.0
-    layer: float = -1.0
+    lowest: float = np.inf
+    highest: float = -np.inf
     frame: int = 0
 
 
@@ -135,15 +137,17 @@ class _LayerMeter:
         self._position = np.zeros((count, 2), int)
 
     def add(self, values: Array, frame: int) -> None:
-        largest = float(layer_map(values).max())
+        rms = layer_map(values)
+        lowest, highest = float(rms.min()), float(rms.max())
         chosen = values[..., self._channels].reshape(-1, len(self._channels))
         positions = chosen.argmax(axis=0)
         peaks = chosen[positions, np.arange(len(positions))]
         scale = self.scale
         self.scale = LayerScale(
             max(scale.channels, float(peaks.max())),
-            max(scale.layer, largest),
-            frame if largest > scale.layer else scale.frame,
+            min(scale.lowest, lowest),
+            max(scale.highest, highest),
+            frame if highest > scale.highest else scale.frame,
         )
         means = chosen.mean(axis=0)
         strength = means if self._name == LOGITS else peaks

@@ -136,6 +136,7 @@ def _draw_activity(report: ActivityReport) -> Any:
                 markersize=8,
             )
         if channels:
+            axes.set_ylim(bottom=min(0.0, *(float(c.activity.over_time.min()) for c in channels)))
             legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
             for text in legend.get_texts():
                 text.set_parse_math(False)

@@ -43,7 +43,7 @@ class HeatMap:
     """Activations of one channel, or of a layer, in a picture.
 
     ``values`` is ``[h, w]``; ``axes`` are where they lie in the picture as the network saw it, of the size ``seen``;
-    ``top`` is the activation at the end of the scale, which begins at 0.
+    ``bottom`` and ``top`` are the activations at the ends of the scale.
     """
 
     name: str
@@ -51,6 +51,7 @@ class HeatMap:
     axes: tuple[FeatureAxis, FeatureAxis] = field(repr=False)
     seen: Size
     top: float
+    bottom: float = 0.0
 
 
 def draw_heat_map(picture: RGB, heat_map: HeatMap, *, note: str = "") -> RGB:
@@ -58,12 +59,14 @@ def draw_heat_map(picture: RGB, heat_map: HeatMap, *, note: str = "") -> RGB:
 
     Its name, a note and its scale stand in the strip below.
     """
-    share = np.clip(_upsample(heat_map, Size(*picture.shape[:2])) / max(heat_map.top, 1e-12), 0.0, 1.0)
+    values = _upsample(heat_map, Size(*picture.shape[:2])) - heat_map.bottom
+    share = np.clip(values / max(heat_map.top - heat_map.bottom, 1e-12), 0.0, 1.0)
     colors = _inferno()[np.round(share * 255.0).astype(np.uint8)]
     beneath = (_DARKEST + (_LIGHTEST - _DARKEST) * luma(picture))[..., None]
     opacity = (1.0 - _REST) * np.clip(share / _OPAQUE_FROM, 0.0, 1.0)[..., None]
     drawn: RGB = np.clip(beneath + opacity * (colors - beneath), 0.0, 1.0).astype(np.float32)
-    strip = _strip(picture.shape[1], f"{heat_map.name}  {note}".rstrip(), heat_map.top)
+    ends = (f"{heat_map.bottom:.3g}", f"{heat_map.top:.3g}")
+    strip = _strip(picture.shape[1], f"{heat_map.name}  {note}".rstrip(), ends)
     return np.concatenate([drawn, strip])
 
 
@@ -109,8 +112,8 @@ def _inferno() -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=256)
-def _strip(width: int, name: str, top: float) -> RGB:
-    """Return a strip with a name, and a scale from 0 to ``top``."""
+def _strip(width: int, name: str, ends: tuple[str, str]) -> RGB:
+    """Return a strip with a name, and a scale with the texts of its ends."""
     letter = _letter(width)
     font = ImageFont.load_default(letter)
     height = strip_height(width)
@@ -118,16 +121,16 @@ def _strip(width: int, name: str, top: float) -> RGB:
     pen = ImageDraw.Draw(image)
     margin, middle = letter // 3, height // 2
     room = width - 2 * margin
-    end, bar = f"{top:.3g}", round(_BAR_SHARE * width)
-    right = width - margin - round(pen.textlength(end, font=font))
+    bar = round(_BAR_SHARE * width)
+    right = width - margin - round(pen.textlength(ends[1], font=font))
     left = right - margin - bar
     if bar > 0 and left > 0:
-        pen.text((right, middle), end, _TEXT, font, anchor="lm")
-        pen.text((left - margin, middle), "0", _TEXT, font, anchor="rm")
+        pen.text((right, middle), ends[1], _TEXT, font, anchor="lm")
+        pen.text((left - margin, middle), ends[0], _TEXT, font, anchor="rm")
         ramp = _inferno()[np.linspace(0, 255, bar).round().astype(np.uint8)]
         codes = np.repeat(np.round(ramp * 255.0).astype(np.uint8)[None], max(1, letter // 2), axis=0)
         image.paste(Image.fromarray(codes), (left, middle - codes.shape[0] // 2))
-        room = left - 3 * margin - round(pen.textlength("0", font=font))
+        room = left - 3 * margin - round(pen.textlength(ends[0], font=font))
     pen.text((margin, middle), _shortened(pen, name, font, room), _TEXT, font, anchor="lm")
     return np.asarray(image, np.float32) / np.float32(255.0)
 

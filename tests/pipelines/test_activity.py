@@ -48,7 +48,8 @@ def test_channels_are_ordered_by_their_peaks_with_place_and_frame() -> None:
     assert [channel.channel for channel in meter.strongest("a", 1)] == [2]
     scale = meter.scale("a")
     assert (scale.channels, scale.frame) == (6.0, 0)
-    assert scale.layer == pytest.approx(9.0 / np.sqrt(5))
+    assert scale.highest == pytest.approx(9.0 / np.sqrt(5))
+    assert scale.lowest == 0.0
 
 
 def test_a_class_is_as_strong_as_its_logit_the_mean_of_its_map() -> None:
