@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dreamvid.image.resize import resize
-from dreamvid.pipelines.pictures import Picture, open_pictures, shrink
+from dreamvid.pipelines.pictures import READ_WIDTH, Picture, open_pictures, shrink
 from dreamvid.text import printable
 from dreamvid.types import Size
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.progress import Progress
     from dreamvid.types import RGB, ActivationSource, FeatureAxis
 
-READ_WIDTH = 640
-"""Longer side, in px, at which the network sees pictures, where nothing else is asked for."""
 
 EXAMPLE_RATE = 6
 """Frames of each second of a video that are looked at."""

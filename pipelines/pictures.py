@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+READ_WIDTH = 640
+"""Longer side, in px, at which a network sees pictures, where nothing else is asked for."""
+
 _BACKGROUND = np.float32(0.5)
 """Gray behind transparent pixels."""
 

@@ -12,6 +12,7 @@ import typer
 
 from dreamvid._version import __version__
 from dreamvid.cli import (
+    activations,
     atlas,
     demo,
     doctor,
@@ -57,6 +58,7 @@ app.add_typer(presets.app, name="presets")
 app.command("demo")(demo.demo)
 app.command("jobs")(jobs.jobs)
 app.command("measure")(measure.measure)
+app.command("activations")(activations.activations)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 

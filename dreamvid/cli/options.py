@@ -77,8 +77,7 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
         def command(context: typer.Context, **values: Any) -> None:
             quality = parse_quality(values.pop("quality"), draft=values.pop("draft"))
             changes = with_quality(_take_changes(values, settings), quality)
-            common = _take_common(values, context)
-            common = _parse_output(values, common)
+            common = _with_output(values, _take_common(values, context))
             if takes_preset:
                 reference = values.pop("preset_reference")
                 preset = Preset() if reference is None else Preset.load(reference)
@@ -114,7 +113,7 @@ def common_command(*names: str, **helps: str) -> Callable[[Command], Command]:
 
     def decorate(function: Command) -> Command:
         def command(context: typer.Context, **values: Any) -> None:
-            common = _parse_output(values, _take_common(values, context))
+            common = _with_output(values, _take_common(values, context))
             function(common=common, **values)
 
         signature = inspect.signature(function, eval_str=True)
@@ -169,15 +168,19 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     return CommonOptions(**parsed, command=("dreamvid", *arguments) if arguments else ())
 
 
-def _parse_output(values: dict[str, Any], common: CommonOptions) -> CommonOptions:
-    """Replace the text of ``--output`` by its path; return the common options, which say whether it is a folder."""
-    text: str | None = values.get("output")
-    if text is None:
+def _with_output(values: dict[str, Any], common: CommonOptions) -> CommonOptions:
+    """Turn the value of ``--output``, where a command has it, into a path; return the options with what it says."""
+    output: str | None = values.get("output")
+    if output is None:
         return common
+    values["output"] = _parse_output(output)
+    return replace(common, output_is_folder=ends_in_slash(output))
+
+
+def _parse_output(text: str) -> Path:
     if not text:
         raise SettingsError("--output: must not be empty")
-    values["output"] = Path(text)
-    return replace(common, output_is_folder=ends_in_slash(text))
+    return Path(text)
 
 
 def _parse_device(text: str) -> str:

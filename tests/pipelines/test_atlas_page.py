@@ -190,8 +190,8 @@ def test_a_unit_is_enlarged_with_all_that_is_known_of_it(page: Page) -> None:
     assert page.locator("#unit-image").evaluate("image => image.naturalWidth") == 24
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
-    assert page.url.endswith("#mixed4")
-    assert page.evaluate("document.activeElement.getAttribute('href')") == "#mixed4/35"
+    page.wait_for_url("**#mixed4")
+    page.wait_for_function("document.activeElement.getAttribute('href') === '#mixed4/35'")
 
 
 def test_what_fires_a_unit_is_shown_beside_its_tile_with_the_time(page: Page) -> None:
@@ -269,7 +269,7 @@ def test_the_keyboard_reaches_everything(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#unit-title")).to_have_text("mixed4 #35")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.getAttribute('href')") == "#mixed4/35"
+    page.wait_for_function("document.activeElement.getAttribute('href') === '#mixed4/35'")
 
 
 def test_one_tile_of_each_layer_is_a_tab_stop(page: Page) -> None:
