@@ -27,6 +27,7 @@ from dreamvid.checkpoint.disk_space import check_room, room_needed
 from dreamvid.checkpoint.layout import State, work_folder
 from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
 from dreamvid.checkpoint.store import open_store
+from dreamvid.config.fields import named_files
 from dreamvid.config.settings import ModelSettings
 from dreamvid.errors import DreamvidError, SettingsError, WriteError
 from dreamvid.image.resize import cover
@@ -34,7 +35,7 @@ from dreamvid.pipelines.atlas_data import Atlas, Patch, Section, Tile
 from dreamvid.pipelines.atlas_page import DATA, INDEX, TILES, page_files, single_page
 from dreamvid.pipelines.atlas_sheet import draw_sheet
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.provenance import fingerprint
+from dreamvid.pipelines.provenance import fingerprint, make_portable
 from dreamvid.pipelines.units import (
     LOGITS,
     choose_channels,
@@ -207,7 +208,8 @@ def make_atlas(
 
 def default_output(request: AtlasRequest) -> Path:
     """Return the folder of an atlas where none is named."""
-    network = Path(request.model.name).stem if _is_file(request.model) else request.model.name
+    is_file = "model" in dict(named_files(request.model))
+    network = Path(request.model.name).stem if is_file else request.model.name
     if request.image is None:
         return Path(f"{network}.atlas")
     return request.image.with_name(f"{request.image.stem}.{network}.atlas")
@@ -239,10 +241,6 @@ def open_engine(request: AtlasRequest, options: RunOptions) -> Engine:
     from dreamvid.pipelines.atlas_engine import NetworkEngine  # noqa: PLC0415  loads OpenCV
 
     return NetworkEngine(request.model, request.settings, options, with_classes=request.classes is not None)
-
-
-def _is_file(model: ModelSettings) -> bool:
-    return Path(model.name).suffix in {".keras", ".h5"}
 
 
 def _read_image(path: Path, side: int) -> RGB:
@@ -350,12 +348,9 @@ def _manifest(
 ) -> Manifest:
     """Return what tells this work from that of other settings."""
     model = request.model.model_dump(mode="json", exclude_none=True)
-    files = {"weights": request.model.weights} if request.model.weights is not None else {}
-    if _is_file(request.model):
-        model["name"] = Path(request.model.name).name
-        files["model"] = Path(request.model.name).expanduser()
-    if "weights" in model:
-        model["weights"] = Path(model["weights"]).name
+    files = {role: path.expanduser() for role, path in named_files(request.model)}
+    files = {role: path for role, path in files.items() if path.is_file()}
+    model = make_portable({"model": model})["model"]
     inputs = [*files.values(), *([] if request.image is None else [request.image])]
     return Manifest(
         output=output.name,

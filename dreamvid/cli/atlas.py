@@ -16,6 +16,7 @@ from dreamvid.config.visualization import ParameterizationName, VisualizationSet
 from dreamvid.errors import SettingsError
 
 _CHOICE, _PICTURES, _NETWORK = "What is shown", "The pictures", "The network"
+_DEFAULT_SIZE = VisualizationSettings.model_fields["size"].default
 _MAX_COLUMNS = 100
 _MAX_EXAMPLES = 32
 
@@ -127,7 +128,7 @@ def atlas(
         str | None,
         typer.Option(
             metavar="N",
-            help="Side of a tile, of an IMAGE the longer one (px, default 96, of an IMAGE 256).",
+            help=f"Side of a tile, of an IMAGE the longer one (px, default {_DEFAULT_SIZE}, of an IMAGE 256).",
             rich_help_panel=_PICTURES,
         ),
     ] = None,

@@ -345,3 +345,39 @@ def test_wrong_options_are_named(
     assert run("dreamnet", "-o", tmp_path / "a", *arguments) == 1
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.e2e
+def test_a_network_is_shown_the_same_after_an_interruption(tmp_path: Path) -> None:
+    settings = VisualizationSettings(size=32, steps=2)
+    request = AtlasRequest(ModelSettings(), settings, layers="mixed0", channels="18", classes="tabby")
+    with pytest.raises(KeyboardInterrupt):
+        make_atlas(request, tmp_path / "parts", RunOptions(progress=StopsAfter(1)))
+    make_atlas(request, tmp_path / "parts")
+    make_atlas(request, tmp_path / "whole")
+    assert shown(tmp_path / "whole") == {"mixed0": list(range(18)), "logits": [66]}
+    assert digests(tmp_path / "parts") == digests(tmp_path / "whole")
+
+
+@pytest.mark.e2e
+def test_a_network_dreams_a_picture_and_shows_what_fires_in_it(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    request = AtlasRequest(
+        ModelSettings(),
+        VisualizationSettings(size=64),
+        image=tmp_path / "photo.png",
+        examples=tmp_path / "photo.png",
+        layers="mixed1",
+        channels="2",
+        sort="activation",
+        example_count=1,
+    )
+    make_atlas(request, tmp_path / "a.atlas")
+    data = json.loads((tmp_path / "a.atlas/atlas.json").read_text(encoding="utf-8"))
+    strongest, weaker = data["layers"][0]["units"]
+    assert strongest["activation"] >= weaker["activation"] > 0.0
+    assert strongest["score"] > strongest["start_score"]
+    with Image.open(tmp_path / "a.atlas" / strongest["file"]) as tile:
+        assert tile.size == (64, 48)
+    assert (tmp_path / "a.atlas" / strongest["examples"][0]["file"]).is_file()
