@@ -508,7 +508,7 @@ def _section(part: _Part, network: Network, tiles: Sequence[Tile]) -> Section:
         return Section(
             LOGITS,
             "classes",
-            f"of {len(network.classes)}",
+            "",
             len(network.classes),
             tuple(tiles),
             is_classes=True,
