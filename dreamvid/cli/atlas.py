@@ -14,6 +14,7 @@ from dreamvid.config.messages import explain
 from dreamvid.config.preset import Preset
 from dreamvid.config.visualization import ParameterizationName, VisualizationSettings
 from dreamvid.errors import SettingsError
+from dreamvid.pipelines.atlas.request import IMAGE_SIZE, AtlasRequest
 
 _CHOICE, _PICTURES, _NETWORK = "What is shown", "The pictures", "The network"
 _DEFAULT_SIZE = VisualizationSettings.model_fields["size"].default
@@ -177,7 +178,7 @@ def atlas(
     settings = _visualization(values | _assigned(assignments or []), has_image=image is not None)
     network = Preset.build({"model": {"name": model, "weights": weights, "input_range": input_range}}).model
     with run_command(common, action="making", unit="pictures/s") as run:
-        from dreamvid.pipelines.atlas import AtlasRequest, make_atlas  # noqa: PLC0415  loads OpenCV
+        from dreamvid.pipelines.atlas.run import make_atlas  # noqa: PLC0415  loads OpenCV
 
         request = AtlasRequest(
             network,
@@ -206,8 +207,6 @@ def _assigned(texts: list[str]) -> dict[str, object]:
 
 
 def _visualization(values: dict[str, object], *, has_image: bool) -> VisualizationSettings:
-    from dreamvid.pipelines.atlas import IMAGE_SIZE  # noqa: PLC0415  loads OpenCV
-
     if has_image:
         values = {"size": IMAGE_SIZE, **values}
     try:

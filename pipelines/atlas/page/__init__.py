@@ -11,12 +11,12 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dreamvid.pipelines.atlas_data import FORMAT, VERSION
+from dreamvid.pipelines.atlas.data import FORMAT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dreamvid.pipelines.atlas_data import Atlas, Section, Tile
+    from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
 
 INDEX, DATA, TILES = "index.html", "atlas.json", "tiles"
 _FILES = resources.files(__name__)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.pipelines.atlas_data import Atlas, Section, Tile
+    from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
 
 _MAX_PIXELS = 48_000_000
 _MAX_SIDE = 32_000

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from dreamvid.pipelines import atlas_sheet
-from dreamvid.pipelines.atlas_data import Atlas, Section, Tile
-from dreamvid.pipelines.atlas_sheet import draw_sheet
+from dreamvid.pipelines.atlas import sheet as sheets
+from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
+from dreamvid.pipelines.atlas.sheet import draw_sheet
 
 if TYPE_CHECKING:
     import pytest
@@ -53,6 +53,6 @@ def test_a_long_name_does_not_reach_into_the_next_tile() -> None:
 
 def test_a_large_sheet_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     full = draw_sheet(atlas(9), 3)
-    monkeypatch.setattr(atlas_sheet, "_MAX_PIXELS", full.shape[0] * full.shape[1] // 2)
+    monkeypatch.setattr(sheets, "_MAX_PIXELS", full.shape[0] * full.shape[1] // 2)
     small = draw_sheet(atlas(9), 3)
     assert small.shape[0] * small.shape[1] <= full.shape[0] * full.shape[1] // 2

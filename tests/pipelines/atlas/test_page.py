@@ -15,8 +15,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from dreamvid.config.preset import Preset
 from dreamvid.objective import parse
-from dreamvid.pipelines.atlas_data import Atlas, Patch, Section, Tile
-from dreamvid.pipelines.atlas_page import page_files, single_page
+from dreamvid.pipelines.atlas.data import Atlas, Patch, Section, Tile
+from dreamvid.pipelines.atlas.page import page_files, single_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

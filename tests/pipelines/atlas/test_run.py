@@ -16,8 +16,10 @@ from dreamvid.cli.main import main
 from dreamvid.config.settings import ModelSettings
 from dreamvid.config.visualization import VisualizationSettings
 from dreamvid.errors import EngineError, ObjectiveError, SettingsError, WorkError, WriteError
-from dreamvid.pipelines import atlas
-from dreamvid.pipelines.atlas import AtlasRequest, default_output, make_atlas
+from dreamvid.pipelines.atlas import run as runs
+from dreamvid.pipelines.atlas.output import default_output
+from dreamvid.pipelines.atlas.request import AtlasRequest
+from dreamvid.pipelines.atlas.run import make_atlas
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.progress import NullProgress
 
@@ -115,7 +117,7 @@ class StubEngine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> StubEngine:
     stub = StubEngine()
-    monkeypatch.setattr(atlas, "open_engine", lambda *_: stub)
+    monkeypatch.setattr(runs, "open_engine", lambda *_: stub)
     return stub
 
 
