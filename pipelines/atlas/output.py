@@ -80,9 +80,10 @@ def write_atlas(atlas: Atlas, output: Path, form: Form, request: AtlasRequest, *
     if form == "sheet":
         target.write(sheet)
         return
+    files = [(SHEET, sheet), *page_files(atlas)]
     target.make_folder()
     try:
-        for name, data in [(SHEET, sheet), *page_files(atlas)]:
+        for name, data in files:
             path = target.part / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
