@@ -161,8 +161,7 @@ def see_activations(
     """
     material = _open(source, request, keep_going=options.keep_going)
     replaced = _check_outputs(material, request, options)
-    wants_classes = request.classes is not None or LOGITS in (request.layers or "")
-    network = open_network(model, options, with_classes=wants_classes)
+    network = open_network(model, options, with_classes=request.classes is not None)
     units = _choose_units(network, request)
     reader = build_reader(network, list(units))
     draws = request.output is not None or request.sheet is not None
@@ -325,7 +324,7 @@ def _panels(report: ActivityReport, meter: ActivityMeter, request: ActivationReq
             _Panel(layer, c.activity.channel, c.title, (0.0, scale.channels), c.activity.frame)
             for c in channels
         ]
-        if layer != LOGITS and request.channels is None:
+        if layer != LOGITS and (request.channels is None or request.top == 0):
             panels.insert(0, _Panel(layer, None, f"{layer}, all", (scale.lowest, scale.highest), scale.frame))
         rows += [panels[i : i + _COLUMNS] for i in range(0, len(panels), _COLUMNS)]
     if not rows:
@@ -399,9 +398,10 @@ class _Drawing:
         return lay_out([[draw_heat_map(picture, heat_maps[panel]) for panel in row] for row in self.rows])
 
     def _cell(self, columns: int) -> Size:
+        """Return the size of one of several heat maps; its sides are even, as encoders need them."""
         size = self.material.size
-        width = min(size.width, _LARGEST_OUTPUT // columns)
-        return Size(max(1, round(size.height * width / size.width)), width)
+        width = max(2, min(size.width, _LARGEST_OUTPUT // columns) // 2 * 2)
+        return Size(max(2, 2 * round(size.height * width / size.width / 2)), width)
 
     def _write_picture(self, path: Path, picture: RGB) -> None:
         from dreamvid.media.still.reader import Still  # noqa: PLC0415  imageio loads only when it is used
