@@ -6,16 +6,20 @@ How strongly a channel fires in a picture is its largest activation at any posit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dreamvid.pipelines.units import LOGITS
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from dreamvid.types import Size
 
     Array = NDArray[np.float32]
 
@@ -57,6 +61,74 @@ class ChannelActivity:
     def onsets(self) -> tuple[int, ...]:
         """The pictures in which it wakes; see :func:`find_onsets`."""
         return find_onsets(self.over_time)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChannel:
+    """A channel or class that is shown.
+
+    ``objective`` is the text that dreams it, ``label`` a class' name and its synonyms; ``place`` is where it fires
+    most, (x, y) in px of the frame.
+    """
+
+    activity: ChannelActivity
+    objective: str
+    label: str | None
+    place: tuple[int, int]
+
+    @property
+    def title(self) -> str:
+        """What it is called on a sheet."""
+        return self.objective.removeprefix("class:")
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityReport:
+    """What fires most in a picture or a video.
+
+    ``times`` are the frames' (seconds), None of a picture. ``seen`` is the size at which the network saw them.
+    ``layers`` are those read, with the channels that fire most, strongest first.
+    """
+
+    model: str
+    source: Path
+    size: Size
+    seen: Size
+    times: tuple[float, ...] | None
+    layers: Mapping[str, tuple[ShownChannel, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values; times are seconds."""
+        facts: dict[str, Any] = {
+            "model": self.model,
+            "source": printable(self.source),
+            "width": self.size.width,
+            "height": self.size.height,
+            "seen_width": self.seen.width,
+            "seen_height": self.seen.height,
+        }
+        if self.times is not None:
+            facts |= {"frames": len(self.times), "times": [round(time, 6) for time in self.times]}
+        facts["layers"] = [
+            {"layer": layer, "channels": [self._describe(channel) for channel in channels]}
+            for layer, channels in self.layers.items()
+        ]
+        return facts
+
+    def _describe(self, shown: ShownChannel) -> dict[str, Any]:
+        activity = shown.activity
+        facts: dict[str, Any] = {"channel": activity.channel, "objective": shown.objective}
+        if shown.label is not None:
+            facts["label"] = shown.label
+        facts |= {"strength": _rounded(activity.strength), "mean": _rounded(activity.mean)}
+        facts |= dict(zip("xy", shown.place, strict=True))
+        if self.times is not None:
+            facts |= {
+                "seconds": round(self.times[activity.frame], 6),
+                "onsets": [round(self.times[frame], 6) for frame in activity.onsets],
+                "over_time": [_rounded(value) for value in activity.over_time.tolist()],
+            }
+        return facts
 
 
 def find_onsets(strengths: Array) -> tuple[int, ...]:
@@ -180,3 +252,7 @@ def layer_map(values: Array) -> Array:
     """Return where a layer fires, ``[h, w]``: the RMS over its channels, of ``[h, w, C]``."""
     mean: Array = np.sqrt(np.mean(np.square(values), axis=-1))
     return mean
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
