@@ -252,10 +252,8 @@ def _panels(report: ActivityReport, meter: ActivityMeter, request: ActivationReq
     rows: list[list[_Panel]] = []
     for layer, channels in report.layers.items():
         scale = meter.scale(layer)
-        panels = [
-            _Panel(layer, c.activity.channel, c.title, (0.0, scale.channels), c.activity.frame)
-            for c in channels
-        ]
+        top = max((c.activity.peak for c in channels), default=0.0)
+        panels = [_Panel(layer, c.activity.channel, c.title, (0.0, top), c.activity.frame) for c in channels]
         if layer != LOGITS and (request.channels is None or request.top == 0):
             panels.insert(0, _Panel(layer, None, f"{layer}, all", (scale.lowest, scale.highest), scale.frame))
         rows += [panels[i : i + _COLUMNS] for i in range(0, len(panels), _COLUMNS)]

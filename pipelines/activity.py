@@ -39,6 +39,8 @@ class ChannelActivity:
         Which one; classes are channels of ``logits``.
     strength
         At its strongest.
+    peak
+        The largest activation at any position, which for channels is their strength.
     mean
         Of the activation over all positions and pictures.
     position
@@ -52,6 +54,7 @@ class ChannelActivity:
     layer: str
     channel: int
     strength: float
+    peak: float
     mean: float
     position: tuple[int, int]
     frame: int
@@ -185,11 +188,9 @@ class ActivityMeter:
 class LayerScale:
     """The extremes of a layer.
 
-    ``channels`` is the largest activation of those chosen. ``lowest`` and ``highest`` are of the RMS over all
-    channels, which is highest in ``frame``.
+    ``lowest`` and ``highest`` are of the RMS over all channels, which is highest in ``frame``.
     """
 
-    channels: float = 0.0
     lowest: float = np.inf
     highest: float = -np.inf
     frame: int = 0
@@ -205,6 +206,7 @@ class _LayerMeter:
         self._over_time: list[Array] = []
         self._mean = np.zeros(count)
         self._strength = np.full(count, -np.inf, np.float32)
+        self._peak = np.full(count, -np.inf, np.float32)
         self._frame = np.zeros(count, int)
         self._position = np.zeros((count, 2), int)
 
@@ -216,11 +218,11 @@ class _LayerMeter:
         peaks = chosen[positions, np.arange(len(positions))]
         scale = self.scale
         self.scale = LayerScale(
-            max(scale.channels, float(peaks.max())),
             min(scale.lowest, lowest),
             max(scale.highest, highest),
             frame if highest > scale.highest else scale.frame,
         )
+        self._peak = np.maximum(self._peak, peaks)
         means = chosen.mean(axis=0)
         strength = means if self._name == LOGITS else peaks
         self._over_time.append(strength)
@@ -238,6 +240,7 @@ class _LayerMeter:
                 layer=self._name,
                 channel=self._channels[index],
                 strength=float(self._strength[index]),
+                peak=float(self._peak[index]),
                 mean=float(self._mean[index] / len(over_time)),
                 position=(int(self._position[index, 0]), int(self._position[index, 1])),
                 frame=int(self._frame[index]),
