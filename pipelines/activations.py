@@ -9,15 +9,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import SettingsError, WriteError
 from dreamvid.image.resize import resize
-from dreamvid.pipelines.activity import ActivityMeter, layer_map
-from dreamvid.pipelines.build import build_reader, open_network
+from dreamvid.pipelines.activity import ActivityMeter, ActivityReport, ShownChannel, layer_map
+from dreamvid.pipelines.build import build_reader, is_classifier, open_network
 from dreamvid.pipelines.heat_maps import HeatMap, draw_heat_map, lay_out
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.config.settings import ModelSettings
-    from dreamvid.engine.network import Network
     from dreamvid.pipelines.activity import ChannelActivity
+    from dreamvid.pipelines.units import Network
     from dreamvid.types import RGB, ActivationSource, FeatureAxis, FrameWriter, VideoInfo
 
     Array = NDArray[np.float32]
@@ -80,74 +80,6 @@ class ActivationRequest:
     plot: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownChannel:
-    """A channel or class that is shown.
-
-    ``objective`` is the text that dreams it, ``label`` a class' name and its synonyms; ``place`` is where it fires
-    most, (x, y) in px of the frame.
-    """
-
-    activity: ChannelActivity
-    objective: str
-    label: str | None
-    place: tuple[int, int]
-
-    @property
-    def title(self) -> str:
-        """What it is called on a sheet."""
-        return self.objective.removeprefix("class:")
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityReport:
-    """What fires most in a picture or a video.
-
-    ``times`` are the frames' (seconds), None of a picture. ``seen`` is the size at which the network saw them.
-    ``layers`` are those read, with the channels that fire most, strongest first.
-    """
-
-    model: str
-    source: Path
-    size: Size
-    seen: Size
-    times: tuple[float, ...] | None
-    layers: Mapping[str, tuple[ShownChannel, ...]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values; times are seconds."""
-        facts: dict[str, Any] = {
-            "model": self.model,
-            "source": printable(self.source),
-            "width": self.size.width,
-            "height": self.size.height,
-            "seen_width": self.seen.width,
-            "seen_height": self.seen.height,
-        }
-        if self.times is not None:
-            facts |= {"frames": len(self.times), "times": [round(time, 6) for time in self.times]}
-        facts["layers"] = [
-            {"layer": layer, "channels": [self._describe(channel) for channel in channels]}
-            for layer, channels in self.layers.items()
-        ]
-        return facts
-
-    def _describe(self, shown: ShownChannel) -> dict[str, Any]:
-        activity = shown.activity
-        facts: dict[str, Any] = {"channel": activity.channel, "objective": shown.objective}
-        if shown.label is not None:
-            facts["label"] = shown.label
-        facts |= {"strength": _rounded(activity.strength), "mean": _rounded(activity.mean)}
-        facts |= dict(zip("xy", shown.place, strict=True))
-        if self.times is not None:
-            facts |= {
-                "seconds": round(self.times[activity.frame], 6),
-                "onsets": [round(self.times[frame], 6) for frame in activity.onsets],
-                "over_time": [_rounded(value) for value in activity.over_time.tolist()],
-            }
-        return facts
-
-
 def see_activations(
     source: Path, model: ModelSettings, request: ActivationRequest, options: RunOptions = RunOptions()
 ) -> ActivityReport:
@@ -161,9 +93,8 @@ def see_activations(
     """
     material = _open(source, request, keep_going=options.keep_going)
     replaced = _check_outputs(material, request, options)
-    wants_classes = request.classes is not None or LOGITS in (request.layers or "")
-    network = open_network(model, options, with_classes=wants_classes)
-    units = _choose_units(network, request)
+    network = open_network(model, options, with_classes=request.classes is not None)
+    units = _choose_units(network, request, classes=is_classifier(network))
     reader = build_reader(network, list(units))
     draws = request.output is not None or request.sheet is not None
     frames = material.frames
@@ -263,7 +194,7 @@ def _output_info(info: VideoInfo, size: Size) -> VideoInfo:
     return replace(info, size=size, has_alpha=False, hdr=False, depth=8)
 
 
-def _choose_units(network: Network, request: ActivationRequest) -> dict[str, list[int]]:
+def _choose_units(network: Network, request: ActivationRequest, *, classes: bool) -> dict[str, list[int]]:
     """Return the channels by layer; the classes' layer is ``logits``."""
     units: dict[str, list[int]] = {}
     if request.layers is not None or request.classes is None:
@@ -272,8 +203,8 @@ def _choose_units(network: Network, request: ActivationRequest) -> dict[str, lis
                 units[layer.name] = choose_channels(layer, request.channels or "all", seed=0)
             elif request.classes is None:
                 units[LOGITS] = choose_classes(network, "all")
-    has_classes = network.classes and network.loaded.logits is not None
-    if request.classes is not None or (request.layers is None and request.channels is None and has_classes):
+    by_default = request.layers is None and request.channels is None and classes
+    if request.classes is not None or by_default:
         units[LOGITS] = choose_classes(network, request.classes or "all")
     return units
 
@@ -321,11 +252,9 @@ def _panels(report: ActivityReport, meter: ActivityMeter, request: ActivationReq
     rows: list[list[_Panel]] = []
     for layer, channels in report.layers.items():
         scale = meter.scale(layer)
-        panels = [
-            _Panel(layer, c.activity.channel, c.title, (0.0, scale.channels), c.activity.frame)
-            for c in channels
-        ]
-        if layer != LOGITS and request.channels is None:
+        top = max((c.activity.peak for c in channels), default=0.0)
+        panels = [_Panel(layer, c.activity.channel, c.title, (0.0, top), c.activity.frame) for c in channels]
+        if layer != LOGITS and (request.channels is None or request.top == 0):
             panels.insert(0, _Panel(layer, None, f"{layer}, all", (scale.lowest, scale.highest), scale.frame))
         rows += [panels[i : i + _COLUMNS] for i in range(0, len(panels), _COLUMNS)]
     if not rows:
@@ -399,9 +328,10 @@ class _Drawing:
         return lay_out([[draw_heat_map(picture, heat_maps[panel]) for panel in row] for row in self.rows])
 
     def _cell(self, columns: int) -> Size:
+        """Return the size of one of several heat maps; its sides are even, as encoders need them."""
         size = self.material.size
-        width = min(size.width, _LARGEST_OUTPUT // columns)
-        return Size(max(1, round(size.height * width / size.width)), width)
+        width = max(2, min(size.width, _LARGEST_OUTPUT // columns) // 2 * 2)
+        return Size(max(2, 2 * round(size.height * width / size.width / 2)), width)
 
     def _write_picture(self, path: Path, picture: RGB) -> None:
         from dreamvid.media.still.reader import Still  # noqa: PLC0415  imageio loads only when it is used
@@ -425,7 +355,3 @@ class _Drawing:
             overwrite=request.output in self.replaced,
             folder=options.output_is_folder,
         )
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")

@@ -6,16 +6,20 @@ How strongly a channel fires in a picture is its largest activation at any posit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dreamvid.pipelines.units import LOGITS
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from dreamvid.types import Size
 
     Array = NDArray[np.float32]
 
@@ -35,6 +39,8 @@ class ChannelActivity:
         Which one; classes are channels of ``logits``.
     strength
         At its strongest.
+    peak
+        The largest activation at any position, which for channels is their strength.
     mean
         Of the activation over all positions and pictures.
     position
@@ -48,6 +54,7 @@ class ChannelActivity:
     layer: str
     channel: int
     strength: float
+    peak: float
     mean: float
     position: tuple[int, int]
     frame: int
@@ -57,6 +64,74 @@ class ChannelActivity:
     def onsets(self) -> tuple[int, ...]:
         """The pictures in which it wakes; see :func:`find_onsets`."""
         return find_onsets(self.over_time)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChannel:
+    """A channel or class that is shown.
+
+    ``objective`` is the text that dreams it, ``label`` a class' name and its synonyms; ``place`` is where it fires
+    most, (x, y) in px of the frame.
+    """
+
+    activity: ChannelActivity
+    objective: str
+    label: str | None
+    place: tuple[int, int]
+
+    @property
+    def title(self) -> str:
+        """What it is called on a sheet."""
+        return self.objective.removeprefix("class:")
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityReport:
+    """What fires most in a picture or a video.
+
+    ``times`` are the frames' (seconds), None of a picture. ``seen`` is the size at which the network saw them.
+    ``layers`` are those read, with the channels that fire most, strongest first.
+    """
+
+    model: str
+    source: Path
+    size: Size
+    seen: Size
+    times: tuple[float, ...] | None
+    layers: Mapping[str, tuple[ShownChannel, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values; times are seconds."""
+        facts: dict[str, Any] = {
+            "model": self.model,
+            "source": printable(self.source),
+            "width": self.size.width,
+            "height": self.size.height,
+            "seen_width": self.seen.width,
+            "seen_height": self.seen.height,
+        }
+        if self.times is not None:
+            facts |= {"frames": len(self.times), "times": [round(time, 6) for time in self.times]}
+        facts["layers"] = [
+            {"layer": layer, "channels": [self._describe(channel) for channel in channels]}
+            for layer, channels in self.layers.items()
+        ]
+        return facts
+
+    def _describe(self, shown: ShownChannel) -> dict[str, Any]:
+        activity = shown.activity
+        facts: dict[str, Any] = {"channel": activity.channel, "objective": shown.objective}
+        if shown.label is not None:
+            facts["label"] = shown.label
+        facts |= {"strength": _rounded(activity.strength), "mean": _rounded(activity.mean)}
+        facts |= dict(zip("xy", shown.place, strict=True))
+        if self.times is not None:
+            facts |= {
+                "seconds": round(self.times[activity.frame], 6),
+                "onsets": [round(self.times[frame], 6) for frame in activity.onsets],
+                "over_time": [_rounded(value) for value in activity.over_time.tolist()],
+            }
+        return facts
 
 
 def find_onsets(strengths: Array) -> tuple[int, ...]:
@@ -113,11 +188,9 @@ class ActivityMeter:
 class LayerScale:
     """The extremes of a layer.
 
-    ``channels`` is the largest activation of those chosen. ``lowest`` and ``highest`` are of the RMS over all
-    channels, which is highest in ``frame``.
+    ``lowest`` and ``highest`` are of the RMS over all channels, which is highest in ``frame``.
     """
 
-    channels: float = 0.0
     lowest: float = np.inf
     highest: float = -np.inf
     frame: int = 0
@@ -133,6 +206,7 @@ class _LayerMeter:
         self._over_time: list[Array] = []
         self._mean = np.zeros(count)
         self._strength = np.full(count, -np.inf, np.float32)
+        self._peak = np.full(count, -np.inf, np.float32)
         self._frame = np.zeros(count, int)
         self._position = np.zeros((count, 2), int)
 
@@ -144,11 +218,11 @@ class _LayerMeter:
         peaks = chosen[positions, np.arange(len(positions))]
         scale = self.scale
         self.scale = LayerScale(
-            max(scale.channels, float(peaks.max())),
             min(scale.lowest, lowest),
             max(scale.highest, highest),
             frame if highest > scale.highest else scale.frame,
         )
+        self._peak = np.maximum(self._peak, peaks)
         means = chosen.mean(axis=0)
         strength = means if self._name == LOGITS else peaks
         self._over_time.append(strength)
@@ -166,6 +240,7 @@ class _LayerMeter:
                 layer=self._name,
                 channel=self._channels[index],
                 strength=float(self._strength[index]),
+                peak=float(self._peak[index]),
                 mean=float(self._mean[index] / len(over_time)),
                 position=(int(self._position[index, 0]), int(self._position[index, 1])),
                 frame=int(self._frame[index]),
@@ -180,3 +255,7 @@ def layer_map(values: Array) -> Array:
     """Return where a layer fires, ``[h, w]``: the RMS over its channels, of ``[h, w, C]``."""
     mean: Array = np.sqrt(np.mean(np.square(values), axis=-1))
     return mean
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")

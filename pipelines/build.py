@@ -249,6 +249,11 @@ def open_network(model: ModelSettings, options: RunOptions, *, with_classes: boo
     return load_network(model, with_classes=with_classes, trust=options.trust_model)
 
 
+def is_classifier(network: Network) -> bool:
+    """Return whether a network gives logits, as it was loaded."""
+    return network.loaded.logits is not None and bool(network.classes)
+
+
 def build_reader(network: Network, layers: Sequence[str]) -> ActivationReader:
     """Return what reads the activations of layers, or of the classes by ``logits``.
 

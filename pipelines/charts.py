@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.flow.stability_report import Report
-    from dreamvid.pipelines.activations import ActivityReport
+    from dreamvid.pipelines.activity import ActivityReport
     from dreamvid.pipelines.scenes import SceneSpan, VideoClock
 
 CHART_SUFFIXES = (".png", ".svg", ".pdf")

@@ -35,6 +35,8 @@ MIN_GAP = 1.0
 
 _PARTS = 2
 """A long video is cut into so many parts for each patch, which give one at most each."""
+_SPARE = 3
+"""Patches that are kept for each that is wanted, since those of neighboring parts may be too close in time."""
 
 
 class PatchBox(NamedTuple):
@@ -105,7 +107,7 @@ def strongest_patches_by_layer(
 ) -> dict[str, dict[int, list[Example]]]:
     """Return the patches that activate units most, strongest first, in one pass over the source.
 
-    Memory holds one frame, its activations, and at most twice ``count`` patches for each unit.
+    Memory holds one frame, its activations, and at most three times ``count`` patches for each unit.
 
     Parameters
     ----------
@@ -209,7 +211,7 @@ class _Strongest:
         """Return the part whose example an example of ``part`` must beat, None where there is room for both."""
         if part in self._by_part:
             return part
-        if len(self._by_part) < _PARTS * self._count:
+        if len(self._by_part) < _SPARE * self._count:
             return None
         return min(self._by_part, key=lambda other: self._by_part[other].activation)
 

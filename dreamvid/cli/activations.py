@@ -14,7 +14,7 @@ from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 
 if TYPE_CHECKING:
-    from dreamvid.pipelines.activations import ActivityReport, ShownChannel
+    from dreamvid.pipelines.activity import ActivityReport, ShownChannel
 
 _CHOICE, _FILES, _PART = "What is seen", "Files", "Part of a video"
 _MOST_ONSETS = 3

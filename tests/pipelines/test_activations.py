@@ -23,7 +23,7 @@ from dreamvid.pipelines.options import RunOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.pipelines.activations import ActivityReport
+    from dreamvid.pipelines.activity import ActivityReport
 
 
 class ColorNetwork(SimpleNamespace):
