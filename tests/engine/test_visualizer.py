@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
+from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, RunSettings
 from dreamvid.config.visualization import VisualizationSettings
 from dreamvid.engine import unit_dreams
 from dreamvid.engine.dreamer import DreamEngine
+from dreamvid.engine.network import load_network
+from dreamvid.engine.runtime import keras
 from dreamvid.engine.visualizer import FeatureVisualizer
 from dreamvid.errors import ObjectiveError
 from dreamvid.objective import parse
+from dreamvid.types import Size
+from tests.engine.conftest import make_toy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dreamvid.engine.network import Network
     from dreamvid.types import RGB
 
@@ -141,3 +147,29 @@ def test_a_picture_that_does_not_activate_a_unit_comes_back_with_the_reason(
     made = visualizer(silent_toy).visualize([0], image=photo)[0]
     assert made.reason == "no gradient: nothing in the picture activates it"
     assert np.array_equal(made.picture, photo)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+@pytest.mark.parametrize("parameterization", ["fourier", "maco", "pixels"])
+def test_networks_of_any_channel_count_are_shown_in_color_or_gray(
+    tmp_path: Path, channels: int, parameterization: str
+) -> None:
+    network = make_toy(tmp_path / "toy.keras", channels=channels)
+    (made,) = visualizer(network, parameterization=parameterization).visualize([3])
+    assert made.reason == ""
+    assert made.picture.shape == (40, 40, 3)
+    assert made.picture.min() >= 0.0
+    assert made.picture.max() <= 1.0
+    is_gray = np.array_equal(made.picture[..., 0], made.picture[..., 1])
+    assert is_gray == (channels == 1)
+
+
+def test_networks_of_one_size_are_shown_at_the_size_asked_for(tmp_path: Path) -> None:
+    value = keras.Input((24, 32, 3))
+    maps = keras.layers.Reshape((12, 64, 3))(value)
+    keras.Model(value, keras.layers.Conv2D(4, 3, name="bound")(maps)).save(tmp_path / "fixed.keras")
+    network = load_network(ModelSettings(name=str(tmp_path / "fixed.keras"), input_range="0,1"))
+    assert network.fixed_size == Size(24, 32)
+    (made,) = visualizer(network, "bound").visualize([3])
+    assert made.reason == ""
+    assert made.picture.shape == (40, 40, 3)
