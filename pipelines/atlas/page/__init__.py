@@ -148,6 +148,7 @@ def _unit(atlas: Atlas, section: Section, tile: Tile) -> dict[str, Any]:
         "preset": _preset(atlas, tile),
         "file": f"{re.sub(r'[^A-Za-z0-9._-]+', '-', heading).strip('-') or 'unit'}.yaml",
         "score": tile.score,
+        "score_of": _score_name(atlas, section),
         "start": tile.start_score,
         "attempts": tile.attempts,
         "reason": tile.reason,
@@ -158,6 +159,13 @@ def _unit(atlas: Atlas, section: Section, tile: Tile) -> dict[str, Any]:
             for patch in tile.patches
         ],
     }
+
+
+def _score_name(atlas: Atlas, section: Section) -> str:
+    """Return what the objective of a unit is: a class dreams its logit, a channel of a picture its mean square."""
+    if section.is_classes:
+        return "logit"
+    return "mean square activation" if atlas.image else "mean activation"
 
 
 def _clock(seconds: float | None) -> str:

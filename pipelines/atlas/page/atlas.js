@@ -118,7 +118,7 @@
     find("unit-layer").textContent = unit.about;
     find("unit-reason").textContent = unit.reason;
     find("unit-reason").hidden = !unit.reason;
-    const facts = [["mean activation", `${number(unit.score)}, ${number(unit.start)} at the start`]];
+    const facts = [[unit.score_of, `${number(unit.score)}, ${number(unit.start)} at the start`]];
     if (unit.activation !== null) facts.push([unit.activation_of, number(unit.activation)]);
     if (unit.attempts > 1) facts.push(["starts tried", String(unit.attempts)]);
     find("unit-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));

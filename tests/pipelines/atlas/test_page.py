@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
 
 from dreamvid.config.preset import Preset
 from dreamvid.objective import parse
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright.expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>alert(1)</script>"
@@ -97,9 +99,9 @@ def write(folder: Path) -> Path:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    with sync_playwright() as playwright:
+    with playwright.sync_playwright() as driver:
         sandbox = [] if os.name == "nt" or os.geteuid() else ["--no-sandbox"]  # it refuses to run as root
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
         yield opened
         opened.close()
 
