@@ -13,6 +13,9 @@ from dreamvid.text import printable
 
 _log = logging.getLogger(__name__)
 
+_ESTIMATE_PERIOD = {True: 30.0, False: 3600.0}
+"""Seconds that the time left is estimated from, for frames, and for what is made in large portions."""
+
 
 class Display:
     """Logs the events of a run and shows nothing; the base of the other displays.
@@ -127,7 +130,10 @@ class Bar(Display):
         speed = TextColumn("{task.fields[speed]}")
         text = TextColumn("{task.description}")
         self._bar = Progress(
-            text, BarColumn(), MofNCompleteColumn(), speed, TimeLeft(), console=self._console, transient=True
+            *(text, BarColumn(), MofNCompleteColumn(), speed, TimeLeft()),
+            console=self._console,
+            transient=True,
+            speed_estimate_period=_ESTIMATE_PERIOD[unit == "fps"],
         )
         self._task = self._bar.add_task("", total=None, speed="")
         self._started = time.perf_counter()

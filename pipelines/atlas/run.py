@@ -12,7 +12,7 @@ from dreamvid.checkpoint.disk_space import check_room, room_needed
 from dreamvid.checkpoint.layout import work_folder
 from dreamvid.checkpoint.store import open_store
 from dreamvid.config.settings import ModelSettings
-from dreamvid.errors import SettingsError
+from dreamvid.errors import ReadError, SettingsError
 from dreamvid.pipelines.atlas.choice import choose_parts
 from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
 from dreamvid.pipelines.atlas.output import check_target, default_output, output_form, write_atlas
@@ -92,6 +92,8 @@ def make_atlas(
     started = time.perf_counter()
     if request.sort == "activation" and request.image is None and request.examples is None:
         raise SettingsError("--sort activation: give an IMAGE or --examples, on which units fire")
+    if request.examples is not None and not request.examples.exists():
+        raise ReadError(f"no such file: {printable(request.examples)}")
     output = output or default_output(request)
     form = output_form(output, folder=options.output_is_folder)
     replaces = check_target(output, form, request, options)

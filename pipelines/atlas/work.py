@@ -114,8 +114,7 @@ def visualize(
         for part, units in chunks_of(parts)[len(store.records) :]:
             options.progress.part("classes" if part.layer is None else part.output)
             _make_chunk(part, units, engine, image, store)
-            for index in range(store.frames - len(units), store.frames):
-                options.progress.frame(index)
+            options.progress.frame(store.frames - 1)  # they are made at the same time
             options.progress.chunk(len(store.records), store.frames)
             if _stops(asked, store):
                 raise KeyboardInterrupt

@@ -331,6 +331,24 @@ def test_the_command_says_where_the_page_is(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.usefixtures("engine")
+def test_programs_are_told_the_layer_and_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run("dreamnet", "-o", tmp_path / "a", "--channels", "20", "--size", SIZE, "--progress", "json") == 0
+    )
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [event["part"] for event in events if event["event"] == "part"] == [
+        "conv1",
+        "conv1",
+        "conv2",
+        "conv2",
+    ]
+    assert [event["frame"] for event in events if event["event"] == "frame"] == [15, 19, 35, 39]
+    assert events[-1]["tiles"] == 40
+
+
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -338,6 +356,8 @@ def test_the_command_says_where_the_page_is(tmp_path: Path, capsys: pytest.Captu
         (["--size", "4"], "--size: must be"),
         (["--set", "color=1"], "--set color=1: must read NAME=VALUE, with one of parameterization"),
         (["--layers", "conv9"], "no layer 'conv9'"),
+        (["--examples", "nowhere.mp4"], "no such file: nowhere.mp4"),
+        (["nowhere.png"], "no such file: nowhere.png"),
         (["--channels", "99,"], "conv1 has channels 0 to 39, not 99"),
     ],
 )
