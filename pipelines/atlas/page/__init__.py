@@ -14,7 +14,7 @@ from urllib.parse import quote
 from dreamvid.pipelines.atlas.data import FORMAT, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
 
@@ -27,7 +27,7 @@ _METER_STEP = 5
 
 def page_files(atlas: Atlas) -> Iterator[tuple[str, bytes]]:
     """Yield relative path and content of each file of the folder, the page last."""
-    sources = _Sources(atlas, lambda name, _: name)
+    sources = _Sources(atlas, embedded=False)
     yield from sources.pictures()
     yield DATA, (json.dumps(_data(atlas), ensure_ascii=False, indent=1) + "\n").encode()
     yield INDEX, _render(atlas, sources).encode()
@@ -35,15 +35,19 @@ def page_files(atlas: Atlas) -> Iterator[tuple[str, bytes]]:
 
 def single_page(atlas: Atlas) -> bytes:
     """Return the page as one file, with all pictures in it."""
-    return _render(atlas, _Sources(atlas, lambda _, data: _data_uri(data))).encode()
+    return _render(atlas, _Sources(atlas, embedded=True)).encode()
 
 
 class _Sources:
-    """Names the files of an atlas, and says how the page refers to each: ``refer`` gets name and content."""
+    """Names the files of an atlas, and says how the page refers to each; ``embedded`` ones are part of it."""
 
-    def __init__(self, atlas: Atlas, refer: Callable[[str, bytes], str]) -> None:
+    def __init__(self, atlas: Atlas, *, embedded: bool) -> None:
         self._atlas = atlas
-        self.refer = refer
+        self.embedded = embedded
+
+    def refer(self, name: str, data: bytes) -> str:
+        """Return the address of a picture on the page."""
+        return f"data:image/webp;base64,{base64.b64encode(data).decode()}" if self.embedded else name
 
     def tile(self, number: int, section: Section, tile: Tile) -> str:
         """Return the file of a tile; ``number`` counts the sections from 0."""
@@ -91,7 +95,7 @@ def _render(atlas: Atlas, sources: _Sources) -> str:
         counts=_counts(atlas),
         has_activation=any(unit["activation"] is not None for unit in units),
         image_src=sources.refer(sources.image, atlas.image_picture) if atlas.image_picture else "",
-        image_sources="data:" if sources.refer("", b"") else "'self' file: data:",
+        image_sources="data:" if sources.embedded else "'self' file: data:",
         sections=sections,
         units=units,
         style=Markup(style),  # noqa: S704  our own files
@@ -224,7 +228,7 @@ def _share(value: float | None, strongest: float) -> int:
 
 def _data(atlas: Atlas) -> dict[str, Any]:
     """Return the atlas for programs."""
-    sources = _Sources(atlas, lambda name, _: name)
+    sources = _Sources(atlas, embedded=False)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -269,7 +273,3 @@ def _read(name: str) -> str:
 def _hash(text: str) -> str:
     """Return the source of a Content Security Policy that allows exactly this text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _data_uri(data: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"

@@ -74,13 +74,15 @@
     const own = tiles.filter((other) => other.closest("section") === tile.closest("section"));
     if (key === "Home" || key === "End") return key === "Home" ? own[0] : own[own.length - 1];
     const box = tile.getBoundingClientRect();
-    const down = key === "ArrowDown";
-    let best = null, least = Infinity;
-    for (const other of tiles) {
-      const next = other.getBoundingClientRect();
-      const dy = down ? next.top - box.top : box.top - next.top;
-      const distance = dy * 4 + Math.abs(next.left - box.left);
-      if (dy > 2 && distance < least) [best, least] = [other, distance];
+    const by = key === "ArrowDown" ? 1 : -1;
+    let best = null, least = Infinity, row = null;
+    for (let index = at + by; tiles[index]; index += by) {  // as far as the next row
+      const next = tiles[index].getBoundingClientRect();
+      if ((next.top - box.top) * by <= 2) continue;
+      row ??= next.top;
+      if (Math.abs(next.top - row) > 2) break;
+      const distance = Math.abs(next.left - box.left);
+      if (distance < least) [best, least] = [tiles[index], distance];
     }
     return best;
   }
