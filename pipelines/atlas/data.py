@@ -78,8 +78,8 @@ class Section:
     @property
     def line(self) -> str:
         """What it is, and how much of it is shown: ``Conv2D, depth 3, 16 of 64 channels``."""
-        kind = "classes" if self.is_classes else "channels"
-        shown = f"all {self.units}" if len(self.tiles) == self.units else f"{len(self.tiles)} of {self.units}"
+        kind = "classes" if self.is_classes else "channels" if self.units > 1 else "channel"
+        shown = str(self.units) if len(self.tiles) == self.units else f"{len(self.tiles)} of {self.units}"
         return ", ".join(filter(None, [self.about, f"{shown} {kind}"]))
 
 
