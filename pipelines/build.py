@@ -77,6 +77,8 @@ def build_dreamer(
     from dreamvid.engine.accentuation import AccentuationEngine
     from dreamvid.engine.dreamer import DreamEngine
 
+    if preset.ascent.accentuate and not still:
+        _log.warning("ascent.accentuate is for stills (dreamvid image); frames are dreamed as usual")
     preset = preset.at(START)  # what changes over time is set for each frame
     if objective is None and isinstance(preset.objective, Objective):
         objective = preset.objective
