@@ -213,7 +213,8 @@ class FeatureVisualizer:
             for value in self._compiled(start, weights, self._settings.diversity * similar, views)
         )
         reasons = [
-            "" if after > before else self._reason() for before, after in zip(start_score, score, strict=True)
+            "" if after > before else _reason(task)
+            for task, before, after in zip(tasks, start_score, score, strict=True)
         ]
         return [
             UnitPicture(
@@ -223,9 +224,6 @@ class FeatureVisualizer:
                 pictures, gradients, score, start_score, reasons, strict=True
             )
         ]
-
-    def _reason(self) -> str:
-        return f"no gradient: none of {_CANDIDATES} noise pictures activates it, in {1 + _RETRIES} attempts"
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.Generator(
@@ -360,6 +358,13 @@ class FeatureVisualizer:
         if self._view == (size, size):
             return pictures
         return tf.image.resize(pictures, list(self._view))
+
+
+def _reason(task: _Task) -> str:
+    """Return why the picture of a unit has not come about, in one line."""
+    if task.weights.max() <= 0.0:
+        return "no gradient: it is 0 already and never less; name a layer before the activation"
+    return f"no gradient: none of {_CANDIDATES} noise pictures activates it, in {1 + _RETRIES} attempts"
 
 
 def _similarity(features: Any, weights: Any) -> Any:
