@@ -62,11 +62,12 @@ def warn_unused_trip_fields(preset: Preset) -> None:
 
 
 def build_dreamer(
-    preset: Preset, options: RunOptions, *, objective: Objective | None = None
+    preset: Preset, options: RunOptions, *, objective: Objective | None = None, still: bool = False
 ) -> LoadedDreamer:
     """Return the dreamer that a preset describes.
 
-    ``objective`` overrules the preset's, for guide images given as arrays. Loads TensorFlow.
+    ``objective`` overrules the preset's, for guide images given as arrays. A ``still`` is accentuated where the
+    preset says so. Loads TensorFlow.
 
     Raises
     ------
@@ -74,8 +75,11 @@ def build_dreamer(
         In one line: an unknown model, layer, channel or class, weights that do not fit, a missing guide image.
     """
     from dreamvid.engine import precision, runtime
+    from dreamvid.engine.accentuation import AccentuationEngine
     from dreamvid.engine.dreamer import DreamEngine
 
+    if preset.ascent.accentuate and not still:
+        _log.warning("ascent.accentuate is for stills (dreamvid image); frames are dreamed as usual")
     preset = preset.at(START)  # what changes over time is set for each frame
     if objective is None and isinstance(preset.objective, Objective):
         objective = preset.objective
@@ -88,7 +92,7 @@ def build_dreamer(
     )
     objective = objective or best_objective(network)
     chosen = precision.resolve(network, objective, preset.run.precision, device)
-    engine = DreamEngine(
+    engine = (AccentuationEngine if still and preset.ascent.accentuate else DreamEngine)(
         network,
         objective,
         octaves=preset.octaves,

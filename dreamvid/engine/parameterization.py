@@ -23,6 +23,7 @@ import numpy as np
 
 from dreamvid.engine.gradient_filters import COLOR_COVARIANCE
 from dreamvid.engine.runtime import tf
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,7 @@ Means of 4,000 photographs of ImageNet (64 px), as tools/measure_spectrum.py giv
 _PHOTOGRAPH_DEVIATION = 0.275
 """Standard deviation of sRGB values in the same photographs."""
 _SIGMOID_SLOPE = 0.25
+_MEAN_MEMORY, _SQUARE_MEMORY = 0.9, 0.999
 
 
 def _principal_components() -> NDArray[np.float32]:
@@ -84,7 +86,7 @@ class Fourier(Parameterization):
     def __init__(self, size: int, channels: int) -> None:
         super().__init__((channels, size, size // 2 + 1, 2))
         self._size = size
-        self._weights = _unit_spectrum(size, channels)
+        self._weights = unit_spectrum(Size(size, size), channels)
 
     def start(self, generator: np.random.Generator, contrast: float = 1.0) -> NDArray[np.float32]:
         """Return noise with a natural spectrum."""
@@ -93,7 +95,7 @@ class Fourier(Parameterization):
     def pictures(self, parameters: Any) -> Any:
         """Return the pictures of the weighted spectra."""
         spectrum = tf.complex(parameters[..., 0], parameters[..., 1]) * tf.cast(self._weights, tf.complex64)
-        return tf.sigmoid(_correlate(_inverse_transform(spectrum, self._size)))
+        return tf.sigmoid(correlate_colors(_inverse_transform(spectrum, self._size)))
 
 
 class Maco(Parameterization):
@@ -106,7 +108,7 @@ class Maco(Parameterization):
         self._size = size
         # Two independent normal parts have a mean magnitude of sqrt(pi / 2), and these have a deviation of 1.
         contrast = np.sqrt(2.0) * _PHOTOGRAPH_DEVIATION / _SIGMOID_SLOPE
-        self._magnitude = (contrast * _unit_spectrum(size, channels)).astype(np.float32)
+        self._magnitude = (contrast * unit_spectrum(Size(size, size), channels)).astype(np.float32)
 
     def start(self, generator: np.random.Generator, contrast: float = 1.0) -> NDArray[np.float32]:  # noqa: ARG002  fixed
         """Return random phases."""
@@ -115,7 +117,7 @@ class Maco(Parameterization):
     def pictures(self, parameters: Any) -> Any:
         """Return the pictures of these phases."""
         spectrum = tf.complex(tf.cos(parameters), tf.sin(parameters)) * tf.cast(self._magnitude, tf.complex64)
-        return tf.sigmoid(_correlate(_inverse_transform(spectrum, self._size)))
+        return tf.sigmoid(correlate_colors(_inverse_transform(spectrum, self._size)))
 
 
 class Pixels(Parameterization):
@@ -144,20 +146,33 @@ def make_parameterization(name: ParameterizationName, size: int, channels: int) 
     return Fourier(size, channels) if name == "fourier" else Maco(size, channels)
 
 
-def _unit_spectrum(size: int, channels: int) -> NDArray[np.float32]:
-    """Return magnitudes as photographs have, ``[channels, size, size // 2 + 1]``; the mean's as the lowest's.
+def unit_spectrum(size: Size, channels: int, *, longest: int | None = None) -> NDArray[np.float32]:
+    """Return magnitudes as photographs have, ``[channels, height, width // 2 + 1]``.
 
-    Multiplied by standard normal real and imaginary parts they give values of standard deviation 1. Channels that are
-    no decorrelated colors get those of the first, which is nearly luma.
+    Waves longer than ``longest`` px, and the mean, weigh as much as that; by default the longer side. Multiplied by
+    standard normal real and imaginary parts they give values of standard deviation 1. Channels that are no
+    decorrelated colors get the magnitudes of the first, which is nearly luma.
     """
-    down, across = np.fft.fftfreq(size, 1.0 / size)[:, None], np.fft.rfftfreq(size, 1.0 / size)[None, :]
-    logarithm = np.log(np.maximum(np.hypot(down, across), 1.0))
+    period = longest or max(size)
+    down, across = np.fft.fftfreq(size.height)[:, None], np.fft.rfftfreq(size.width)[None, :]
+    logarithm = np.log(np.maximum(period * np.hypot(down, across), 1.0))
     colors = range(channels) if channels == _RGB_CHANNELS else [0] * channels
     magnitudes = np.stack([np.exp(np.polyval(_SPECTRUM[color][::-1], logarithm)) for color in colors])
     twice = np.full(magnitudes.shape[-1], 2.0)  # all columns but the first stand for their mirror images, too
     twice[0] = 1.0
-    variance = 2.0 * np.sum(twice * magnitudes**2, axis=(1, 2), keepdims=True) / size**4
+    variance = (
+        2.0 * np.sum(twice * magnitudes**2, axis=(1, 2), keepdims=True) / (size.height * size.width) ** 2
+    )
     return np.asarray(magnitudes / np.sqrt(variance), np.float32)
+
+
+def adam(gradient: Any, mean: Any, square: Any, count: Any, rate: Any) -> tuple[Any, Any, Any]:
+    """Return the change of the parameters in step ``count`` (from 1), and the new moments (Kingma & Ba 2015)."""
+    mean = _MEAN_MEMORY * mean + (1.0 - _MEAN_MEMORY) * gradient
+    square = _SQUARE_MEMORY * square + (1.0 - _SQUARE_MEMORY) * tf.square(gradient)
+    first = mean / (1.0 - tf.pow(_MEAN_MEMORY, count))
+    second = tf.sqrt(square / (1.0 - tf.pow(_SQUARE_MEMORY, count)))
+    return rate * tf.math.divide_no_nan(first, second), mean, square
 
 
 def _inverse_transform(spectrum: Any, size: int) -> Any:
@@ -165,8 +180,8 @@ def _inverse_transform(spectrum: Any, size: int) -> Any:
     return tf.transpose(tf.signal.irfft2d(spectrum, [size, size]), [0, 2, 3, 1])
 
 
-def _correlate(values: Any) -> Any:
-    """Return decorrelated colors ``[N, H, W, C]`` as colors; other channel counts than three stay as they are."""
+def correlate_colors(values: Any) -> Any:
+    """Return decorrelated colors ``[..., C]`` as colors; other channel counts than three stay as they are."""
     if values.shape[-1] != _RGB_CHANNELS:
         return values
     return tf.tensordot(values, tf.constant(DECORRELATED), 1)

@@ -20,7 +20,7 @@ import numpy as np
 from dreamvid.config.settings import AscentSettings, OctaveSettings
 from dreamvid.engine.dreamer import is_out_of_memory, window_budget
 from dreamvid.engine.graph_transforms import LOGITS
-from dreamvid.engine.parameterization import make_parameterization
+from dreamvid.engine.parameterization import adam, make_parameterization
 from dreamvid.engine.preprocessing import show_channels
 from dreamvid.engine.robust_transforms import random_views, transform
 from dreamvid.engine.runtime import tf
@@ -47,8 +47,6 @@ _BATCH = 16
 _CANDIDATES = 32
 """Starts of which each unit takes the one that excites it most."""
 _RETRIES = 3
-_ADAM_MEMORY = 0.9, 0.999
-"""Kingma & Ba 2015."""
 _ALPHA_PERCENTILE = 99.0
 
 
@@ -215,7 +213,8 @@ class FeatureVisualizer:
             for value in self._compiled(start, weights, self._settings.diversity * similar, views)
         )
         reasons = [
-            "" if after > before else self._reason() for before, after in zip(start_score, score, strict=True)
+            "" if after > before else _reason(task)
+            for task, before, after in zip(tasks, start_score, score, strict=True)
         ]
         return [
             UnitPicture(
@@ -225,9 +224,6 @@ class FeatureVisualizer:
                 pictures, gradients, score, start_score, reasons, strict=True
             )
         ]
-
-    def _reason(self) -> str:
-        return f"no gradient: none of {_CANDIDATES} noise pictures activates it, in {1 + _RETRIES} attempts"
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.Generator(
@@ -332,14 +328,9 @@ class FeatureVisualizer:
             axes = list(range(1, len(gradient.shape)))
             size = tf.reduce_mean(tf.abs(gradient), axis=axes, keepdims=True)
             return rate * tf.math.divide_no_nan(gradient, size), mean, square
-        keep_mean, keep_square = _ADAM_MEMORY
-        mean = keep_mean * mean + (1.0 - keep_mean) * gradient
-        square = keep_square * square + (1.0 - keep_square) * tf.square(gradient)
         count = tf.cast(index + 1, tf.float32)
         rate *= 0.5 + 0.5 * tf.cos(np.pi * tf.cast(index, tf.float32) / tf.cast(steps, tf.float32))
-        first = mean / (1.0 - tf.pow(keep_mean, count))
-        second = tf.sqrt(square / (1.0 - tf.pow(keep_square, count)))
-        return rate * tf.math.divide_no_nan(first, second), mean, square
+        return adam(gradient, mean, square, count, rate)
 
     def _limit(self, parameters: Any) -> Any:
         return parameters if self._parameterization.adaptive else tf.clip_by_value(parameters, 0.0, 1.0)
@@ -367,6 +358,13 @@ class FeatureVisualizer:
         if self._view == (size, size):
             return pictures
         return tf.image.resize(pictures, list(self._view))
+
+
+def _reason(task: _Task) -> str:
+    """Return why the picture of a unit has not come about, in one line."""
+    if task.weights.max() <= 0.0:
+        return "no gradient: it is 0 already and never less; name a layer before the activation"
+    return f"no gradient: none of {_CANDIDATES} noise pictures activates it, in {1 + _RETRIES} attempts"
 
 
 def _similarity(features: Any, weights: Any) -> Any:

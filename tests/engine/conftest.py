@@ -25,7 +25,12 @@ def dreamnet() -> Network:
 
 
 def make_toy(
-    path: Path, *, padding: str = "same", size: int | None = None, scale: float = 1.0, channels: int = 3
+    path: Path,
+    *,
+    padding: str = "same",
+    size: int | None = None,
+    scale: float = 1.0,
+    channels: int = 3,
 ) -> Network:
     """Return a small network of the user's own: layers low, mid (stride 4), deep, and five classes."""
     layers, rng = keras.layers, np.random.default_rng(5)

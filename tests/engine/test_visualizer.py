@@ -173,3 +173,8 @@ def test_networks_of_one_size_are_shown_at_the_size_asked_for(tmp_path: Path) ->
     (made,) = visualizer(network, "bound").visualize([3])
     assert made.reason == ""
     assert made.picture.shape == (40, 40, 3)
+
+
+def test_nothing_less_than_zero_is_explained(silent_toy: Network) -> None:
+    (made,) = visualizer(silent_toy).visualize([{3: -1.0}])
+    assert made.reason == "no gradient: it is 0 already and never less; name a layer before the activation"
