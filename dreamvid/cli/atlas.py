@@ -37,10 +37,10 @@ def _setting(flag: str, field: str, metavar: str, panel: str = _PICTURES) -> Any
     "device",
     "threads",
     "progress",
-    "report",
     "log_file",
     "quiet",
     "keep_work",
+    report="Write the number of pictures, the time and the dead units as JSON.",
     fresh="Discard the unfinished work of an earlier run and start from scratch.",
 )
 def atlas(
@@ -121,6 +121,15 @@ def atlas(
             rich_help_panel=_CHOICE,
         ),
     ] = 8,
+    transparent: Annotated[
+        bool,
+        typer.Option(
+            "--transparent",
+            metavar="",
+            help="Tiles are transparent where no gradient has been, to lay them over other pictures.",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = False,
     parameterization: Annotated[
         str | None,
         _setting("--parameterization", "parameterization", "|".join(get_args(ParameterizationName))),
@@ -191,6 +200,7 @@ def atlas(
             examples=examples,
             example_count=example_count,
             columns=columns,
+            transparent=transparent,
         )
         run.finish(make_atlas(request, output, run.options))
 

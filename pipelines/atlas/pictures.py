@@ -14,7 +14,7 @@ from dreamvid.types import Size
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.types import RGB
+    from dreamvid.types import RGB, Alpha
 
 _QUALITY = 92
 
@@ -29,9 +29,10 @@ def read_image(path: Path, side: int) -> RGB:
     return cover(rgb, Size(max(1, round(height * scale)), max(1, round(width * scale))))
 
 
-def encode_webp(rgb: RGB) -> bytes:
-    """Return a picture as a WebP file."""
-    codes = np.rint(np.clip(rgb, 0.0, 1.0) * 255.0).astype(np.uint8)
+def encode_webp(rgb: RGB, alpha: Alpha | None = None) -> bytes:
+    """Return a picture as a WebP file; the colors stay where alpha is 0."""
+    picture = rgb if alpha is None else np.dstack([rgb, alpha])
+    codes = np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(codes).save(buffer, "webp", quality=_QUALITY, method=4)
+    Image.fromarray(codes).save(buffer, "webp", quality=_QUALITY, method=4, exact=True)
     return buffer.getvalue()

@@ -40,6 +40,8 @@ class AtlasRequest:
         Patches of a unit.
     columns
         Tiles in a row of the contact sheet.
+    transparent
+        Tiles have alpha: the share of the gradient that each pixel got.
     """
 
     model: ModelSettings
@@ -52,3 +54,4 @@ class AtlasRequest:
     examples: Path | None = None
     example_count: int = 4
     columns: int = 8
+    transparent: bool = False

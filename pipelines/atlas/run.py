@@ -143,7 +143,7 @@ def _collect(
                     class_name(network, unit) if part.layer is None else f"#{unit}",
                     network.classes[unit] if part.layer is None else "",
                     str(unit_objective(network, part.output, unit)),
-                    encode_webp(frame.rgb),
+                    encode_webp(frame.rgb, frame.alpha if request.transparent else None),
                     activation=evidence.activation.get(part.output, {}).get(unit),
                     patches=evidence.patches.get(part.output, {}).get(unit, ()),
                     **facts,

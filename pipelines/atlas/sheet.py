@@ -85,7 +85,8 @@ class _Layout:
         self, sheet: Image.Image, pen: ImageDraw.ImageDraw, tile: Tile, place: tuple[int, int]
     ) -> None:
         with Image.open(io.BytesIO(tile.picture)) as opened:
-            picture = opened.convert("RGB")
+            clear = Image.new("RGBA", opened.size, _BACK)
+            picture = Image.alpha_composite(clear, opened.convert("RGBA")).convert("RGB")
         if picture.size != self.tile:
             picture = picture.resize(self.tile, Image.Resampling.LANCZOS)
         if tile.reason:

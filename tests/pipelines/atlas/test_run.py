@@ -194,6 +194,16 @@ def test_tiles_are_the_pictures_that_were_made(
         assert np.abs(np.asarray(tile.convert("RGB")) / 255 - made).mean() < 0.2  # WebP halves the chroma
 
 
+@pytest.mark.usefixtures("engine")
+def test_tiles_are_transparent_where_asked_for(request_: AtlasRequest, tmp_path: Path) -> None:
+    make_atlas(replace(request_, channels="1", transparent=True), tmp_path / "a")
+    with Image.open(tmp_path / "a/tiles/01-conv1/0.webp") as tile:
+        assert tile.mode == "RGBA"
+        assert np.abs(np.asarray(tile)[..., 3] / 255 - 0.5).max() < 0.01
+    with Image.open(tmp_path / "a/contact-sheet.png") as sheet:
+        assert sheet.mode == "RGB"
+
+
 def test_classes_alone_and_with_layers(engine: StubEngine, request_: AtlasRequest, tmp_path: Path) -> None:
     make_atlas(replace(request_, classes="tabby"), tmp_path / "a")
     assert shown(tmp_path / "a") == {"logits": [1]}
