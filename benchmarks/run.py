@@ -27,6 +27,7 @@ import schedules
 import startup
 import steadiness
 import trips
+import visualization
 from figures import machine, table
 from tutorial import save_random_inception
 
@@ -50,6 +51,7 @@ PARTS = {
     "l": "peer's default",
     "m": "gradient step",
     "n": "cadence",
+    "o": "visualization",
 }
 
 
@@ -90,6 +92,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "l": lambda: peer_video.measure(folder, options.torch_python, rounds=min(rounds, 2)),
         "m": lambda: gradient_step.measure(folder, options.torch_python, rounds=rounds),
         "n": lambda: cadence.measure(options.clips, rounds=min(rounds, 3), frames=options.cadence_frames),
+        "o": lambda: visualization.measure(rounds=rounds),
     }
     return parts[part]()
 

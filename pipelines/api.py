@@ -51,7 +51,7 @@ def load_dreamer(
         In one line: an unknown model, layer, channel or class, or weights that do not fit.
     """
     settings, goal = _settle(preset, objective)
-    built = build_dreamer(settings, RunOptions(device=device), objective=goal)
+    built = build_dreamer(settings, RunOptions(device=device), objective=goal, still=True)
     return built.dreamer
 
 

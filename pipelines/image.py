@@ -82,7 +82,7 @@ def dream_images(
     built = {}
     if not needs_picture(preset):
         built = {
-            octaves: build_dreamer(each, options)
+            octaves: build_dreamer(each, options, still=True)
             for octaves, each in {each.octaves: each for each in limited}.items()
         }
     for index, (source, path, settings) in enumerate(zip(sources, targets, limited, strict=True)):
@@ -94,7 +94,7 @@ def dream_images(
             preset=settings,
             recipe=recipe,
             built=built.get(settings.octaves)
-            or build_dreamer(choose_channels(settings, options, still.rgb), options),
+            or build_dreamer(choose_channels(settings, options, still.rgb), options, still=True),
             masks=masks,
             measure=options.measure,
         )

@@ -91,7 +91,7 @@ COMMON_OPTIONS = (
     CommonOption("device", ("--device",), "Device to compute on.", "auto|cpu|gpu|gpu:N"),
     CommonOption("threads", ("--threads",), "CPU threads for the network; default: all cores.", "N"),
     CommonOption("progress", ("--progress",), "json: print one JSON object per line on stderr.", "auto|json"),
-    CommonOption("report", ("--report",), "(good)", "FILE"),
+    CommonOption("report", ("--report",), "Write the figures of the run as JSON.", "FILE"),
     CommonOption("log_file", ("--log-file",), "Append a log of the run.", "FILE"),
     CommonOption("quiet", ("--quiet", "-q"), "Print nothing but errors."),
     CommonOption("traceback", ("--traceback",), "Show the traceback of an error."),

@@ -174,6 +174,14 @@ class AscentSettings(SettingsModel):
         ),
         json_schema_extra=Meta(flag="--variety"),
     )
+    accentuate: bool = Field(
+        False,
+        description=(
+            "Keep the photograph and accentuate what the network sees in it: steps change its spectrum, in natural "
+            "colors, and are tied to it. For stills."
+        ),
+        json_schema_extra=Meta(flag="--accentuate", pipelines=("image",)),
+    )
     total_variation: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
         0.0, description="Weight of a total-variation penalty on the added detail."
     )

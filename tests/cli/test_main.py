@@ -173,6 +173,8 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
         "video",
         "zoom",
         "image",
+        "activations",
+        "atlas",
         "render",
         "replay",
         "demo",

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from dreamvid.config.preset import Preset
+from dreamvid.config.settings import ModelSettings
+from dreamvid.config.visualization import VisualizationSettings
 from dreamvid.errors import ObjectiveError, SettingsError
 from dreamvid.objective import guide
-from dreamvid.pipelines.build import best_objective, read_guides
+from dreamvid.pipelines.build import best_objective, build_dreamer, build_visualizer, read_guides
+from dreamvid.pipelines.options import RunOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,3 +48,21 @@ def test_a_guide_image_that_is_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(SettingsError, match=rf"guide image: .*{name}"):
         read_guides(guide(tmp_path / name, "mixed3"))
+
+
+@pytest.mark.e2e
+def test_stills_alone_are_accentuated_and_videos_say_so(caplog: pytest.LogCaptureFixture) -> None:
+    preset = Preset.build({"ascent": {"accentuate": True}, "run": {"precision": "float32"}})
+    assert type(build_dreamer(preset, RunOptions(), still=True).dreamer).__name__ == "AccentuationEngine"
+    assert not caplog.records
+    assert type(build_dreamer(preset, RunOptions()).dreamer).__name__ == "DreamEngine"
+    assert "ascent.accentuate is for stills" in caplog.text
+
+
+@pytest.mark.e2e
+def test_a_class_of_the_embedded_network_is_made_visible() -> None:
+    settings = VisualizationSettings(size=64, steps=24)
+    visualizer = build_visualizer(ModelSettings(), "logits", settings, RunOptions(), precision="float32")
+    (made,) = visualizer.visualize([5])
+    assert made.reason == ""
+    assert made.score > made.start_score + 5.0

@@ -58,7 +58,7 @@ def test_photos_of_all_formats_sizes_and_names_are_dreamed(
     photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = SimpleNamespace(dreamer=Unchanged(), resolved=lambda _: {}, files={})
-    monkeypatch.setattr(pipeline, "build_dreamer", lambda *_: built)
+    monkeypatch.setattr(pipeline, "build_dreamer", lambda *_, **__: built)
     results = list(dream_images(photos, photos[0].parent / "out", Preset(), RunOptions()))
     assert [result.output.name for result in results] == [f"{path.stem}.dream.png" for path in photos]
     heights = [read_still(result.output).rgb.shape[0] for result in results]
@@ -77,7 +77,7 @@ def test_photos_of_several_sizes_have_their_own_octaves(
             widths.append(image.shape[1])
             return image
 
-    def build(preset: Preset, _: RunOptions) -> SimpleNamespace:
+    def build(preset: Preset, _: RunOptions, **__: object) -> SimpleNamespace:
         counts.append(preset.octaves.count)
         return SimpleNamespace(dreamer=Dreamer(), resolved=lambda _: {}, files={})
 
