@@ -1,4 +1,4 @@
-"""What the benchmarks dream of: smooth moving color, as a picture and as a clip with sound."""
+"""What the benchmarks dream of: smooth moving color, as a picture and as a clip with sound; a walk with a camera."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from dreamvid.image.transform import Velocity, warp
+from dreamvid.pipelines.landscape import Landscape
+from dreamvid.types import Size
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.types import RGB, Size
+    from dreamvid.types import RGB
 
 _SOUND_RATE = 48000
+_CAMERA = Velocity(zoom=1.08, rotation=2.5, pan=(0.08, 0.03))
+_PACE = 2.0
 
 
 def picture(size: Size, *, time: float = 0.0) -> RGB:
@@ -45,3 +51,23 @@ def write_clip(path: Path, size: Size, *, frames: int, rate: int = 24) -> None:
         container.mux(sound.encode(block))
         for stream in (video, sound):
             container.mux(stream.encode())
+
+
+def moving_pictures(size: Size, *, frames: int, rate: int = 24) -> list[RGB]:
+    """Return a landscape under a camera that moves, turns and zooms, with a textured disk that crosses it."""
+    margin = Size(size.height // 4, size.width // 4)
+    ground = Landscape(Size(size.height + 2 * margin.height, size.width + 2 * margin.width))
+    inner = tuple(slice(side, -side) for side in margin)
+    texture = picture(Size(size.height // 3, size.height // 3))
+    rows, columns = np.mgrid[: texture.shape[0], : texture.shape[0]] / texture.shape[0] - 0.5
+    disk = np.clip((0.48 - np.hypot(rows, columns)) * texture.shape[0], 0.0, 1.0)[..., None]
+    shown = []
+    for index in range(frames):
+        seconds = index / rate
+        frame = warp(ground.frame(_PACE * seconds), _CAMERA.over(seconds, size.width / size.height))[inner]
+        frame = np.clip(frame, 0.0, 1.0)
+        top, left = size.height // 3, int(size.width * min(0.1 + 0.2 * seconds, 0.7))
+        place = frame[top : top + texture.shape[0], left : left + texture.shape[0]]
+        place += disk * (texture - place)
+        shown.append(frame.astype(np.float32))
+    return shown

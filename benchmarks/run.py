@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ascent
+import cadence
+import gradient_step
 import keeping
 import memory
 import network
 import partial
+import peer_video
 import pipeline
 import reuse
 import schedules
@@ -44,6 +47,9 @@ PARTS = {
     "i": "trips",
     "j": "reuse",
     "k": "partial dreams",
+    "l": "peer's default",
+    "m": "gradient step",
+    "n": "cadence",
 }
 
 
@@ -81,6 +87,9 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "i": lambda: trips.measure(rounds=rounds, frames=options.trip_frames),
         "j": lambda: reuse.measure(folder, rounds=rounds),
         "k": lambda: partial.measure(rounds=rounds),
+        "l": lambda: peer_video.measure(folder, options.torch_python, rounds=min(rounds, 2)),
+        "m": lambda: gradient_step.measure(folder, options.torch_python, rounds=rounds),
+        "n": lambda: cadence.measure(options.clips, rounds=min(rounds, 3), frames=options.cadence_frames),
     }
     return parts[part]()
 
@@ -101,10 +110,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=5, help="gradient steps an octave in part a")
     parser.add_argument("--frames", type=int, default=13, help="frames of the clip in part b")
     parser.add_argument(
-        "--clips", type=Path, metavar="FOLDER", help="clips for part f, which is left out without"
+        "--clips", type=Path, metavar="FOLDER", help="clips for part f, which is left out without, and n"
     )
     parser.add_argument("--clip-frames", type=int, default=48, help="frames of each clip in part f")
     parser.add_argument("--trip-frames", type=int, default=1000, help="frames of the trip in part i")
+    parser.add_argument("--cadence-frames", type=int, default=33, help="frames of each clip in part n")
+    parser.add_argument(
+        "--torch-python",
+        type=Path,
+        metavar="PATH",
+        help="a Python that has PyTorch, for the baselines of parts l and m, which are left out without",
+    )
     return parser.parse_args()
 
 

@@ -118,16 +118,17 @@ def measure(folder: Path, *, frames: int) -> list[Figure]:
         "ours": ours,
     }
     figures: list[Figure] = []
-    for clip in (_read(path, frames) for path in sorted(folder.glob("*.mp4"))):
+    for clip in (read_clip(path, frames) for path in sorted(folder.glob("*.mp4"))):
         dreamer.dream(clip.pictures[0], steps=1)  # pays for compilation
         runs = {name: _render(clip, dreamer, method) for name, method in methods.items()}
         figures += _figures(clip, dreamer, runs)
     return figures
 
 
-def _read(path: Path, frames: int) -> Clip:
+def read_clip(path: Path, frames: int, *, width: int = _WIDTH) -> Clip:
+    """Return the first frames of a file at most so wide; a shorter clip goes back and forth."""
     size = open_source(path).info.size
-    width = min(_WIDTH, size.width)
+    width = min(width, size.width)
     wanted = Size(2 * round(size.height * width / size.width / 2), width)
     source = open_source(path, size=None if wanted == size else wanted)
     forth = [frame.rgb for frame in itertools.islice(source, frames)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from dreamvid.engine.convolution import by_gradient_kernel, prefers_gradient_kernels
 from dreamvid.engine.runtime import tf
 from dreamvid.errors import ModelError
 
@@ -71,7 +72,10 @@ class Extractor:
         self._input_map = input_map
         self._graph = graph
         built: dict[int, Any] = {}
-        self._calls = {node.name: materialize(node, precision, built) for node in graph.nodes}
+        calls = {node.name: materialize(node, precision, built) for node in graph.nodes}
+        if prefers_gradient_kernels(precision):
+            calls = {name: by_gradient_kernel(call) or call for name, call in calls.items()}
+        self._calls = calls
 
     def __call__(self, rgb: Any) -> tuple[Any, ...]:
         """Return the outputs for float32 ``[N, H, W, 3]`` in [0, 1]."""

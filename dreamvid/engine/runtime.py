@@ -166,21 +166,29 @@ def _gpu_name(gpu: Any) -> str:
     return str(details.get("device_name") or gpu.name)
 
 
+def cpu_flags() -> frozenset[str]:
+    """Return what the processor can do, in Linux's words (``avx2``, ``avx512f``); empty on other systems."""
+    return frozenset(_cpu_facts().get("flags", "").split())
+
+
 def _cpu_name() -> str:
     """Return the processor's name with what decides number formats: AVX-512 BF16, AMX."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  a kernel file, read by line
-            facts = dict(_split(line) for line in lines if ":" in line)
-    except OSError:
-        facts = {}
     import platform  # noqa: PLC0415  needed here alone
 
-    name = facts.get("model name") or platform.processor() or platform.machine()
-    flags = facts.get("flags", "").split()
+    name = _cpu_facts().get("model name") or platform.processor() or platform.machine()
+    flags = cpu_flags()
     special = [
         flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16") if flag in flags
     ]
     return f"{name} ({os.cpu_count()} cores{', ' if special else ''}{' '.join(special)})"
+
+
+def _cpu_facts() -> dict[str, str]:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  a kernel file, read by line
+            return dict(_split(line) for line in lines if ":" in line)
+    except OSError:
+        return {}
 
 
 def _split(line: str) -> tuple[str, str]:
