@@ -136,7 +136,7 @@ def strongest_patches_by_layer(
     if progress is not None:
         progress.start(pictures.count, printable(source.name))
     for index, picture in enumerate(pictures):
-        seen = shrink(picture.rgb, width)
+        seen, cutter = shrink(picture.rgb, width), _Cutter(picture.rgb, size)
         maps = reader.read(seen)
         for layer, channels in units.items():
             values = maps[layer]
@@ -149,7 +149,7 @@ def strongest_patches_by_layer(
                 if peak > 0.0 and best.wants(peak, picture, index):
                     place = divmod(position, values.shape[1])
                     box = receptive_box(axes, place, Size(*seen.shape[:2]), Size(*picture.rgb.shape[:2]))
-                    pixels = _cut(picture.rgb, box, size)
+                    pixels = cutter.cut(box)
                     best.add(Example(pixels, picture.seconds, picture.file, box, peak), picture, index)
         if progress is not None:
             progress.frame(index)
@@ -221,6 +221,30 @@ class _Strongest:
         return abs(one.seconds - other.seconds) >= self._gap
 
 
-def _cut(picture: RGB, box: PatchBox, size: int) -> NDArray[np.uint8]:
-    patch = resize(picture[box.top : box.bottom, box.left : box.right], Size(size, size))
-    return np.round(np.clip(patch, 0.0, 1.0) * 255.0).astype(np.uint8)
+class _Cutter:
+    """Cuts patches of ``size`` px from a picture, which is shrunk once for all large boxes of one size."""
+
+    def __init__(self, picture: RGB, size: int) -> None:
+        self._picture, self._size = picture, size
+        self._shrunk: dict[int, RGB] = {}
+
+    def cut(self, box: PatchBox) -> NDArray[np.uint8]:
+        """Return the patch ``[size, size, 3]``."""
+        side, size = box.bottom - box.top, self._size
+        if side <= size:
+            patch = resize(self._picture[box.top : box.bottom, box.left : box.right], Size(size, size))
+        else:
+            picture = self._shrink(side)
+            top, left = (
+                min(round(start * size / side), length - size)
+                for start, length in zip((box.top, box.left), picture.shape, strict=False)
+            )
+            patch = picture[top : top + size, left : left + size]
+        return np.round(np.clip(patch, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+    def _shrink(self, side: int) -> RGB:
+        """Return the picture at the scale at which so many px become the size of a patch."""
+        if side not in self._shrunk:
+            height, width = (round(length * self._size / side) for length in self._picture.shape[:2])
+            self._shrunk[side] = resize(self._picture, Size(height, width))
+        return self._shrunk[side]

@@ -82,6 +82,9 @@ def test_a_picture_is_seen_small_and_its_patch_cut_from_the_whole(tmp_path: Path
     assert reader.sizes == {(120, 200)}
     assert example.box[2] - example.box[0] == example.box[3] - example.box[1] == 36
     assert center(example) == pytest.approx((420, 740), abs=20)
+    top, left, bottom, right = example.box
+    blue = picture[top:bottom, left:right, 2].mean() / 255
+    assert example.patch[..., 2].mean() == pytest.approx(blue, abs=0.05)
 
 
 def test_patches_stay_within_the_picture(tmp_path: Path, color_reader: Any) -> None:
