@@ -210,6 +210,14 @@ def load_network(
     return network.load_network(settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights)
 
 
+def open_network(settings: ModelSettings, options: RunOptions, *, with_classes: bool = False) -> Network:
+    """Return a network, with TensorFlow set up as the options of a run say."""
+    from dreamvid.engine import runtime
+
+    runtime.configure(device=options.device, threads=options.threads)
+    return load_network(settings, with_classes=with_classes, trust=options.trust_model)
+
+
 def known_models() -> tuple[ModelEntry, ...]:
     """Return every network that can be named; loads no TensorFlow."""
     from dreamvid.engine import architectures

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamvid._version import __version__
-from dreamvid.cli import demo, doctor, image, jobs, measure, models, presets, render, replay, video, zoom
+from dreamvid.cli import (
+    demo,
+    doctor,
+    image,
+    jobs,
+    measure,
+    models,
+    presets,
+    render,
+    replay,
+    sweep,
+    video,
+    zoom,
+)
 from dreamvid.cli.explain import explain
 from dreamvid.cli.interrupt import Interrupted, set_handler
 from dreamvid.cli.notices import notices_to
@@ -37,6 +50,7 @@ app = typer.Typer(
 app.command("video")(video.video)
 app.command("zoom")(zoom.zoom)
 app.command("image")(image.image)
+app.command("sweep")(sweep.sweep)
 app.command("render")(render.render)
 app.command("replay")(replay.replay)
 app.add_typer(presets.app, name="presets")
