@@ -18,6 +18,7 @@ from dreamvid.errors import NonFiniteDreamError, ReadError
 from dreamvid.image.resize import cover
 from dreamvid.media.containers import CONTAINERS, STILL_SUFFIXES
 from dreamvid.media.limits import check_frames, check_picture
+from dreamvid.objective import Objective
 from dreamvid.pipelines.build import build_dreamer, open_network, warn_unused_trip_fields
 from dreamvid.pipelines.compositing import make_compositor
 from dreamvid.pipelines.masks import open_masks
@@ -47,12 +48,13 @@ from dreamvid.text import printable
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import OutputSettings
     from dreamvid.media.still.reader import Still
+    from dreamvid.pipelines.build import LoadedDreamer
     from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.resume import FrameSink, ResumePoint
     from dreamvid.pipelines.units import Network
@@ -67,6 +69,8 @@ _ANIMATION_FPS, _VIDEO_FPS = Fraction(10), Fraction(25)
 """Frame rates of animations, whose every frame takes as much room as a picture, and of videos."""
 _BITS = 8
 _BEHIND_LAYERS = 1 << 30
+_BATCH = 32
+"""Most channels or classes that share a compiled function; an objective has up to 64 terms."""
 
 
 class Stop(NamedTuple):
@@ -228,7 +232,8 @@ def choose_stops(network: Network, preset: Preset) -> list[Stop]:
 class _Sweep:
     """A :class:`dreamvid.pipelines.resume.FrameProducer` of a sweep's dreams, each of which stands for itself.
 
-    ``seconds`` is how long the dreams took.
+    Channels of a layer, and classes, share what is compiled: they are terms of one objective, of which one at a time
+    has a weight. ``seconds`` is how long the dreams took.
     """
 
     def __init__(self, plan: SweepPlan, options: RunOptions) -> None:
@@ -240,21 +245,50 @@ class _Sweep:
         plan = self._plan
         compositor = make_compositor(plan.preset, plan.size)
         prepared = compositor.prepare(plan.rgb)
-        for index in range(begin.frame, len(plan.stops)):
-            if stop_requested():
-                return
-            started = time.perf_counter()
-            preset = plan.preset.override({"objective": plan.stops[index].objective})
-            dreamed = build_dreamer(preset, self._options).dreamer.dream(prepared)
-            if not np.isfinite(dreamed).all():
-                raise NonFiniteDreamError(
-                    f"{plan.stops[index].objective}: the dream came out as no picture; leave it out, or try "
-                    "--precision float32"
-                )
-            rgb = compositor.apply(plan.rgb, prepared, dreamed, plan.mask)
-            self.seconds += time.perf_counter() - started
-            write(Frame(index, Fraction(index), rgb, duration=Fraction(1)), State)
-            self._options.progress.frame(index)
+        for batch in batches(plan.stops):
+            built = None
+            for index in batch:
+                if index < begin.frame:
+                    continue
+                if stop_requested():
+                    return
+                started = time.perf_counter()
+                built = built or self._build(batch)
+                chosen = self._objective(batch, index)
+                dreamed = built.dreamer.with_settings(objective=chosen).dream(prepared)
+                if not np.isfinite(dreamed).all():
+                    raise NonFiniteDreamError(
+                        f"{plan.stops[index].objective}: the dream came out as no picture; leave it out, or try "
+                        "--precision float32"
+                    )
+                rgb = compositor.apply(plan.rgb, prepared, dreamed, plan.mask)
+                self.seconds += time.perf_counter() - started
+                write(Frame(index, Fraction(index), rgb, duration=Fraction(1)), State)
+                self._options.progress.frame(index)
+
+    def _build(self, batch: range) -> LoadedDreamer:
+        return build_dreamer(self._plan.preset, self._options, objective=self._objective(batch, batch[0]))
+
+    def _objective(self, batch: range, index: int) -> Objective:
+        """Return the objectives of a batch of stops as one, in which only that of stop ``index`` has a weight."""
+        terms = [objectives.parse(self._plan.stops[other].objective).terms[0] for other in batch]
+        weights = [float(other == index) for other in batch]
+        return Objective(tuple(replace(term, weight=w) for term, w in zip(terms, weights, strict=True)))
+
+
+def batches(stops: Sequence[Stop]) -> Iterator[range]:
+    """Yield ranges of consecutive stops of one group, up to 32; whole layers stand alone."""
+    first = 0
+    for index in range(1, len(stops) + 1):
+        is_full = index - first == _BATCH
+        if (
+            index == len(stops)
+            or is_full
+            or not stops[index].group
+            or stops[index].group != stops[first].group
+        ):
+            yield range(first, index)
+            first = index
 
 
 def _read(source: Path) -> Still:

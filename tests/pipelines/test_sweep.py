@@ -18,7 +18,7 @@ from dreamvid.media.input.source import open_source
 from dreamvid.pipelines import sweep as pipeline
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.replay import replay
-from dreamvid.pipelines.sweep import choose_stops, run_sweep
+from dreamvid.pipelines.sweep import Stop, batches, choose_stops, run_sweep
 from dreamvid.pipelines.sweep_output import SweepFilm, plan_sheet
 from dreamvid.types import Size
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from dreamvid.objective import Objective
     from dreamvid.types import RGB
 
 YES = RunOptions(confirm_overwrite=lambda _: True)
@@ -65,14 +66,21 @@ def dreamed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     objectives: list[str] = []
     grays = {"low": 51, "'mid: 2'": 102, "high": 153}
 
-    def build(preset: Preset, _: RunOptions) -> SimpleNamespace:
-        def dream(image: RGB) -> RGB:
-            text = str(preset.objective)
-            objectives.append(text)
-            return np.full_like(image, grays.get(text, 204) / 255)
+    class Dreamer:
+        def __init__(self, text: str = "") -> None:
+            self.text = text
 
+        def with_settings(self, objective: Objective) -> Dreamer:
+            (term,) = [term for term in objective.terms if term.weight]
+            return Dreamer(str(term))
+
+        def dream(self, image: RGB) -> RGB:
+            objectives.append(self.text)
+            return np.full_like(image, grays.get(self.text, 204) / 255)
+
+    def build(*_: object, **__: object) -> SimpleNamespace:
         resolved = {"precision": "float32", "device": "test"}
-        return SimpleNamespace(dreamer=SimpleNamespace(dream=dream), resolved=lambda _: resolved, files={})
+        return SimpleNamespace(dreamer=Dreamer(), resolved=lambda _: resolved, files={})
 
     monkeypatch.setattr(pipeline, "build_dreamer", build)
     monkeypatch.setattr(pipeline, "open_network", lambda *_, **__: Network())
@@ -163,6 +171,18 @@ def test_channels_and_classes_are_swept() -> None:
     ]
 
 
+def test_channels_of_a_layer_share_a_dreamer_and_layers_do_not() -> None:
+    stops = [Stop("", "", group, 0) for group in ["", "", *["a"] * 40, "b", ""]]
+    assert [(part.start, part.stop) for part in batches(stops)] == [
+        (0, 1),
+        (1, 2),
+        (2, 34),
+        (34, 42),
+        (42, 43),
+        (43, 44),
+    ]
+
+
 @pytest.mark.usefixtures("dreamed")
 def test_the_output_is_at_most_640_px_long_unless_a_size_is_asked_for(tmp_path: Path) -> None:
     large = tmp_path / "large.png"
@@ -179,20 +199,17 @@ class CrashError(Exception):
 def crash_at(objective: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let the dream of an objective fail, until what is returned is called."""
     build: Any = getattr(pipeline, "build_dreamer")  # noqa: B009  what the fixture has put there
+    dreamer = type(build().dreamer)
+    dream = dreamer.dream
 
-    def failing(preset: Preset, options: RunOptions) -> Any:
-        built = build(preset, options)
-        return (
-            SimpleNamespace(dreamer=SimpleNamespace(dream=crash), resolved=built.resolved, files=built.files)
-            if str(preset.objective) == objective
-            else built
-        )
+    def crash(self: Any, image: RGB) -> RGB:
+        if self.text == objective:
+            raise CrashError
+        picture: RGB = dream(self, image)
+        return picture
 
-    def crash(_: RGB) -> RGB:
-        raise CrashError
-
-    monkeypatch.setattr(pipeline, "build_dreamer", failing)
-    return lambda: monkeypatch.setattr(pipeline, "build_dreamer", build)
+    monkeypatch.setattr(dreamer, "dream", crash)
+    return lambda: monkeypatch.setattr(dreamer, "dream", dream)
 
 
 def test_what_is_dreamed_survives_a_crash_and_the_rest_follows(
