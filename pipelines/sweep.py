@@ -214,7 +214,7 @@ def choose_stops(network: Network, preset: Preset) -> list[Stop]:
     sweep = preset.sweep
     stops = []
     if sweep.layers is not None or sweep.classes is None:
-        for layer in choose_layers(network, sweep.layers or _ALL_DEPTHS):
+        for layer in choose_layers(network, _ALL_DEPTHS if sweep.layers is None else sweep.layers):
             if sweep.channels is None:
                 text = str(objectives.layer(layer.name))
                 stops.append(Stop(text, f"{layer.depth} \N{MIDDLE DOT} {layer.name}", "", layer.depth))

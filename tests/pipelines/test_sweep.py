@@ -250,6 +250,8 @@ def test_other_times_and_no_names_use_what_is_dreamed_and_other_layers_are_refus
     ("sweep", "name", "says"),
     [
         ({"layers": "nosuch"}, "a.gif", "nosuch"),
+        ({"layers": ""}, "a.gif", "--layers: is empty"),
+        ({"classes": " "}, "a.gif", "--classes: is empty"),
         ({"layers": "low", "channels": "99,"}, "a.gif", "channels 0 to 19, not 99"),
         ({"classes": "77-99"}, "a.gif", "classes 0 to 2"),
         ({}, "a.docx", "docx"),
