@@ -24,6 +24,7 @@ import schedules
 import startup
 import steadiness
 import trips
+import visualization
 from figures import machine, table
 from tutorial import save_random_inception
 
@@ -44,6 +45,7 @@ PARTS = {
     "i": "trips",
     "j": "reuse",
     "k": "partial dreams",
+    "l": "visualization",
 }
 
 
@@ -81,6 +83,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "i": lambda: trips.measure(rounds=rounds, frames=options.trip_frames),
         "j": lambda: reuse.measure(folder, rounds=rounds),
         "k": lambda: partial.measure(rounds=rounds),
+        "l": lambda: visualization.measure(rounds=rounds),
     }
     return parts[part]()
 

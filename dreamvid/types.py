@@ -56,6 +56,23 @@ class Size(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureAxis:
+    """Where a layer's features lie along one axis of a picture, in px; the center of the first pixel is 0.
+
+    Feature ``i`` of ``count`` is centered at ``first + i * step`` and sees ``field`` px around that.
+    """
+
+    count: int
+    first: float
+    step: float
+    field: float
+
+    def center(self, index: float) -> float:
+        """Return the center of a feature's receptive field."""
+        return self.first + index * self.step
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a video.
 
@@ -214,6 +231,18 @@ class FrameWriter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Verify and rename; after an error, remove what was written."""
+        ...
+
+
+class ActivationSource(Protocol):
+    """Reads how strongly the channels of layers respond to a picture, and where."""
+
+    def read(self, picture: RGB) -> dict[str, NDArray[np.float32]]:
+        """Return the activations by layer, ``[h, w, C]``; classes are the layer ``logits``."""
+        ...
+
+    def axes(self, layer: str, size: Size) -> tuple[FeatureAxis, FeatureAxis]:
+        """Return where a layer's features lie in a picture of ``size``, down and across, in its px."""
         ...
 
 

@@ -23,14 +23,17 @@ from dreamvid.schedule.times import START
 from dreamvid.types import RGB, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from fractions import Fraction
 
     from dreamvid.config.preset import Preset
-    from dreamvid.config.settings import ModelSettings
+    from dreamvid.config.settings import ModelSettings, PrecisionChoice
+    from dreamvid.config.visualization import VisualizationSettings
+    from dreamvid.engine.activations import ActivationReader
     from dreamvid.engine.architectures import ModelEntry
     from dreamvid.engine.dreamer import DreamEngine
     from dreamvid.engine.network import Network
+    from dreamvid.engine.visualizer import FeatureVisualizer
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.types import Stabilizer
 
@@ -105,6 +108,34 @@ def build_dreamer(
         }
 
     return LoadedDreamer(engine, resolved, _files(preset, objective))
+
+
+def build_visualizer(
+    model: ModelSettings,
+    output: str,
+    settings: VisualizationSettings,
+    options: RunOptions,
+    *,
+    precision: PrecisionChoice = "auto",
+) -> FeatureVisualizer:
+    """Return what makes pictures of a layer's channels, or of classes where ``output`` is ``logits``.
+
+    Loads TensorFlow; networks are cached, so that each layer of one costs no more than its own function.
+
+    Raises
+    ------
+    DreamvidError
+        In one line: an unknown model or layer, weights that do not fit, no classifier.
+    """
+    from dreamvid.engine import precision as formats
+    from dreamvid.engine import runtime
+    from dreamvid.engine.graph_transforms import LOGITS
+    from dreamvid.engine.visualizer import FeatureVisualizer
+
+    device = runtime.configure(device=options.device, threads=options.threads)
+    network = load_network(model, with_classes=output == LOGITS, trust=options.trust_model)
+    chosen = precision if precision != "auto" else formats.choose(network, (output,), device=device).chosen
+    return FeatureVisualizer(network, output, settings, precision=chosen)
 
 
 def needs_picture(preset: Preset) -> bool:
@@ -210,12 +241,30 @@ def load_network(
     return network.load_network(settings, with_classes=with_classes, trust=trust, seed_weights=seed_weights)
 
 
-def open_network(settings: ModelSettings, options: RunOptions, *, with_classes: bool = False) -> Network:
-    """Return a network, with TensorFlow set up as the options of a run say."""
+def open_network(model: ModelSettings, options: RunOptions, *, with_classes: bool) -> Network:
+    """Return a network on the device of the options; errors are those of :func:`load_network`."""
     from dreamvid.engine import runtime
 
     runtime.configure(device=options.device, threads=options.threads)
-    return load_network(settings, with_classes=with_classes, trust=options.trust_model)
+    return load_network(model, with_classes=with_classes, trust=options.trust_model)
+
+
+def is_classifier(network: Network) -> bool:
+    """Return whether a network gives logits, as it was loaded."""
+    return network.loaded.logits is not None and bool(network.classes)
+
+
+def build_reader(network: Network, layers: Sequence[str]) -> ActivationReader:
+    """Return what reads the activations of layers, or of the classes by ``logits``.
+
+    Raises
+    ------
+    ObjectiveError
+        Where a layer is unknown, or the network has no classifier.
+    """
+    from dreamvid.engine.activations import ActivationReader
+
+    return ActivationReader(network, layers)
 
 
 def known_models() -> tuple[ModelEntry, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.flow.stability_report import Report
+    from dreamvid.pipelines.activity import ActivityReport
     from dreamvid.pipelines.scenes import SceneSpan, VideoClock
 
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
@@ -63,6 +64,20 @@ def write_schedule_chart(path: Path, preset: Preset, clock: VideoClock, *, overw
     _save(_draw_schedules(preset, clock), target, path)
 
 
+def write_activity_chart(
+    path: Path, report: ActivityReport, inputs: Sequence[Path], *, overwrite: bool
+) -> None:
+    """Draw how strongly the channels of a video fire over time, layer by layer, into a file.
+
+    Raises
+    ------
+    WriteError
+        Where the file cannot be written.
+    """
+    target = AtomicOutput(path, inputs=inputs, overwrite=overwrite)
+    _save(_draw_activity(report), target, path)
+
+
 def _save(figure: Any, target: AtomicOutput, path: Path) -> None:
     data = io.BytesIO()
     figure.savefig(data, format=path.suffix.lower().removeprefix("."), dpi=110)
@@ -96,6 +111,36 @@ def _draw_stability(report: Report, times: Sequence[float]) -> Any:
         axes.grid(color="0.92")
         for cut in report.cuts:
             axes.axvline(times[cut], color="0.75", linewidth=0.8)
+    return figure
+
+
+def _draw_activity(report: ActivityReport) -> Any:
+    from matplotlib.figure import Figure  # noqa: PLC0415  only charts need it; without pyplot, no display
+
+    times, layers = report.times or (), report.layers
+    figure = Figure(figsize=(10, 1 + 2.2 * len(layers)), layout="constrained")
+    rows = figure.subplots(len(layers), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (layer, channels) in zip(rows, layers.items(), strict=True):
+        axes.set_title(layer, loc="left", fontsize="medium", parse_math=False)
+        axes.grid(color="0.92")
+        for shown in channels:
+            strengths = shown.activity.over_time.tolist()
+            marker = "." if len(strengths) <= _MAX_MARKED_POINTS else None
+            (line,) = axes.plot(times, strengths, linewidth=1.3, marker=marker, label=shown.title)
+            onsets = shown.activity.onsets
+            axes.plot(
+                [times[frame] for frame in onsets],
+                [strengths[frame] for frame in onsets],
+                "^",
+                color=line.get_color(),
+                markersize=8,
+            )
+        if channels:
+            axes.set_ylim(bottom=min(0.0, *(float(c.activity.over_time.min()) for c in channels)))
+            legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+    rows[-1].set_xlabel("seconds; a triangle marks where a channel wakes")
     return figure
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from dreamvid.config.settings import MaskSettings
     from dreamvid.types import RGB, Alpha, FrameSource, Mask
 
-_ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 _SLACK = Fraction(1, 200)
 """Seconds by which a mask's frame may come late and still count: containers round times, GIF to 1/100 s."""
 
@@ -143,9 +142,9 @@ def _open_file(path: Path, start: Fraction, rate: Fraction | None, *, keep_going
     """
     from dreamvid.media.input.image_sequence import read_frame_list  # noqa: PLC0415  PyAV loads only when media is touched
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
-    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  the same
+    from dreamvid.media.still.reader import is_still, read_still  # noqa: PLC0415  the same
 
-    if _is_still(path):
+    if is_still(path):
         still = read_still(path)
         return _Constant(_mask_of(still.rgb, still.alpha if _is_transparent(still.alpha) else None))
     fps = rate if path.is_dir() and read_frame_list(path) is None else None
@@ -188,21 +187,6 @@ class _Timed:
                 mask, due = _mask_of(due.rgb, due.alpha if self.by_alpha else None), None
             assert mask is not None
             yield task, mask
-
-
-def _is_still(path: Path) -> bool:
-    """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
-    from dreamvid.media.still.reader import open_image  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.still.signatures import is_tiff  # noqa: PLC0415  the same
-
-    try:
-        with path.open("rb") as file:
-            if is_tiff(file.read(4)):  # Pillow does not open all of them
-                return True
-        with open_image(path) as picture:
-            return picture.frames == 1 or picture.format not in _ANIMATED
-    except (ReadError, OSError):
-        return False
 
 
 def _is_transparent(alpha: Alpha | None) -> bool:

@@ -15,6 +15,10 @@ class Progress(Protocol):
         """Begin the dreaming of ``label`` at frame ``resumed_at``; ``frames`` is None where it is not known."""
         ...
 
+    def part(self, name: str) -> None:
+        """Report that the frames from here on are of a part that has this name, such as a layer."""
+        ...
+
     def frame(self, index: int) -> None:
         """Report that frame ``index`` (from 0) is dreamed."""
         ...
@@ -36,6 +40,9 @@ class NullProgress:
     """Ignores all events."""
 
     def start(self, frames: int | None, label: str, resumed_at: int = 0) -> None:
+        """Do nothing."""
+
+    def part(self, name: str) -> None:
         """Do nothing."""
 
     def frame(self, index: int) -> None:

@@ -81,3 +81,27 @@ def _seeded_networks() -> None:
     """Seed Keras, whose layers begin with random weights; a unit test has not loaded it."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def detectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a network whose layer ``detectors`` finds red (channel 0) and vertical edges (channel 1).
+
+    Their stride is 2 px. Its classes are the means of both: ``logits`` 0 and 1. Its input runs from 0 to 1.
+    """
+    import numpy as np  # noqa: PLC0415  only where TensorFlow is loaded
+    from tensorflow import keras
+
+    path = tmp_path_factory.mktemp("detectors") / "detectors.keras"
+    kernel = np.zeros((3, 3, 3, 2), np.float32)
+    kernel[1, 1, :, 0] = 1.0, -0.5, -0.5
+    kernel[:, 0, :, 1], kernel[:, 2, :, 1] = -1 / 9, 1 / 9
+    picture = keras.Input((None, None, 3))
+    convolution = keras.layers.Conv2D(2, 3, 2, padding="same", activation="relu", name="detectors")
+    mean = keras.layers.GlobalAveragePooling2D(name="mean")(convolution(picture))
+    classes = keras.layers.Dense(2, activation="softmax", name="classes")
+    model = keras.Model(picture, classes(mean))
+    convolution.set_weights([kernel, np.zeros(2, np.float32)])
+    classes.set_weights([np.eye(2, dtype=np.float32), np.zeros(2, np.float32)])
+    model.save(path)
+    return path

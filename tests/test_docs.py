@@ -110,7 +110,7 @@ def test_options_and_settings_in_the_documents_exist(name: str) -> None:
 )
 def test_modules_in_the_documents_exist(page: Path) -> None:
     for path in re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?)`", page.read_text(encoding="utf-8")):
-        if "atlas" not in path:  # the example of a new pipeline
+        if "poster" not in path:  # the example of a new pipeline
             folders = (ROOT, ROOT / "dreamvid", ROOT / "dreamvid/media")
             assert any((folder / path).exists() for folder in folders), path
 

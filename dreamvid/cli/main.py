@@ -12,6 +12,8 @@ import typer
 
 from dreamvid._version import __version__
 from dreamvid.cli import (
+    activations,
+    atlas,
     demo,
     doctor,
     image,
@@ -50,6 +52,7 @@ app = typer.Typer(
 app.command("video")(video.video)
 app.command("zoom")(zoom.zoom)
 app.command("image")(image.image)
+app.command("atlas")(atlas.atlas)
 app.command("sweep")(sweep.sweep)
 app.command("render")(render.render)
 app.command("replay")(replay.replay)
@@ -57,6 +60,7 @@ app.add_typer(presets.app, name="presets")
 app.command("demo")(demo.demo)
 app.command("jobs")(jobs.jobs)
 app.command("measure")(measure.measure)
+app.command("activations")(activations.activations)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 

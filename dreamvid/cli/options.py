@@ -77,11 +77,7 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
         def command(context: typer.Context, **values: Any) -> None:
             quality = parse_quality(values.pop("quality"), draft=values.pop("draft"))
             changes = with_quality(_take_changes(values, settings), quality)
-            common = _take_common(values, context)
-            output: str | None = values.get("output")
-            if output is not None:
-                values["output"] = _parse_output(output)
-                common = replace(common, output_is_folder=ends_in_slash(output))
+            common = _with_output(values, _take_common(values, context))
             if takes_preset:
                 reference = values.pop("preset_reference")
                 preset = Preset() if reference is None else Preset.load(reference)
@@ -117,7 +113,7 @@ def common_command(*names: str, **helps: str) -> Callable[[Command], Command]:
 
     def decorate(function: Command) -> Command:
         def command(context: typer.Context, **values: Any) -> None:
-            common = _take_common(values, context)
+            common = _with_output(values, _take_common(values, context))
             function(common=common, **values)
 
         signature = inspect.signature(function, eval_str=True)
@@ -170,6 +166,15 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     }
     arguments = context.find_root().obj or ()
     return CommonOptions(**parsed, command=("dreamvid", *arguments) if arguments else ())
+
+
+def _with_output(values: dict[str, Any], common: CommonOptions) -> CommonOptions:
+    """Turn the value of ``--output``, where a command has it, into a path; return the options with what it says."""
+    output: str | None = values.get("output")
+    if output is None:
+        return common
+    values["output"] = _parse_output(output)
+    return replace(common, output_is_folder=ends_in_slash(output))
 
 
 def _parse_output(text: str) -> Path:

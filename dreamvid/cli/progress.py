@@ -9,7 +9,12 @@ import time
 from contextlib import suppress
 from typing import Any, Self
 
+from dreamvid.text import printable
+
 _log = logging.getLogger(__name__)
+
+_ESTIMATE_PERIOD = {True: 30.0, False: 3600.0}
+"""Seconds that the time left is estimated from, for frames, and for what is made in large portions."""
 
 
 class Display:
@@ -29,6 +34,10 @@ class Display:
         _log.info(
             "dreaming %s, %s frames, from frame %d", label, "?" if frames is None else frames, resumed_at
         )
+
+    def part(self, name: str) -> None:
+        """Name the part that the frames from here on are of."""
+        _log.info("%s", name)
 
     def frame(self, index: int) -> None:
         """Report a dreamed frame."""
@@ -77,6 +86,11 @@ class JsonLines(Display):
         label = label.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self._emit(event="start", frames=frames, resumed_at=resumed_at, output=label)
 
+    def part(self, name: str) -> None:
+        """Emit ``part``."""
+        super().part(name)
+        self._emit(event="part", part=name)
+
     def frame(self, index: int) -> None:
         """Emit ``frame``."""
         seconds = time.perf_counter() - self._started
@@ -102,19 +116,24 @@ class JsonLines(Display):
 
 
 class Bar(Display):
-    """Shows frames done, frames a second and time left, for people at a terminal."""
+    """Shows frames done, their rate (in ``unit``) and time left, for people at a terminal."""
 
-    def __init__(self, action: str = "dreaming") -> None:
+    def __init__(self, action: str = "dreaming", unit: str = "fps") -> None:
         from rich.console import Console  # noqa: PLC0415  rich is slow to import, and only terminals need it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
         from rich.progress import TimeRemainingColumn as TimeLeft  # noqa: PLC0415
 
         self._action = action
+        self._unit = unit
+        self._label = ""
         self._console = Console(stderr=True)
         speed = TextColumn("{task.fields[speed]}")
         text = TextColumn("{task.description}")
         self._bar = Progress(
-            text, BarColumn(), MofNCompleteColumn(), speed, TimeLeft(), console=self._console, transient=True
+            *(text, BarColumn(), MofNCompleteColumn(), speed, TimeLeft()),
+            console=self._console,
+            transient=True,
+            speed_estimate_period=_ESTIMATE_PERIOD[unit == "fps"],
         )
         self._task = self._bar.add_task("", total=None, speed="")
         self._started = time.perf_counter()
@@ -128,15 +147,21 @@ class Bar(Display):
         super().start(frames, label, resumed_at)
         if resumed_at:
             self.notice(f"going on at frame {resumed_at}")
-        self._show(f"{self._action} {label}", frames, resumed_at)
+        self._label = f"{self._action} {label}"
+        self._show(self._label, frames, resumed_at)
         self._started, self._first = time.perf_counter(), resumed_at
+
+    def part(self, name: str) -> None:
+        """Show the name beside the bar."""
+        super().part(name)
+        self._bar.update(self._task, description=f"{self._label}: {printable(name)}")
 
     def frame(self, index: int) -> None:
         """Move the bar."""
         if self._first is None:
             self._started, self._first = time.perf_counter(), index + 1
         speed = (index + 1 - self._first) / max(1e-6, time.perf_counter() - self._started)
-        self._bar.update(self._task, completed=index + 1, speed=f"{speed:.2f} fps")
+        self._bar.update(self._task, completed=index + 1, speed=f"{speed:.2f} {self._unit}")
 
     def encode(self, frames: int, label: str) -> None:
         """Show the bar anew."""
@@ -159,10 +184,10 @@ class Bar(Display):
         self._bar.start()
 
 
-def choose_display(*, quiet: bool, progress: str, action: str = "dreaming") -> Display:
+def choose_display(*, quiet: bool, progress: str, action: str = "dreaming", unit: str = "fps") -> Display:
     """Return the display that ``--quiet``, ``--progress`` and the terminal call for."""
     if quiet:
         return Display()
     if progress == "json":
         return JsonLines()
-    return Bar(action) if sys.stderr.isatty() else Lines()
+    return Bar(action, unit) if sys.stderr.isatty() else Lines()

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -24,9 +24,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.cli.options import CommonOptions
-    from dreamvid.pipelines.result import RunResult
 
 _log = logging.getLogger("dreamvid")
+
+
+class Result(Protocol):
+    """What is said of a finished output; :class:`dreamvid.pipelines.result.RunResult` is one."""
+
+    def line(self) -> str:
+        """Return the closing line."""
+        ...
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts of the closing line as JSON values."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """Return all facts as JSON values."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,7 @@ class CommandRun:
     common: CommonOptions
     display: Display
     notices: NoticeHandler
-    results: list[RunResult] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
 
     @property
     def options(self) -> RunOptions:
@@ -79,7 +94,7 @@ class CommandRun:
         except OSError as error:
             raise WriteError(f"the output is in place, but standard output fails: {error.strerror}") from None
 
-    def finish(self, result: RunResult) -> None:
+    def finish(self, result: Result) -> None:
         """Print the closing line of an output."""
         self.results.append(result)
         _log.info("%s", result.line())
@@ -89,11 +104,11 @@ class CommandRun:
 
 
 @contextmanager
-def run_command(common: CommonOptions, action: str = "dreaming") -> Iterator[CommandRun]:
+def run_command(common: CommonOptions, action: str = "dreaming", unit: str = "fps") -> Iterator[CommandRun]:
     """Run a command inside its frame; the report is written when it has ended well."""
     if common.report is not None:
         check_report(common.report)
-    display = choose_display(quiet=common.quiet, progress=common.progress, action=action)
+    display = choose_display(quiet=common.quiet, progress=common.progress, action=action, unit=unit)
     with display, notices_to(display, common.log_file) as notices:
         run = CommandRun(common, display, notices)
         try:

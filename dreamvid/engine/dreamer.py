@@ -120,7 +120,7 @@ class DreamEngine:
         self._filters = GradientFilters.of(ascent)
         self._extractor = network.extractor(self._objective.outputs, precision=precision)
         self._compiled = compiled_ascent(self._extractor, self._objective, self._filters, xla=xla)
-        self._window_budget = _window_budget(network, self._objective.outputs)
+        self._window_budget = window_budget(network, self._objective.outputs)
         self._smaller_plans: dict[TilePlan, TilePlan] = {}
         settings: dict[str, Any] = {"octaves": octaves, "ascent": ascent, "run": run, "guides": guides}
         self._float32_engine = lru_cache(maxsize=1)(
@@ -167,9 +167,9 @@ class DreamEngine:
         NonFiniteDreamError
             Where most of the gradient is no finite number in float32 either.
         """
-        _check_picture(image, "picture")
+        check_picture(image, "picture")
         if detail is not None:
-            _check_picture(detail, "carried detail", image.shape)
+            check_picture(detail, "carried detail", image.shape)
         if step_map is not None and step_map.shape != image.shape[:2]:
             raise EngineError(f"step_map has shape {step_map.shape}; {image.shape[:2]} is needed")
         steps = constant(self._ascent.steps) if steps is None else steps
@@ -267,7 +267,7 @@ class DreamEngine:
 
     def score(self, image: RGB) -> float:
         """Return the objective of a picture ``[H, W, 3]`` in [0, 1] at its full size, penalties left out."""
-        _check_picture(image, "picture")
+        check_picture(image, "picture")
         plan = self.plan_tiles(Size(*image.shape[:2]), jitter=0)
         return self._run_smaller_on_oom(plan, lambda plan: self._compiled.score(plan, image, self._weights))
 
@@ -355,7 +355,7 @@ class DreamEngine:
             try:
                 return work(fitting)
             except (tf.errors.OpError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 smaller = self._smaller_plan(fitting)
                 if smaller is None:
@@ -393,7 +393,7 @@ def jitter_shifts(
 _build_plan = lru_cache(maxsize=1024)(TilePlan.build)
 
 
-def _window_budget(network: Network, outputs: tuple[str, ...]) -> int:
+def window_budget(network: Network, outputs: tuple[str, ...]) -> int:
     """Return how many pixels a window may have for its gradient to take about 1.5 GB."""
     depths = [layer.depth for layer in network.layers if layer.name in outputs]
     # An output that is no layer (logits) lies behind all of them.
@@ -410,14 +410,14 @@ def _window_budget(network: Network, outputs: tuple[str, ...]) -> int:
     return round(_WINDOW_BYTES / (_BYTES_PER_FEATURE * max(features_per_pixel, 1.0)))
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory was short, on the device or here."""
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return True
     return any(phrase in str(error).lower() for phrase in _OUT_OF_MEMORY)
 
 
-def _check_picture(image: RGB, name: str, shape: tuple[int, ...] | None = None) -> None:
+def check_picture(image: RGB, name: str, shape: tuple[int, ...] | None = None) -> None:
     """Raise EngineError for what is no finite float32 picture ``[H, W, 3]``, or not of this shape."""
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:  # noqa: PLR2004  height, width, RGB
         raise EngineError(f"{name} has shape {image.shape}; RGB (height, width, 3) is needed")

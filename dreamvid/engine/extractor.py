@@ -49,6 +49,7 @@ class Extractor:
     multiple: int
     fixed_size: Size | None
     precision: str
+    input_map: InputMap
 
     def __init__(
         self,
@@ -69,14 +70,14 @@ class Extractor:
         self.min_size = geometry.min_size
         self.multiple = geometry.multiple
         self._limits = tuple(zip(geometry.smallest, geometry.multiples, strict=True))
-        self._input_map = input_map
+        self.input_map = input_map
         self._graph = graph
         built: dict[int, Any] = {}
         self._calls = {node.name: materialize(node, precision, built) for node in graph.nodes}
 
     def __call__(self, rgb: Any) -> tuple[Any, ...]:
         """Return the outputs for float32 ``[N, H, W, 3]`` in [0, 1]."""
-        return self.run(self._input_map(rgb))
+        return self.run(self.input_map(rgb))
 
     def run(self, values: Any) -> tuple[Any, ...]:
         """Return the outputs for what the network itself sees: float32 ``[N, H, W, C]`` in its own range."""

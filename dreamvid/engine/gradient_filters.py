@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TINY = 1e-30
 """Gradients below this count as zero and are not scaled."""
 
-_COLOR_COVARIANCE = np.array(
+COLOR_COVARIANCE = np.array(
     [[0.9971, 0.8690, 0.7778], [0.8690, 0.9568, 0.9049], [0.7778, 0.9049, 1.0461]], np.float32
 )
 """Of the sRGB values of 4,000 photographs of ImageNet (64 px), its mean diagonal brought to 1."""
@@ -84,7 +84,7 @@ def correlate_colors(gradient: Any, share: Any) -> Any:
     A step of ascent in decorrelated colors ``u`` with ``rgb = C u`` is ``C C^T`` times the gradient of the sRGB
     values (Olah et al. 2017, "Feature Visualization"); ``C C^T`` is the covariance of those values in photographs.
     """
-    mixed = share * _COLOR_COVARIANCE + (1.0 - share) * np.eye(3, dtype=np.float32)
+    mixed = share * COLOR_COVARIANCE + (1.0 - share) * np.eye(3, dtype=np.float32)
     return tf.tensordot(gradient, mixed, 1)
 
 

@@ -21,6 +21,7 @@ LOGITS = "logits"
 """Pseudo layer: class logits before the softmax."""
 
 _PICTURE_RANK = 4
+_MEAN = "GlobalAveragePooling2D"
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})
 _POINTWISE = frozenset({"Activation", "BatchNormalization", "Dense", "LeakyReLU", "ReLU", "Softmax"})
 _LINEAR = frozenset({"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "Dense"})
@@ -49,6 +50,32 @@ def find_logits(graph: Graph) -> tuple[Graph, Ref] | None:
     if dense or (probabilities and node.kind in {"Conv2D", "GlobalAveragePooling2D"}):
         return graph, ref
     return None
+
+
+def class_map(graph: Graph, logits: Ref) -> tuple[Graph, Ref]:
+    """Return the graph with a map of the picture whose mean are its logits, and that map.
+
+    A classifier of the mean over a map is, position by position, a classifier of the map (Zhou et al. 2016, "Learning
+    Deep Features for Discriminative Localization"). With another classifier both come back as they are.
+    """
+    node = graph.node(logits.node)
+    pooled = node if node.kind == _MEAN else {n.name: n for n in graph.nodes}.get(_only_input(graph, node))
+    if pooled is None or pooled.kind != _MEAN or len(pooled.refs) != 1:
+        return graph, logits
+    source = graph.resolve(pooled.refs[0])
+    if node is pooled:
+        return graph, source
+    if node.kind == "Conv2D" and tuple(node.settings()["kernel_size"]) != (1, 1):
+        return graph, logits
+    by_position = _as_map(node) if node.kind == "Dense" else node
+    added = replace(by_position, name=f"{node.name}~map", args=(source,), kwargs={})
+    return replace(graph, nodes=(*graph.nodes, added)), Ref(added.name)
+
+
+def _only_input(graph: Graph, node: Node) -> str:
+    """Return the call before a linear layer, an empty string where it is no such layer."""
+    linear = node.kind in {"Dense", "Conv2D"} and node.settings()["activation"] in {None, "linear"}
+    return graph.resolve(node.refs[0]).node if linear and len(node.refs) == 1 else ""
 
 
 def free_size(graph: Graph) -> Graph:

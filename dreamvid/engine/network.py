@@ -14,6 +14,7 @@ from dreamvid.engine.extractor import Extractor
 from dreamvid.engine.graph import INPUT, Graph, Ref, from_keras
 from dreamvid.engine.graph_transforms import (
     LOGITS,
+    class_map,
     find_logits,
     fold_batch_norms,
     free_size,
@@ -122,12 +123,31 @@ class Network:
         """
         return _build_extractor(self, tuple(outputs), precision, fold)
 
+    def map_extractor(self, outputs: Sequence[str], *, precision: str = "float32") -> tuple[Extractor, Graph]:
+        """Return an extractor that gives ``logits`` as a map where it can, and the graph that it runs.
+
+        The mean of the map over its positions are the logits; see
+        :func:`dreamvid.engine.graph_transforms.class_map`. Else as :meth:`extractor`, and not cached.
+        """
+        graph, class_ref = self.loaded.graph, self.loaded.logits
+        if LOGITS in outputs and class_ref is not None:
+            graph, class_ref = class_map(graph, class_ref)
+        refs = [class_ref if name == LOGITS and class_ref else _output_ref(self, name) for name in outputs]
+        graph = graph.cut(refs)
+        return _make_extractor(self, graph, tuple(outputs), precision, fold=True), graph
+
 
 @lru_cache(maxsize=_CACHED_EXTRACTORS)
 def _build_extractor(network: Network, outputs: tuple[str, ...], precision: str, fold: bool) -> Extractor:  # noqa: FBT001  cached by position
     """Return a new extractor; see :meth:`Network.extractor`."""
+    graph = network.loaded.graph.cut(_output_ref(network, name) for name in outputs)
+    return _make_extractor(network, graph, outputs, precision, fold=fold)
+
+
+def _make_extractor(
+    network: Network, graph: Graph, outputs: tuple[str, ...], precision: str, *, fold: bool
+) -> Extractor:
     loaded = network.loaded
-    graph = loaded.graph.cut(_output_ref(network, name) for name in outputs)
     bound = any(node.name in loaded.bound for node in graph.nodes)
     return Extractor(
         reduce_before_pooling(fold_batch_norms(graph)) if fold else graph,

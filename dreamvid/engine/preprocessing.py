@@ -69,6 +69,20 @@ class InputMap:
                     return turned * tf.constant(np.diag(order)[:: 1 if order is matrix else -1]) + offset
         return tf.tensordot(rgb, tf.constant(matrix), axes=1) + offset
 
+    def from_channels(self, values: Any) -> Any:
+        """Map the network's own channels, float32 ``[N, H, W, C]`` in [0, 1], to the range that it takes."""
+        if self.channels == len(_LUMA):
+            return self(values)
+        span = np.asarray(self.matrix, np.float32).sum(axis=0)
+        return values * tf.constant(span) + tf.constant(self.offset, tf.float32)
+
+
+def show_channels(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``[..., C]`` in [0, 1] as RGB ``[..., 3]``: RGB itself, one channel as gray, others in false color."""
+    colors, _ = _color_matrix(values.shape[-1], "false-color")
+    shown: NDArray[np.float32] = (values @ (colors / colors.sum(axis=1, keepdims=True)).T).astype(np.float32)
+    return shown
+
 
 def input_map(low: Sequence[float], high: Sequence[float], *, channels: int, color_map: ColorMap) -> InputMap:
     """Return the map for ``channels`` whose values run from ``low`` to ``high`` (one number, or one each)."""

@@ -14,11 +14,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from dreamvid.engine.graph import INPUT
+from dreamvid.types import FeatureAxis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dreamvid.engine.graph import Graph, Node
+    from dreamvid.types import Size
 
 _MAX_SIZE = 4096
 _PICTURE_RANK = 4
@@ -83,6 +85,20 @@ def strides(graph: Graph) -> Mapping[str, int]:
     return result
 
 
+def feature_axes(graph: Graph, size: Size) -> Mapping[str, tuple[FeatureAxis, FeatureAxis]]:
+    """Return where each layer's features lie in a picture of ``size``, down and across; only layers that are maps.
+
+    The size must be one that fits; see :func:`measure`.
+    """
+    down, across = (_Axis(graph, number).follow(length) for number, length in zip((1, 2), size, strict=True))
+    axes: dict[str, tuple[FeatureAxis, FeatureAxis]] = {}
+    for name, vertical in down.items():
+        horizontal = across[name]
+        if vertical is not None and horizontal is not None:
+            axes[name] = vertical.axis, horizontal.axis
+    return axes
+
+
 @dataclass(frozen=True)
 class _Span:
     """One axis of one layer: its size, and what its index 0 sees of the picture."""
@@ -96,6 +112,11 @@ class _Span:
     def field(self) -> int:
         """Receptive field in px."""
         return math.ceil(self.high - self.low) + 1
+
+    @property
+    def axis(self) -> FeatureAxis:
+        """The span as numbers."""
+        return FeatureAxis(self.size, float(self.low + self.high) / 2, float(self.jump), float(self.field))
 
 
 class _DoesNotFit(Exception):  # noqa: N818  a signal, caught where sizes are tried
@@ -133,7 +154,7 @@ class _LayerStep:
             size = (
                 -(-first.size // self.stride) if self.same else (first.size - self.kernel) // self.stride + 1
             )
-            before = (self.kernel - 1) // 2 if self.same else 0
+            before = self._padding(first.size, size) if self.same else 0
             jump, after = first.jump * self.stride, self.kernel - 1 - before
         elif self.kind == "growth":
             size = first.size * self.stride + (0 if self.same else max(self.kernel - self.stride, 0))
@@ -143,11 +164,14 @@ class _LayerStep:
             raise _DoesNotFit
         return _Span(size, jump, first.low - before * first.jump, first.high + after * first.jump)
 
+    def _padding(self, size: int, outputs: int) -> int:
+        """Return how many zeros a window with ``same`` padding puts before an input of ``size``."""
+        return max((outputs - 1) * self.stride + self.kernel - size, 0) // 2
+
     def seen(self, reach: int, size: int) -> int:
         """Return how many input indices of ``size``, from the start, the first ``reach`` outputs see."""
         if self.kind == "window":
-            over = (-(-size // self.stride) - 1) * self.stride + self.kernel - size
-            before = max(over, 0) // 2 if self.same else 0
+            before = self._padding(size, -(-size // self.stride)) if self.same else 0
             reach = (reach - 1) * self.stride + self.kernel - before
         elif self.kind == "growth":
             before = max(self.kernel - self.stride, 0) // 2 if self.same else 0

@@ -12,19 +12,18 @@ import numpy as np
 
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
 from dreamvid.image.resize import cover
+from dreamvid.pipelines.pictures import on_gray
 from dreamvid.schedule.times import parse_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.types import RGB, Alpha, Size
+    from dreamvid.types import RGB, Size
 
 _COLOR = r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})"
 _GRADIENT = re.compile(rf"({_COLOR})(?:\s*-\s*({_COLOR}))?")
 _VIDEO_FRAME = re.compile(r"(?P<name>.+)@(?P<time>[0-9:.]+s?)", re.DOTALL)
 
-# Gray behind transparent pixels, on which both light and dark are seen.
-_BACKGROUND = np.float32(0.5)
 # Mean of L* in noise, and standard deviations of L* and of a* and b*; chosen by eye: colorful, and hardly clipped.
 _NOISE_MEAN, _NOISE_LIGHTNESS_SPREAD, _NOISE_COLOR_SPREAD = 50.0, 18.0, 14.0
 
@@ -151,18 +150,12 @@ def _read_still(file: Path, _: Fraction | None) -> RGB:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     still = read_still(file)
-    return _without_alpha(still.rgb, still.alpha)
+    return on_gray(still.rgb, still.alpha)
 
 
 def _read_frame(file: Path, time: Fraction | None) -> RGB:
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  PyAV loads only when media is touched
 
     for frame in open_source(file, start=time or Fraction(0)):
-        return _without_alpha(frame.rgb, frame.alpha)
+        return on_gray(frame.rgb, frame.alpha)
     raise ReadError(f"{file}: has no frame at {float(time or 0):g} s")
-
-
-def _without_alpha(picture: RGB, alpha: Alpha | None) -> RGB:
-    if alpha is None:
-        return picture
-    return np.asarray(_BACKGROUND + alpha[..., None] * (picture - _BACKGROUND), np.float32)

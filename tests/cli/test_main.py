@@ -174,6 +174,8 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
         "zoom",
         "sweep",
         "image",
+        "activations",
+        "atlas",
         "render",
         "replay",
         "demo",

@@ -24,10 +24,12 @@ def dreamnet() -> Network:
     return load_network(ModelSettings())
 
 
-def make_toy(path: Path, *, padding: str = "same", size: int | None = None, scale: float = 1.0) -> Network:
+def make_toy(
+    path: Path, *, padding: str = "same", size: int | None = None, scale: float = 1.0, channels: int = 3
+) -> Network:
     """Return a small network of the user's own: layers low, mid (stride 4), deep, and five classes."""
     layers, rng = keras.layers, np.random.default_rng(5)
-    picture: Any = keras.Input((size, size, 3))
+    picture: Any = keras.Input((size, size, channels))
     x = layers.Conv2D(8, 3, 2, padding=padding, activation="swish", name="low")(picture)
     x = layers.Conv2D(12, 3, 2, padding=padding, activation="swish", name="mid")(x)
     x = layers.Conv2D(12, 3, 1, padding=padding, activation="swish", name="deep")(x)

@@ -105,7 +105,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(toy: Network) -> None:
 
     with pytest.raises(tf.errors.InvalidArgumentError):
         engine(toy)._run_smaller_on_oom(plan, fail)
-    assert dreamer._is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "x"))
-    assert dreamer._is_out_of_memory(
+    assert dreamer.is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "x"))
+    assert dreamer.is_out_of_memory(
         tf.errors.InternalError(None, None, "RESOURCE_EXHAUSTED: Out of memory while trying")
     )

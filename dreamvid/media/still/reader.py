@@ -27,6 +27,7 @@ from dreamvid.media.still.signatures import (
     HEADER_BYTES,
     avif_primaries,
     is_hdr_avif,
+    is_tiff,
     jpeg_2000_depth,
     why_not_a_picture,
 )
@@ -47,6 +48,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF
 """Pillow's names of what is read; none of them starts another program or opens another file."""
 
 _SEQUENCE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+_ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 _GRAY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 _BITS_PER_SAMPLE = 258
@@ -196,6 +198,18 @@ def read_embedded(path: str | Path) -> str | None:
     with warnings.catch_warnings(), open_image(Path(path)) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         return embedded_text(image.reader.metadata(index=0))
+
+
+def is_still(path: Path) -> bool:
+    """Return whether a file is one picture, whatever its name says; what cannot be told is no still."""
+    try:
+        with path.open("rb") as file:
+            if is_tiff(file.read(4)):  # Pillow does not open all of them
+                return True
+        with open_image(path) as picture:
+            return picture.frames == 1 or picture.format not in _ANIMATED
+    except (ReadError, OSError):
+        return False
 
 
 @contextmanager

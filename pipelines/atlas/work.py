@@ -1,0 +1,169 @@
+"""The work folder of an atlas: tiles in chunks of up to :data:`CHUNK` of a layer.
+
+An interrupted run goes on behind the last whole chunk, with the same pictures bit for bit.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from dreamvid._version import __version__
+from dreamvid.checkpoint.chunk import Times
+from dreamvid.checkpoint.layout import State
+from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
+from dreamvid.config.fields import named_files
+from dreamvid.errors import DreamvidError
+from dreamvid.pipelines.provenance import fingerprint, make_portable
+from dreamvid.text import printable
+from dreamvid.types import Frame, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dreamvid.checkpoint.chunk import ChunkFormat
+    from dreamvid.checkpoint.store import Store
+    from dreamvid.pipelines.atlas.choice import Part
+    from dreamvid.pipelines.atlas.engine import Engine
+    from dreamvid.pipelines.atlas.request import AtlasRequest
+    from dreamvid.pipelines.options import RunOptions, StopRequested
+    from dreamvid.types import RGB
+
+_log = logging.getLogger(__name__)
+
+CHUNK = 16
+
+
+def make_manifest(
+    request: AtlasRequest, parts: Sequence[Part], size: Size, output: Path, options: RunOptions
+) -> Manifest:
+    """Return what tells this work from that of other settings."""
+    model = request.model.model_dump(mode="json", exclude_none=True)
+    files = {role: path.expanduser() for role, path in named_files(request.model)}
+    files = {role: path for role, path in files.items() if path.is_file()}
+    model = make_portable({"model": model})["model"]
+    inputs = [*files.values(), *([] if request.image is None else [request.image])]
+    return Manifest(
+        output=output.name,
+        dream={
+            "version": __version__,
+            "settings": {
+                "atlas": True,
+                "model": model,
+                **request.settings.model_dump(mode="json"),
+                "units": {part.output: _ranges(part.units) for part in parts},
+            },
+            "source": {} if request.image is None else {"fingerprint": fingerprint(request.image)},
+            "files": {role: {"fingerprint": fingerprint(path)} for role, path in files.items()},
+        },
+        encoding={},
+        pictures=Pictures(
+            size.width, size.height, 8, alpha=True, rate="1", frames=sum(len(part.units) for part in parts)
+        ),
+        inputs=tuple(
+            InputFile(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in inputs
+        ),
+        command=options.command,
+        folder=str(Path.cwd()),
+        began=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers in short: ``0-15,35``."""
+    texts: list[str] = []
+    start = 0
+    for end in range(1, len(numbers) + 1):
+        if end == len(numbers) or numbers[end] != numbers[end - 1] + 1:
+            texts.append(f"{numbers[start]}" if end - start == 1 else f"{numbers[start]}-{numbers[end - 1]}")
+            start = end
+    return ",".join(texts)
+
+
+def lossless_chunks(pictures: Pictures) -> ChunkFormat:
+    """Return what writes and reads the chunks of a work folder."""
+    from dreamvid.media.lossless import Ffv1Chunks  # noqa: PLC0415  loads PyAV
+
+    return Ffv1Chunks(Size(pictures.height, pictures.width), pictures.bits, pictures.alpha)
+
+
+def chunks_of(parts: Sequence[Part]) -> list[tuple[Part, list[int]]]:
+    """Return the units of each chunk: as many of a layer as one holds."""
+    return [
+        (part, part.units[first : first + CHUNK])
+        for part in parts
+        for first in range(0, len(part.units), CHUNK)
+    ]
+
+
+def visualize(
+    parts: Sequence[Part], engine: Engine, image: RGB | None, store: Store, options: RunOptions
+) -> None:
+    """Make the chunks that the store lacks.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where the run was asked to stop.
+    """
+    with options.interruptible() as asked:
+        for part, units in chunks_of(parts)[len(store.records) :]:
+            options.progress.part("classes" if part.layer is None else part.output)
+            _make_chunk(part, units, engine, image, store)
+            options.progress.frame(store.frames - 1)  # they are made at the same time
+            options.progress.chunk(len(store.records), store.frames)
+            if _stops(asked, store):
+                raise KeyboardInterrupt
+    store.finish()
+
+
+def _stops(asked: StopRequested, store: Store) -> bool:
+    return asked() and store.frames < (store.manifest.pictures.frames or 0)
+
+
+def _make_chunk(part: Part, units: Sequence[int], engine: Engine, image: RGB | None, store: Store) -> None:
+    made = engine.visualize(part.output, units, image)
+    first = store.frames
+    sink = store.begin()
+    try:
+        for index, unit in enumerate(made, first):
+            sink.write(Frame(index, Fraction(index), unit.picture, unit.alpha, duration=Fraction(1)))
+    except BaseException:
+        sink.abandon()
+        raise
+    sink.close()
+    facts = [
+        {
+            "score": float(unit.score),
+            "start_score": float(unit.start_score),
+            "attempts": int(unit.attempts),
+            "reason": unit.reason,
+        }
+        for unit in made
+    ]
+    times = [Times(Fraction(index), Fraction(1)) for index in range(first, first + len(made))]
+    store.add(times, State({"output": part.output, "units": facts}))
+
+
+def keep_or_remove(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
+    """Keep the work folder if it has whole chunks, log how to go on, and raise the error."""
+    store.drop_damaged()
+    if not store.records:
+        store.remove()
+        raise error
+    store.release()
+    done = f"{store.frames} of {store.manifest.pictures.frames} pictures"
+    way = (
+        f"go on with: {shlex.join(options.command)}"
+        if options.command
+        else "the same call goes on from there"
+    )
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"interrupted; {done} are kept in {printable(store.folder)}; {way}") from None
+    if isinstance(error, DreamvidError):
+        _log.warning("%s are kept in %s; %s", done, printable(store.folder), way)
+    raise error
