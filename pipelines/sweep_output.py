@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SHEET_WIDTH = 4096
 _GAP = 4
 _BACKGROUND = 24
+_ONE_ROW = 3
 
 
 class SweepTiming(NamedTuple):
@@ -120,6 +121,8 @@ def plan_sheet(groups: Sequence[str], size: Size) -> SheetLayout:
     if max(runs.values()) == 1:
         runs = {"": len(groups)}
     columns = math.ceil(math.sqrt(len(groups) * size.height / size.width))
+    if len(groups) <= _ONE_ROW:
+        columns = len(groups)
     if len(runs) > 1:
         columns = -(-max(runs.values()) // -(-max(runs.values()) // 8))  # rows of equal length, up to 8
     columns = max(1, min(columns, max(runs.values())))

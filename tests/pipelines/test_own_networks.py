@@ -83,8 +83,8 @@ def preset(name: str, objective: str = "auto", **more: object) -> Preset:
     values = {
         "model": {"name": name, "input_range": "0,1"},
         "objective": objective,
-        "octaves": 1,
-        "ascent": {"steps": 4},
+        "octaves": 2,
+        "ascent": {"steps": 6},
         "run": {"precision": "float32"},
     }
     return Preset.build(values | more)
@@ -146,7 +146,8 @@ def test_a_u_net_dreams_by_all_its_layers_and_channels(unet: Saved, objective: s
 
 def test_what_raises_the_mask_of_a_u_net_is_taken_for_disks_by_keras(unet: Saved) -> None:
     picture = noise(128, 128, gray=True)
-    dreamer = build_dreamer(preset(unet.named(".h5"), "mean(mask)"), YES).dreamer
+    settings = preset(unet.named(".h5"), "mean(mask)", octaves=2, ascent={"steps": 8})
+    dreamer = build_dreamer(settings, YES).dreamer
     dreamed = dreamer.dream(picture)
     before, after = (float(unet.answer((rgb @ LUMA)[..., None]).mean()) for rgb in (picture, dreamed))
     assert after > before + 0.1

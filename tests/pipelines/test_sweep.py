@@ -146,8 +146,8 @@ def test_a_contact_sheet_shows_all(photo: Path) -> None:
     run_sweep(photo, output, make({}))
     with Image.open(output) as image:
         codes = np.asarray(image)
-    assert codes.shape[1] == 2 * 100 + 4
-    assert [int(codes[10, 10, 0]), int(codes[10, 110, 0]), int(codes[80, 10, 0])] == [51, 102, 153]
+    assert codes.shape[:2] == (68 + 4, 3 * 100 + 4)
+    assert [int(codes[10, left, 0]) for left in (10, 110, 210)] == [51, 102, 153]
     assert "dreamvid" in image.info
 
 
@@ -155,7 +155,8 @@ def test_channels_of_a_layer_begin_a_row_of_a_contact_sheet() -> None:
     layout = plan_sheet(["a"] * 16 + ["b"] * 16, Size(128, 128))
     assert (layout.rows, layout.columns) == (4, 8)
     assert layout.places[16] == (2, 0)
-    assert plan_sheet(["", "", ""], Size(64, 96)).columns == 2
+    assert plan_sheet([""] * 3, Size(64, 96)).columns == 3
+    assert plan_sheet([""] * 4, Size(64, 96)).columns == 2
     assert max(plan_sheet([""] * 400, Size(640, 640)).size) <= 4100
 
 
