@@ -20,6 +20,7 @@ from dreamvid.checkpoint.store import is_delivered_by, read_manifest
 from dreamvid.config.fields import affecting, rename_files
 from dreamvid.config.preset import Preset
 from dreamvid.config.settings import OutputSettings, RunSettings
+from dreamvid.config.sweep import SweepSettings
 from dreamvid.errors import DreamvidError, ReadError, WorkError, WriteError
 from dreamvid.media.containers import is_picture
 from dreamvid.text import printable
@@ -187,6 +188,7 @@ def make_manifest(
         "settings": {
             **_without(settings, affecting("nothing", Preset)),
             "output": _without(settings.get("output", {}), affecting("encoding", OutputSettings)),
+            "sweep": _without(settings.get("sweep", {}), affecting("encoding", SweepSettings)),
             "run": _without(settings.get("run", {}), affecting("resolved", RunSettings)),
         },
         "resolved": embedded.get("resolved", {}),

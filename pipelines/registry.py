@@ -76,9 +76,24 @@ def _zoom_output(source: Path | None, preset: Preset) -> Path:
     return default_output(StartImage("noise" if source is None else str(source), source), preset.output)
 
 
+def _run_sweep(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
+    from dreamvid.pipelines.sweep import run_sweep  # noqa: PLC0415  loads OpenCV
+
+    assert source is not None
+    return run_sweep(source, output, preset, options)
+
+
+def _sweep_output(source: Path | None, preset: Preset) -> Path:
+    from dreamvid.pipelines.sweep import default_output  # noqa: PLC0415  loads OpenCV
+
+    assert source is not None
+    return default_output(source, preset.output)
+
+
 PIPELINES: dict[str, Pipeline] = {
     "video": Pipeline(_run_video, _video_output, frozenset({"source video", "encoding"})),
     "image": Pipeline(_run_image, _image_output, frozenset()),
     "zoom": Pipeline(_run_zoom, _zoom_output, frozenset({"encoding"})),
+    "sweep": Pipeline(_run_sweep, _sweep_output, frozenset({"encoding"})),
 }
 """By the name that ``pipeline`` has in a preset."""

@@ -94,7 +94,8 @@ def replay(
         output = dreamed.parent / again
         options = replace(options, output_is_folder=dreamed.is_dir())
     is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
-    pipeline = PIPELINES["zoom" if source_path is None else "image" if is_still else "video"]
+    name = "zoom" if source_path is None else "image" if is_still else "video"
+    pipeline = PIPELINES["sweep" if preset.pipeline == "sweep" else name]
     return pipeline.run(source_path, output, preset, options)
 
 

@@ -23,6 +23,7 @@ from dreamvid.cli import (
     presets,
     render,
     replay,
+    sweep,
     video,
     zoom,
 )
@@ -52,6 +53,7 @@ app.command("video")(video.video)
 app.command("zoom")(zoom.zoom)
 app.command("image")(image.image)
 app.command("atlas")(atlas.atlas)
+app.command("sweep")(sweep.sweep)
 app.command("render")(render.render)
 app.command("replay")(replay.replay)
 app.add_typer(presets.app, name="presets")

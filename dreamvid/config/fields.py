@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 Keys = tuple[str, ...]
 """The keys of a nested value, from the top down."""
 
-Pipeline = Literal["video", "image", "zoom"]
+Pipeline = Literal["video", "image", "zoom", "sweep"]
 
-EVERY: tuple[Pipeline, ...] = ("video", "image", "zoom")
-MOVING: tuple[Pipeline, ...] = ("video", "zoom")
+EVERY: tuple[Pipeline, ...] = ("video", "image", "zoom", "sweep")
+MOVING: tuple[Pipeline, ...] = ("video", "zoom", "sweep")
+DREAMING: tuple[Pipeline, ...] = ("video", "image", "zoom")
+"""Those that dream by one model and objective, each of which has an option."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dreamvid.config.fields import (
+    DREAMING,
     GUIDES,
     FileName,
     Meta,
@@ -38,6 +39,7 @@ from dreamvid.config.settings import (
     RunSettings,
     StabilitySettings,
 )
+from dreamvid.config.sweep import SweepSettings
 from dreamvid.config.trip import CameraSettings, TripSettings
 from dreamvid.errors import SettingsError
 from dreamvid.schedule.expression import Expression
@@ -67,8 +69,9 @@ class Preset(SettingsModel):
         description="What the result looks like, in one line.",
         json_schema_extra=Meta(affects="nothing"),
     )
-    pipeline: Literal["video", "image", "zoom"] = Field(
-        "video", description="Kind of output: video, image (stills) or zoom (zoom trips)."
+    pipeline: Literal["video", "image", "zoom", "sweep"] = Field(
+        "video",
+        description="Kind of output: video, image (stills), zoom (zoom trips) or sweep (a picture through layers).",
     )
     inputs: Annotated[tuple[str, ...], FileName("input")] = Field(
         (),
@@ -83,7 +86,7 @@ class Preset(SettingsModel):
         "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER, "
         "rank:strong|average|weak[:COUNT]@LAYER (channels by how strongly the picture activates them), "
         "surprise; commas add, :WEIGHT weighs, a negative weight repels.",
-        json_schema_extra=Meta(flag="--objective"),
+        json_schema_extra=Meta(flag="--objective", pipelines=DREAMING),
     )
     octaves: OctaveSettings = OctaveSettings()
     ascent: AscentSettings = AscentSettings()
@@ -92,6 +95,7 @@ class Preset(SettingsModel):
     stability: StabilitySettings = StabilitySettings()
     camera: CameraSettings = CameraSettings()
     trip: TripSettings = TripSettings()
+    sweep: SweepSettings = SweepSettings()
     input: InputSettings = InputSettings()
     output: OutputSettings = OutputSettings()
     run: RunSettings = RunSettings()

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from dreamvid.config.fields import MOVING, FileName, Meta, SettingsModel
+from dreamvid.config.fields import DREAMING, MOVING, FileName, Meta, SettingsModel
 from dreamvid.errors import SettingsError
 from dreamvid.schedule.fields import Bounds, Scheduled
 from dreamvid.schedule.times import Rate, Seconds
@@ -40,7 +40,7 @@ class ModelSettings(SettingsModel):
         "dreamnet",
         min_length=1,
         description="Network: a name from 'models list', or a .keras or .h5 file.",
-        json_schema_extra=Meta(flag="--model"),
+        json_schema_extra=Meta(flag="--model", pipelines=DREAMING),
     )
     weights: Annotated[Path, FileName("weights")] | None = Field(
         None,
@@ -204,7 +204,7 @@ class LookSettings(SettingsModel):
     blend: BlendMode = Field(
         "normal",
         description="Blend mode of the dream over its source.",
-        json_schema_extra=Meta(flag="--blend", pipelines=("video", "image")),
+        json_schema_extra=Meta(flag="--blend", pipelines=("video", "image", "sweep")),
     )
     keep_color: KeepColor = Field(
         "off",
@@ -212,7 +212,7 @@ class LookSettings(SettingsModel):
             "Keep the source's colors: luma keeps its chroma, lab its hue and saturation in "
             "CIE L*a*b*, histogram its color distribution."
         ),
-        json_schema_extra=Meta(flag="--keep-color", pipelines=("video", "image")),
+        json_schema_extra=Meta(flag="--keep-color", pipelines=("video", "image", "sweep")),
     )
 
 
@@ -228,7 +228,7 @@ class MaskSettings(SettingsModel):
             "Where the dream is visible: off (everywhere), luma (bright areas), motion "
             "(moving areas), or an image or video file that is white there."
         ),
-        json_schema_extra=Meta(flag="--mask", pipelines=("video", "image")),
+        json_schema_extra=Meta(flag="--mask", pipelines=("video", "image", "sweep")),
     )
     feather: float = Field(
         8.0,

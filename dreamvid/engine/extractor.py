@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dreamvid.engine.convolution import by_gradient_kernel, prefers_gradient_kernels
@@ -109,6 +110,8 @@ def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
     """
     if not node.is_layer:
         return node.operation
+    if node.kind == "UpSampling2D" and node.settings()["interpolation"] != "nearest":
+        return partial(_enlarge, settings=node.settings())
     policy = "float32" if node.kind in _KEEP_FLOAT32 else precision
     layer = node.operation
     layer.name = _scope_name(layer.name)
@@ -124,6 +127,12 @@ def materialize(node: Node, precision: str, built: dict[int, Any]) -> Any:
             layer.trainable = False
             built[id(layer)] = layer
     return built[id(layer)]
+
+
+def _enlarge(values: Any, *, settings: dict[str, Any]) -> Any:
+    """Return what ``UpSampling2D`` of these settings does; Keras's own fails in a graph where sizes are free."""
+    size = tf.shape(values)[1:3] * tf.constant(settings["size"])
+    return tf.cast(tf.image.resize(values, size, method=settings["interpolation"]), values.dtype)
 
 
 def _rebuild(node: Node, policy: str) -> Any:

@@ -204,6 +204,8 @@ class _Builder:
     def _add(self, call: Any, known: dict[int, Ref], prefix: str) -> None:
         operation = call.operation
         name = self._unique(prefix + operation.name.replace(SLASH, "/"))
+        if isinstance(operation, keras.layers.SpectralNormalization):
+            operation = operation.layer  # in inference it is that, with the weights as training left them
         refs = [known[id(tensor)] for tensor in call.input_tensors]
         if isinstance(operation, keras.Model):
             outputs = self.inline(_functional(operation, f"{self.source}: {name}"), refs, f"{name}/")

@@ -172,6 +172,7 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
     assert {command.name for command in app.registered_commands} == {
         "video",
         "zoom",
+        "sweep",
         "image",
         "activations",
         "atlas",

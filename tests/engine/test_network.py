@@ -191,6 +191,34 @@ def test_fixed_convolutional_network_runs_at_any_size(tmp_path: Path) -> None:
     assert network.extractor(["b"])(picture(51, 80))[0].shape == (1, 24, 38, 4)
 
 
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+def test_enlarging_layers_run_at_any_size_as_in_keras(tmp_path: Path, interpolation: str) -> None:
+    value = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", name="low")(value)
+    x = layers.UpSampling2D((2, 4), interpolation=interpolation, name="grown")(x)
+    model = keras.Model(value, layers.Conv2D(2, 3, name="last")(x))
+    network = saved(tmp_path, model)
+    agree(network, model, ["grown", "last"], [model.get_layer("grown").output, model.output], (20, 24))
+    extractor = network.extractor(["last"], precision="bfloat16")
+    run = tf.function(extractor, input_signature=[tf.TensorSpec([None, None, None, 3])])
+    assert run(picture(20, 24))[0].shape == (1, 18, 46, 2)
+
+
+def test_layers_with_spectral_normalization_are_those_inside(tmp_path: Path) -> None:
+    value = keras.Input((32, 32, 3))
+    x = layers.SpectralNormalization(layers.Conv2D(4, 4, strides=2, padding="same"), name="conv")(value)
+    x = layers.Flatten()(layers.LeakyReLU(name="leaky")(x))
+    model = keras.Model(value, layers.SpectralNormalization(layers.Dense(1), name="score")(x))
+    model(picture(32, 32), training=True)
+    network = saved(tmp_path, model)
+    found = [(layer.name, layer.kind, layer.stride) for layer in network.layers]
+    assert found == [("conv", "Conv2D", 2), ("leaky", "LeakyReLU", 2), ("score", "Conv2D", 2)]
+    assert network.classes == ("0",)
+    agree(network, model, ["leaky"], [model.get_layer("leaky").output], (32, 32))
+    score = network.extractor(["score"])(picture(32, 32))[0]
+    np.testing.assert_allclose(score[:, 0, 0], model(picture(32, 32)), atol=1e-4)
+
+
 def test_network_that_only_runs_at_its_own_size_says_so(tmp_path: Path) -> None:
     value = keras.Input((24, 32, 3))
     x = layers.Conv2D(4, 3, padding="same", name="free")(value)
