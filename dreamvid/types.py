@@ -192,8 +192,11 @@ class FrameSource(Protocol):
 class SeekableSource(FrameSource, Protocol):
     """A source that can start at a later frame."""
 
-    def from_frame(self, index: int) -> FrameSource:
-        """Return a source of the same frames from this index on; indices and times are the same."""
+    def from_frame(self, index: int, time: Fraction | None = None) -> FrameSource:
+        """Return a source of the same frames from this index on; indices and times are the same.
+
+        ``time`` is the time of the first one, in seconds, where it is known: it may then be found by seeking.
+        """
         ...
 
 

@@ -174,8 +174,8 @@ class FrameLoop:
     def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
         """Dream the frames from ``begin`` on.
 
-        Earlier frames are decoded, so that times and indices are exact, and the last few of them searched for cuts,
-        motion and masks; none is dreamed. Ends early, without an error, after the frame at which a stop is requested.
+        The last few frames before are searched for cuts, motion and masks, not dreamed. Ends early, without an error,
+        after the frame at which a stop is requested.
         """
         self.state = LoopState.from_checkpoint(begin.state)
         threads = ThreadGroup()
@@ -184,7 +184,9 @@ class FrameLoop:
         dreamed: BoundedQueue[_Dreams] = BoundedQueue(threads.stop)
         frames = self.source
         if begin.frame:
-            frames = cast("SeekableSource", self.source).from_frame(max(0, begin.frame - _LEAD_IN))
+            first = max(0, begin.frame - _LEAD_IN)
+            known = begin.times[first] if begin.times else None
+            frames = cast("SeekableSource", self.source).from_frame(first, known)
         moving = self._estimate_motion(decoded)
         masked = moving if self.masks is None else self.masks.over(moving)
         threads.start("decode", lambda: _feed(self._decode(frames), decoded))

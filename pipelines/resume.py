@@ -29,7 +29,8 @@ from dreamvid.text import printable
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
     from pathlib import Path
     from types import TracebackType
 
@@ -52,10 +53,14 @@ FrameSink: TypeAlias = Callable[[Frame, Callable[[], State]], None]
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where to start: the index of the first frame wanted, and the state after the one before."""
+    """Where to start: the index of the first frame wanted, the state after the one before, and the times before it.
+
+    ``times`` are those of all frames before ``frame``, in seconds, or empty where they are not known.
+    """
 
     frame: int = 0
     state: State | None = None
+    times: Sequence[Fraction] = ()
 
 
 class FrameProducer(Protocol):
@@ -157,7 +162,7 @@ def _make_frames(
         encoding.add(record)
         options.progress.chunk(record.number, record.end)
 
-    begin = ResumePoint(store.frames, store.state())
+    begin = ResumePoint(store.frames, store.state(), store.times())
     if begin.frame and begin.state is None:
         raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
     chunks = ChunkWriter(store, options.chunk, encoding.write, on_chunk, check=guard.check)

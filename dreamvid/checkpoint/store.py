@@ -37,6 +37,7 @@ from dreamvid.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
     from pathlib import Path
 
     from dreamvid.checkpoint.chunk import ChunkFormat, ChunkSink, Times
@@ -155,6 +156,10 @@ class Store:
             return None
         except OSError as error:
             raise folder_error(self.folder, error, "read") from None
+
+    def times(self) -> list[Fraction]:
+        """Return the presentation times of all frames in the chunks, in seconds."""
+        return [times.pts for record in self._records for times in record.times]
 
     def begin(self) -> ChunkSink:
         """Begin the next chunk; raises ``WriteError``."""

@@ -20,7 +20,7 @@ from dreamvid.schedule.fields import Bounds, Scheduled
 from dreamvid.schedule.times import Rate, Seconds
 from dreamvid.types import BlendMode, KeepColor, Size
 
-Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1"]
+Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1", "hap", "hap-alpha", "hap-q", "dxv"]
 PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16"]
 Normalize = Literal["mean-abs", "std"]
 

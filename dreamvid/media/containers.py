@@ -105,7 +105,7 @@ CONTAINERS: Mapping[str, Container] = {
     ),
     ".mov": Container(
         "mov",
-        ("h264", "h265", "prores"),
+        ("h264", "h265", "prores", "hap", "hap-alpha", "hap-q", "dxv"),
         "prores",
         audio_codecs=(*_MP4_AUDIO, "pcm_*"),
         subtitle_codec="mov_text",

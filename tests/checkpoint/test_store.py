@@ -95,6 +95,7 @@ def test_frames_times_and_states_come_back_bit_for_bit(three_chunks: Path, opene
         wanted = make_frame(index)
         assert (frame.index, frame.pts, frame.duration) == (index, wanted.pts, None)
         assert np.array_equal(frame.rgb, wanted.rgb)
+    assert store.times() == [make_frame(index).pts for index in range(6)]
     state, wanted_state = store.state(), make_state(5)
     assert state is not None
     assert state.values == wanted_state.values

@@ -55,8 +55,8 @@ class Shots:
         for index in range(self.begin, len(self.pictures)):
             yield Frame(index, Fraction(index, 25), self.pictures[index])
 
-    def from_frame(self, index: int) -> FrameSource:
-        return replace(self, begin=index)
+    def from_frame(self, index: int, time: Fraction | None = None) -> FrameSource:
+        return replace(self, begin=index if time is None else round(25 * time))
 
 
 class Draw:

@@ -12,8 +12,10 @@ import pytest
 from dreamvid.errors import DamagedError, EngineError, NothingDreamedError, WriteError
 from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.pipelines.compositing import Compositor, dream_size
-from dreamvid.pipelines.frame_loop import dream_video
-from dreamvid.types import RGB, Carry, Frame, InitialDetail, Motion, Size, StepMap, VideoInfo
+from dreamvid.pipelines.frame_loop import FrameLoop, LoopState, dream_video
+from dreamvid.pipelines.resume import ResumePoint
+from dreamvid.pipelines.scenes import FrameSettings, Timeline
+from dreamvid.types import RGB, Carry, Frame, FrameSource, InitialDetail, Motion, Size, StepMap, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,3 +212,25 @@ def test_a_new_shot_starts_without_motion(detect: bool) -> None:  # noqa: FBT001
     report = dream_video(TwoShots(), Brighten(), watch, Collect(), detect_cuts=detect)
     assert watch.moved == [False, *[True] * 5, not detect, *[True] * 5]
     assert report.shots == (2 if detect else 1)
+
+
+class SeekableClip(Clip):
+    """A clip that notes what it is asked for."""
+
+    asked: tuple[int, Fraction | None] | None = None
+
+    def from_frame(self, index: int, time: Fraction | None = None) -> FrameSource:
+        self.asked = (index, time)
+        return self
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_resumed_run_begins_24_frames_earlier_by_index_and_time(known: bool) -> None:  # noqa: FBT001  a parameter
+    clip = SeekableClip(40)
+    loop = FrameLoop(clip, Timeline.single(FrameSettings(Brighten(), IndependentFrames(), Compositor())))
+    times = [Fraction(index, 24) for index in range(30)] if known else []
+    written: list[int] = []
+    begin = ResumePoint(30, LoopState(frames=30).to_checkpoint(), times)
+    loop(begin, lambda frame, _: written.append(frame.index), lambda: False)
+    assert clip.asked == (6, Fraction(1, 4) if known else None)
+    assert written == list(range(30, 40))

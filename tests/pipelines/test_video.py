@@ -200,12 +200,12 @@ def wait_for(run: subprocess.Popen[str], event: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_goes_on_where_it_was(clip: Path, quick: Preset, number: signal.Signals) -> None:
-    settings = "--octaves 2 --steps 40 --steadiness 0 --precision float32 --device cpu --codec ffv1"
+    settings = "--octaves 2 --steps 12 --steadiness 0 --precision float32 --device cpu --codec ffv1"
     options = settings.split()
     name = clip.with_name("clip.dream.mkv")
     uncut = dream(
         clip,
-        quick.override({"output.codec": "ffv1", "ascent.steps": 40, "stability": 0.0}),
+        quick.override({"output.codec": "ffv1", "ascent.steps": 12, "stability": 0.0}),
         clip.with_name("uncut.mkv"),
     ).output
     with started(clip, *options) as run:

@@ -94,22 +94,28 @@ class Deinterlacer:
     """Deinterlace with bwdif: one frame out for each in, progressive ones unchanged.
 
     One frame is held back, because bwdif looks at the next. The graph is rebuilt where size or format change.
+    ``previous`` is the progressive frame before the first one, which bwdif looks at, too; it is not given out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, previous: av.VideoFrame | None = None) -> None:
         self._graph: Graph | None = None
         self._key: tuple[object, ...] = ()
+        self._previous = previous
+        self._dropped = 0
 
     def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Give one frame, and yield those that are ready."""
-        colors = (frame.colorspace, frame.color_range)
-        key = (frame.width, frame.height, frame.format.name, *colors)
+        key = _format_key(frame)
         if self._graph is None or key != self._key:
             yield from self.flush()
-            self._graph, self._key = (
-                _filter_graph(frame, *colors, "bwdif mode=send_frame:deint=interlaced"),
-                key,
+            self._key = key
+            self._graph = _filter_graph(
+                frame, frame.colorspace, frame.color_range, "bwdif mode=send_frame:deint=interlaced"
             )
+            previous, self._previous = self._previous, None
+            if previous is not None and _format_key(previous) == key:
+                self._graph.vpush(previous)
+                self._dropped = 1
         self._graph.vpush(frame)
         yield from self._ready(self._graph)
 
@@ -120,10 +126,17 @@ class Deinterlacer:
             graph.vpush(None)
             yield from self._ready(graph)
 
-    @staticmethod
-    def _ready(graph: Graph) -> Iterator[av.VideoFrame]:
+    def _ready(self, graph: Graph) -> Iterator[av.VideoFrame]:
         while True:
             try:
-                yield graph.vpull()
+                frame = graph.vpull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
+            if self._dropped:
+                self._dropped -= 1
+            else:
+                yield frame
+
+
+def _format_key(frame: av.VideoFrame) -> tuple[object, ...]:
+    return frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range

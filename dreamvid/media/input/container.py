@@ -37,7 +37,8 @@ _MATROSKA, _FLV, _OGG, _MPEG_PS, _ASF = (
     b"\0\0\x01\xba",
     b"\x30\x26\xb2\x75",
 )
-_WITHOUT_PRESENTATION_TIMES = {"asf", "avi"}
+WITHOUT_PRESENTATION_TIMES = {"asf", "avi"}
+"""Formats that store no times at which frames are shown."""
 _STILLS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 _MOV_BOXES = {b"ftyp", b"mdat", b"wide", b"free"}
 _PLAYLISTS = (b"#extm3u", b"ffconcat", b"[playlist]", b"<mpd", b"<smil", b"<asx", b"rtsptext")
@@ -125,7 +126,7 @@ def presentation_timestamp(frame: av.VideoFrame, format_name: str) -> int | None
     AVI and ASF store no presentation times, and those that FFmpeg derives are wrong where frames are reordered; the
     order of decoded frames and the times at which they leave the decoder are right.
     """
-    if format_name in _WITHOUT_PRESENTATION_TIMES or frame.pts is None:
+    if format_name in WITHOUT_PRESENTATION_TIMES or frame.pts is None:
         return frame.dts
     return frame.pts
 

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from dreamvid.media.input.info import MediaInfo
     from dreamvid.types import RGB, Alpha
 
-_UNSEEKABLE = {container.muxer for container in CONTAINERS.values() if not container.is_seekable}
+# In MPEG program streams not every frame has a time; after seeking, those between get wrong ones.
+_UNSEEKABLE = {"mpeg", *(container.muxer for container in CONTAINERS.values() if not container.is_seekable)}
 _LEAD_IN_FRAMES = 4
 """Frames decoded before the first one wanted: the deinterlacer looks at neighbors."""
 
@@ -83,7 +84,8 @@ def read_container(
                 in_time = True
                 yield timed
             else:
-                return
+                if in_time:
+                    return
         except DamagedError:
             if in_time:
                 raise
@@ -100,6 +102,7 @@ class _Decoder:
         self._slices = SliceChecker()
         self._time_base = Fraction(1, 1000)
         self._last_time: Fraction | None = None
+        self._sought = False
         # Times and durations, as the deinterlacer does not pass on the latter.
         self._times: deque[tuple[Fraction, Fraction | None]] = deque()
 
@@ -109,6 +112,7 @@ class _Decoder:
             stream = next(s for s in container.streams.video if s.index == self._media.stream_index)
             context = self._open_decoder(stream)
             self._time_base = stream.time_base or self._time_base
+            self._sought = seek_to is not None
             if seek_to is not None:
                 try:
                     container.seek(int((seek_to + self._media.start) / self._time_base), stream=stream)
@@ -190,11 +194,13 @@ class _Decoder:
     def _checked_frames(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Deinterlace from the first interlaced frame on, and check times and marks of damage."""
         deinterlacer = Deinterlacer() if self._media.interlaced else None
+        previous: av.VideoFrame | None = None
         try:
             for frame in frames:
                 self._check(frame)
                 if deinterlacer is None and frame.interlaced_frame:
-                    deinterlacer = Deinterlacer()
+                    deinterlacer = Deinterlacer(previous)
+                previous = frame
                 if deinterlacer is None:
                     yield frame
                 else:
@@ -219,6 +225,8 @@ class _Decoder:
         timestamp = presentation_timestamp(frame, self._media.format_name)
         if timestamp is None:  # raw streams, and the last frames of AVI: evenly spaced
             step = frame.duration * self._time_base or 1 / self._media.video.rate
+            if self._last_time is None and self._sought:
+                raise self._damage(None, "times are missing")
             return Fraction(0) if self._last_time is None else self._last_time + step
         return timestamp * self._time_base - self._media.start
 

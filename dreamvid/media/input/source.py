@@ -6,6 +6,7 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,11 @@ from dreamvid.errors import DamagedError, SettingsError
 from dreamvid.image.resize import cover
 from dreamvid.media.input.animated_avif import read_avif
 from dreamvid.media.input.animated_webp import read_webp
+from dreamvid.media.input.container import WITHOUT_PRESENTATION_TIMES
 from dreamvid.media.input.decoder import ErrorConcealment, read_container
 from dreamvid.media.input.image_sequence import read_folder, warn_of_missing_pictures
 from dreamvid.media.input.probe import probe
-from dreamvid.media.input.timing import cut, resample
+from dreamvid.media.input.timing import cut, cut_origin, resample
 from dreamvid.media.limits import MAX_FRAMES, check_frames
 from dreamvid.text import printable
 from dreamvid.types import Frame, VideoInfo
@@ -99,7 +101,8 @@ class _Selection:
 class _Source:
     """A :class:`dreamvid.types.SeekableSource`; each iteration opens the input anew.
 
-    ``first`` is the index of the first frame that is yielded; those before it are decoded, but not converted.
+    ``first`` is the index of the first frame that is yielded, and ``first_time`` its time where it is known. Then it
+    is found by seeking; otherwise, or where no frame has that time, those before it are decoded, but not converted.
     """
 
     media: MediaInfo
@@ -108,13 +111,14 @@ class _Source:
     folder_fps: Fraction | None
     keep_going: bool
     first: int = 0
+    first_time: Fraction | None = None
 
-    def from_frame(self, index: int) -> _Source:
-        """Return a source of the same frames from this index on."""
-        return replace(self, first=index)
+    def from_frame(self, index: int, time: Fraction | None = None) -> _Source:
+        """Return a source of the same frames from this index on; it is found faster where its time is given."""
+        return replace(self, first=index, first_time=time)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode from the start."""
+        """Decode from the first frame that is wanted, or from the start."""
         concealment = ErrorConcealment.FRAME_BY_FRAME if self.keep_going else ErrorConcealment.STRICT
         frame: Frame | None = None
         try:
@@ -138,7 +142,7 @@ class _Source:
     def _frames(self, concealment: ErrorConcealment) -> Iterator[Frame]:
         loaded: Load | None = None
         picture: tuple[RGB, Alpha | None] | None = None
-        for index, timed in enumerate(self._timed_frames(concealment)):
+        for index, timed in self._numbered_frames(concealment):
             if index >= MAX_FRAMES:
                 check_frames(printable(self.media.path), index + 1)
             if index < self.first:
@@ -146,6 +150,40 @@ class _Source:
             if picture is None or timed.load is not loaded:  # resampling repeats frames
                 loaded, picture = timed.load, self._fit(*timed.load())
             yield Frame(index, timed.pts, *picture, timed.duration)
+
+    def _numbered_frames(self, concealment: ErrorConcealment) -> Iterator[tuple[int, TimedFrame]]:
+        """Yield frames with their indices, from the first one wanted where it can be found, else from the start."""
+        if self.first and self.first_time is not None and self._can_seek:
+            frames = self._frames_from(self.first_time, concealment)
+            try:
+                first = next(frames, None)
+            except DamagedError:  # of frames that are not wanted, or because seeking does not work
+                first = None
+            if first is not None and first.pts == self.first_time:
+                yield self.first, first
+                yield from enumerate(frames, self.first + 1)
+                return
+        yield from enumerate(self._timed_frames(concealment))
+
+    @property
+    def _can_seek(self) -> bool:
+        return self.media.kind == "video" and self.media.format_name not in WITHOUT_PRESENTATION_TIMES
+
+    def _frames_from(self, first_time: Fraction, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
+        """Yield the frames from a time on, found by seeking."""
+        start, duration, fps = self.selection.start, self.selection.duration, self.selection.fps
+        origin = Fraction(0)
+        if start > 0:
+            origin = cut_origin(read_container(self.media, after=start, concealment=concealment), start)
+        # Where frames are resampled, a frame is the one that is shown in the middle of its interval.
+        shown_at = first_time if fps is None else first_time + 1 / (2 * fps)
+        frames = read_container(self.media, after=origin + shown_at, concealment=concealment)
+        if self.selection.is_trimmed:
+            frames = cut(frames, start, duration, exact_end=fps is not None, origin=origin)
+        if fps is not None:
+            return resample(frames, fps, duration, first=self.first)
+        frames = dropwhile(lambda timed: timed.pts < first_time, frames)
+        return frames if self.selection.is_trimmed else self._check_end(frames, before=self.first)
 
     def _timed_frames(self, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
         start, duration, fps = self.selection.start, self.selection.duration, self.selection.fps
@@ -162,9 +200,9 @@ class _Source:
             frames = self._check_end(frames)
         return frames if fps is None else resample(frames, fps, duration)
 
-    def _check_end(self, frames: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
-        """Warn of a video that ends before its container says."""
-        end, count = Fraction(0), 0
+    def _check_end(self, frames: Iterator[TimedFrame], *, before: int = 0) -> Iterator[TimedFrame]:
+        """Warn of a video that ends before its container says; ``before`` counts the frames that are left out."""
+        end, count = Fraction(0), before
         for timed in frames:
             end, count = timed.pts + (timed.duration or 1 / self.media.video.rate), count + 1
             yield timed

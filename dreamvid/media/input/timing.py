@@ -29,21 +29,26 @@ class TimedFrame:
 
 
 def cut(
-    frames: Iterable[TimedFrame], start: Fraction, duration: Fraction | None, *, exact_end: bool = False
+    frames: Iterable[TimedFrame],
+    start: Fraction,
+    duration: Fraction | None,
+    *,
+    exact_end: bool = False,
+    origin: Fraction | None = None,
 ) -> Iterator[TimedFrame]:
     """Yield the frames shown from ``start`` on for ``duration`` seconds, their times shifted to begin at 0.
 
     The first frame is the one shown at ``start``. A brief one (up to 1/20 s) keeps its length, so that an even rate
     stays even, at most that much out of sync with audio cut at ``start``; a longer one is shortened. The last frame
     is the last one that begins before the end; a brief one must lie more than half before it, so that an even rate
-    gives ``round(duration * rate)`` frames. With ``exact_end`` there is no such rounding.
+    gives ``round(duration * rate)`` frames. With ``exact_end`` there is no such rounding. Where ``frames`` begin
+    later, ``origin`` is the :func:`cut_origin` of all of them.
     """
-    origin: Fraction | None = None
-    for frame, end in _with_ends(_from_covering(frames, start)):
+    covering = _from_covering(frames, start) if origin is None else frames
+    for frame, end in _with_ends(covering):
         interval = end - frame.pts
         if origin is None:
-            # Where a brief frame is cut, time begins with it, and not inside of it.
-            origin = frame.pts if interval <= _BRIEF else max(start, frame.pts)
+            origin = _origin(frame, end, start)
         pts = max(frame.pts - origin, Fraction(0))
         remaining = None if duration is None else duration - pts
         if remaining is not None and pts > 0:
@@ -60,13 +65,27 @@ def cut(
         yield replace(frame, pts=pts, duration=frame_duration)
 
 
-def resample(frames: Iterable[TimedFrame], rate: Fraction, duration: Fraction | None) -> Iterator[TimedFrame]:
+def cut_origin(frames: Iterable[TimedFrame], start: Fraction) -> Fraction:
+    """Return the time that becomes 0 where frames are cut at ``start``; ``start`` where there are none."""
+    for frame, end in _with_ends(_from_covering(frames, start)):
+        return _origin(frame, end, start)
+    return start
+
+
+def _origin(frame: TimedFrame, end: Fraction, start: Fraction) -> Fraction:
+    # Where a brief frame is cut, time begins with it, and not inside of it.
+    return frame.pts if end - frame.pts <= _BRIEF else max(start, frame.pts)
+
+
+def resample(
+    frames: Iterable[TimedFrame], rate: Fraction, duration: Fraction | None, *, first: int = 0
+) -> Iterator[TimedFrame]:
     """Yield frames at an even rate: each is the one that is shown in the middle of its interval.
 
     There are ``round(seconds * rate)`` of them, at least one; ``seconds`` is ``duration``, or what ``frames``
-    last where that is shorter.
+    last where that is shorter. Those before the one of index ``first`` are left out.
     """
-    index, step = 0, 1 / rate
+    index, step = first, 1 / rate
     frame: TimedFrame | None = None
     for frame, end in _with_ends(frames):
         until = end if duration is None else min(end, duration)

@@ -13,6 +13,7 @@ from av.codec import Codec as AvCodec
 
 from dreamvid.errors import SettingsError, WriteError
 from dreamvid.media.containers import CONTAINERS, Container
+from dreamvid.media.output.hap import HAP_FORMATS, can_encode_hap
 from dreamvid.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,13 +30,14 @@ class Encoder:
     """How the settings of a codec become options of FFmpeg's encoders; the first that is available is used.
 
     ``formats`` maps (bits, alpha) to a pixel format. ``crf`` is (default, highest), None where the codec
-    has no such thing. ``even`` says whether width and height must be even.
+    has no such thing. Width and height must be multiples of ``multiples``. HAP has no ``names``: it is encoded by
+    :mod:`dreamvid.media.output.hap`.
     """
 
     names: tuple[str, ...]
     formats: Mapping[tuple[int, bool], str]
     crf: tuple[int, int] | None = None
-    even: tuple[bool, bool] = (False, False)
+    multiples: tuple[int, int] = (1, 1)
     speeds: Mapping[Speed, Mapping[str, str]] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,12 +48,11 @@ _X26X_SPEED: Mapping[Speed, Mapping[str, str]] = {
     "slow": {"preset": "slower"},
 }
 _YUV420 = {(8, False): "yuv420p", (10, False): "yuv420p10le"}
+_RGBA = {(8, False): "rgba", (8, True): "rgba"}
 _PNG = {(8, False): "rgb24", (8, True): "rgba", (10, False): "rgb48be", (10, True): "rgba64be"}
 ENCODERS: Mapping[str, Encoder] = {
-    "h264": Encoder(("libx264",), _YUV420, (16, 51), (True, True), _X26X_SPEED),
-    "h265": Encoder(
-        ("libx265",), _YUV420, (18, 51), (True, True), _X26X_SPEED, {"x265-params": "log-level=none"}
-    ),
+    "h264": Encoder(("libx264",), _YUV420, (16, 51), (2, 2), _X26X_SPEED),
+    "h265": Encoder(("libx265",), _YUV420, (18, 51), (2, 2), _X26X_SPEED, {"x265-params": "log-level=none"}),
     "vp9": Encoder(
         ("libvpx-vp9",),
         {**_YUV420, (8, True): "yuva420p"},
@@ -72,7 +73,7 @@ ENCODERS: Mapping[str, Encoder] = {
     "prores": Encoder(
         ("prores_ks",),
         {(10, False): "yuv422p10le", (10, True): "yuva444p10le"},
-        even=(True, False),
+        multiples=(2, 1),
         options={"vendor": "apl0"},
     ),
     "ffv1": Encoder(
@@ -80,6 +81,10 @@ ENCODERS: Mapping[str, Encoder] = {
         {(8, False): "bgr0", (8, True): "bgra", (10, False): "gbrp10le", (10, True): "gbrap10le"},
         options={"level": "3", "g": "1", "slicecrc": "1", "slices": "4"},
     ),
+    "hap": Encoder((), {(8, False): "rgba"}),
+    "hap-alpha": Encoder((), _RGBA),
+    "hap-q": Encoder((), {(8, False): "rgba"}),
+    "dxv": Encoder(("dxv",), {(8, False): "rgba"}, multiples=(16, 16)),
     "gif": Encoder(("gif",), {(8, False): "rgb24", (8, True): "rgba"}),
     "apng": Encoder(("apng",), _PNG),
     "png": Encoder(("png",), _PNG),
@@ -111,7 +116,7 @@ class CodecChoice:
     options: Mapping[str, str]
     alpha: bool
     depth: int
-    even: tuple[bool, bool]
+    multiples: tuple[int, int]
     tag: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -144,8 +149,7 @@ def choose_codec(suffix: str, output: OutputSettings, info: VideoInfo) -> CodecC
     notes: list[str] = []
     depth, alpha = _depth_and_alpha(codec, suffix, output, info, notes)
     pix_fmt = encoder.formats[depth, alpha]
-    supported = {f.name for f in AvCodec(name, "w").video_formats or ()}
-    if codec != "gif" and pix_fmt not in supported:
+    if codec != "gif" and codec not in HAP_FORMATS and pix_fmt not in _pixel_formats(name):
         raise SettingsError(
             f"output.depth: this machine's {name} has no {depth} bit; use depth 8 or another codec"
         )
@@ -157,7 +161,7 @@ def choose_codec(suffix: str, output: OutputSettings, info: VideoInfo) -> CodecC
         options=_options(codec, name, output, notes, alpha=alpha),
         alpha=alpha,
         depth=depth,
-        even=encoder.even if codec != "prores" or not alpha else (False, False),
+        multiples=encoder.multiples if codec != "prores" or not alpha else (1, 1),
         tag="hvc1" if codec == "h265" and container.has_edit_list else None,
         notes=tuple(notes),
     )
@@ -165,7 +169,11 @@ def choose_codec(suffix: str, output: OutputSettings, info: VideoInfo) -> CodecC
 
 def available_encoders() -> dict[str, str | None]:
     """Return each codec of the settings with the encoder that this machine has for it, None where it has none."""
-    return {codec: _find(encoder) for codec, encoder in ENCODERS.items()}
+    return {codec: _find(codec, encoder) for codec, encoder in ENCODERS.items()}
+
+
+def _pixel_formats(name: str) -> set[str]:
+    return {f.name for f in AvCodec(name, "w").video_formats or ()}
 
 
 def _container(suffix: str) -> Container:
@@ -189,7 +197,9 @@ def _alternative(codec: str) -> str:
     return f"use {' or '.join(places)}"
 
 
-def _find(encoder: Encoder) -> str | None:
+def _find(codec: str, encoder: Encoder) -> str | None:
+    if codec in HAP_FORMATS:
+        return codec if can_encode_hap() else None
     return next((name for name in encoder.names if name in av.codecs_available and _encodes(name)), None)
 
 
@@ -201,7 +211,9 @@ def _encodes(name: str) -> bool:
 
 
 def _available(codec: str, encoder: Encoder) -> str:
-    name = _find(encoder)
+    name = _find(codec, encoder)
+    if name is None and codec in HAP_FORMATS:
+        raise WriteError("HAP needs two more packages: pip install 'dreamvid[vj]'")
     if name is None:
         raise WriteError(
             f"this machine's PyAV has no encoder for {codec} ({encoder.names[0]}); "

@@ -16,6 +16,7 @@ from dreamvid.media.output.animation import finish_animation
 from dreamvid.media.output.display import set_display_size
 from dreamvid.media.output.encoder import add_video, order_decoding
 from dreamvid.media.output.frame_converter import FrameConverter
+from dreamvid.media.output.hap import HAP_FORMATS, set_hap_tag
 from dreamvid.media.output.verify import Expected, verify
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
+    from dreamvid.media.output.hap import HapEncoder
     from dreamvid.media.streams.output_spec import OutputSpec
     from dreamvid.media.timestamps import TimestampRounder
     from dreamvid.types import Frame
@@ -51,7 +53,7 @@ class _OpenFile:
 
     part: DeferredErrorFile
     container: OutputContainer
-    stream: av.VideoStream
+    encoder: av.VideoStream | HapEncoder
     rounder: TimestampRounder
     first_pts: int
     """Timestamp of the first frame: ticks of sound that come before it."""
@@ -138,7 +140,7 @@ class ContainerWriter:
             io_open=lambda _url, _flags, _options: spec.target.part.open("rb"),
         )
         try:
-            stream = add_video(container, spec, self._converter.size)
+            encoder = add_video(container, spec, self._converter.size)
             if spec.source_streams is not None:
                 spec.source_streams.attach(container, spec.choice.container)
             container.metadata.update(spec.metadata)
@@ -148,7 +150,7 @@ class ContainerWriter:
         part.check()
         streams = spec.source_streams
         first_pts = 0 if streams is None else round(streams.lead / spec.time_base)
-        return _OpenFile(part, container, stream, spec.timestamp_rounder(), first_pts)
+        return _OpenFile(part, container, encoder, spec.timestamp_rounder(), first_pts)
 
     def _encode(self, run: _OpenFile, pending: _PendingFrame, end: int) -> None:
         picture = pending.picture
@@ -156,7 +158,7 @@ class ContainerWriter:
         picture.pts, picture.duration = pending.pts + run.first_pts, end - pending.pts
         run.durations[picture.pts] = end - pending.pts
         try:
-            self._take(run, run.stream.encode(picture))
+            self._take(run, run.encoder.encode(picture))
         except av.FFmpegError as error:
             run.part.check()
             raise self._refused(error) from None
@@ -205,7 +207,7 @@ class ContainerWriter:
         end = run.rounder.end(duration)
         self._encode(run, pending, end)
         try:
-            rest = run.stream.encode(None)
+            rest = run.encoder.encode(None)
             if run.first_dts is None:
                 order_decoding(rest)
             self._take(run, rest)
@@ -224,6 +226,8 @@ class ContainerWriter:
             finish_animation(part, kind.muxer, size=self._converter.size, end=stay, metadata=spec.metadata)
             if kind.stores_display_size:
                 set_display_size(part, self._converter.size, spec.info.sar)
+            if spec.choice.codec in HAP_FORMATS:
+                set_hap_tag(part, spec.choice.codec)
         except OSError as error:
             raise write_error(spec.target.path, error) from None
         expected = Expected(run.frames, pending.pts * spec.time_base, spec.time_base)

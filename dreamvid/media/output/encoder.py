@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from dreamvid.media.color.filters import SITING, full_chroma
+from dreamvid.media.output.hap import HAP_FORMATS, HapEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +33,13 @@ without the tree, which saves more bits than AVX-512 saves time).
 """
 
 
-def add_video(container: OutputContainer, spec: OutputSpec, size: Size) -> av.VideoStream:
-    """Add the video stream; the encoder opens with the container's header."""
+def add_video(container: OutputContainer, spec: OutputSpec, size: Size) -> av.VideoStream | HapEncoder:
+    """Add the video stream, and return what encodes it; an encoder of FFmpeg's opens with the container's header."""
     choice = spec.choice
+    if choice.codec in HAP_FORMATS:
+        hap: Any = container.add_mux_stream("hap", spec.info.rate, width=size.width, height=size.height)
+        hap.time_base = spec.time_base
+        return HapEncoder(hap, choice.codec, spec.time_base)
     options = {**choice.options, **(SITING if full_chroma(choice.pix_fmt) else {})}
     if choice.encoder == "libx264" and _has_avx512():
         options["x264-params"] = f"asm={_UP_TO_AVX2}"

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_EVEN = 2
+
 
 class FrameConverter:
     """Turns frames into encoder frames of one size and format.
 
-    Alpha is flattened onto black where the format holds none. Odd sizes are padded by one pixel, the edge repeated,
-    where the chroma of the codec needs even ones.
+    Alpha is flattened onto black where the format holds none. Sizes that the codec cannot have are padded, the edge
+    repeated.
     """
 
     def __init__(self, size: Size, choice: CodecChoice) -> None:
@@ -35,12 +37,15 @@ class FrameConverter:
         self._full_chroma = full_chroma(choice.pix_fmt)
         self._sampler = ChromaSubsampler(choice.pix_fmt)
         self._grow = (
-            size.height % 2 if choice.even[1] else 0,
-            size.width % 2 if choice.even[0] else 0,
+            -size.height % choice.multiples[1],
+            -size.width % choice.multiples[0],
         )
         self.size = Size(size.height + self._grow[0], size.width + self._grow[1])
         if any(self._grow):
-            _log.warning("%s needs even sizes: %s is padded to %s", choice.codec, size, self.size)
+            kind = (
+                "even sizes" if max(choice.multiples) == _EVEN else f"multiples of {max(choice.multiples)} px"
+            )
+            _log.warning("%s needs %s: %s is padded to %s", choice.codec, kind, size, self.size)
 
     def frame(self, frame: Frame) -> av.VideoFrame:
         """Return the picture in the encoder's pixel format, tagged with its colors; no times are set.

@@ -42,7 +42,9 @@ def test_auto_chooses_by_suffix_and_alpha(suffix: str, info: VideoInfo, codec: s
 
 
 @pytest.mark.parametrize("suffix", CONTAINERS)
-@pytest.mark.parametrize("codec", ["h264", "h265", "vp9", "av1", "prores", "ffv1"])
+@pytest.mark.parametrize(
+    "codec", ["h264", "h265", "vp9", "av1", "prores", "ffv1", "hap", "hap-alpha", "hap-q", "dxv"]
+)
 def test_a_codec_is_taken_or_another_place_for_it_is_named(suffix: str, codec: Any) -> None:
     settings = OutputSettings(codec=codec)
     if codec in CONTAINERS[suffix].codecs:
@@ -69,6 +71,7 @@ def test_a_crf_without_effect_is_told(suffix: str) -> None:
 
 def test_a_missing_encoder_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(av, "codecs_available", set())
+    monkeypatch.setattr(codecs, "can_encode_hap", lambda: False)
     with pytest.raises(WriteError, match="no encoder for h264"):
         choose_codec(".mp4", OutputSettings(), PLAIN)
     assert set(available_encoders().values()) == {None}
