@@ -131,7 +131,7 @@ def _center(detail: RGB) -> tuple[NDArray[np.float32], RGB]:
     planes = cv2.split(detail)
     mean = np.array([plane.mean() for plane in planes], np.float32)
     for plane, value in zip(planes, mean, strict=True):
-        plane -= value
+        np.subtract(plane, value, out=plane)
     return mean, np.asarray(cv2.merge(planes), np.float32)
 
 
@@ -142,7 +142,7 @@ def _split_gray(band: RGB) -> tuple[NDArray[np.float32], Planes]:
     gray += color[2]
     gray /= np.float32(3.0)
     for plane in color:
-        plane -= gray
+        np.subtract(plane, gray, out=plane)
     return gray, color
 
 
@@ -151,10 +151,10 @@ def _join_gray(
 ) -> RGB:
     """Return ``gray + gain * color + mean``, ``[H, W, 3]``; ``color`` is overwritten."""
     for plane, value in zip(color, mean, strict=True):
-        plane *= gain
-        plane += gray
+        np.multiply(plane, gain, out=plane)
+        np.add(plane, gray, out=plane)
         if value:
-            plane += np.float32(value)
+            np.add(plane, np.float32(value), out=plane)
     return np.asarray(cv2.merge(color), np.float32)
 
 

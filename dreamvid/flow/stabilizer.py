@@ -131,20 +131,15 @@ class CarriedDetail:
         backward = self.estimator.estimate(small_target, small_source)
         moving = moving_mask(backward, small_target, small_source)
         backward *= moving[..., None]
+        # Where frames lie between dreamed ones, half the size is enough for what is seen for a few frames.
+        half = Size(max(1, size.height // 2), max(1, size.width // 2)) if self.cadence > 1 else size
+        forward = self.estimator.estimate(resize(small_source, half), resize(small_target, half))
+        backward_half, edge = resize_flow(backward, half), _EDGE_WIDTH * max(half)
+        visible_mask = np.clip(resize(carry_mask(backward_half, forward, edge=edge), size), 0.0, 1.0)
         earlier = None
         if self.cadence > 1:
-            # Half the size is enough for what is seen for a few frames. The flow trembles where its counterpart does.
-            half = Size(max(1, size.height // 2), max(1, size.width // 2))
-            forward = self.estimator.estimate(resize(small_source, half), resize(small_target, half))
-            still_forward, backward_half = (
-                forward * resize(moving, half)[..., None],
-                resize_flow(backward, half),
-            )
-            earlier = still_forward, carry_mask(still_forward, backward_half, edge=_EDGE_WIDTH * max(half))
-            forward = resize_flow(forward, size)
-        else:
-            forward = self.estimator.estimate(small_source, small_target)
-        visible_mask = carry_mask(backward, forward, edge=_EDGE_WIDTH * max(size))
+            forward = forward * resize(moving, half)[..., None]  # it trembles where its counterpart does
+            earlier = forward, carry_mask(forward, backward_half, edge=edge)
         static = None
         if self.rests:
             static = static_mask(backward, visible_mask, small_target, small_source)

@@ -111,7 +111,7 @@ def static_mask(flow: Flow, visible_mask: Mask, target: RGB, source: RGB) -> Mas
     # Directions that noise gives to flow cancel out.
     speed = np.hypot(flow[..., 0], flow[..., 1])
     slowed = flow * np.minimum(1.0, 2.0 * _STILL / np.maximum(speed, _NO_DIFFERENCE))[..., None]
-    drift = _blur(resize(slowed, small), radius)
+    drift = _blur(resize(slowed, small), 2.0 * radius)
     still = unchanged & (np.hypot(drift[..., 0], drift[..., 1]) <= _STILL)
     visible = resize((visible_mask >= 1.0).astype(np.float32), small)
     static_share = _blur(visible * still, max(0.5, _STATIC_EDGE * max(small)))

@@ -98,6 +98,14 @@ def test_one_moving_thing_leaves_the_rest_static(grain: float) -> None:
     assert np.abs(np.diff(mask)).max() < 0.5
 
 
+@pytest.mark.parametrize("grain", [0.0, 0.01])
+def test_only_what_is_near_a_moving_thing_is_not_static(grain: float) -> None:
+    source, target = (grainy(with_disk(scene(), x), x, grain) for x in (60, 63))
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    mask = found_static(target, source)
+    assert mask[np.hypot(rows - 60, columns - 62) > 20 + 18].min() == 1
+
+
 @pytest.mark.parametrize("pixels", [0.3, 2.0])
 def test_a_pan_is_not_static(pixels: float) -> None:
     assert found_static(warp(scene(), pan(pixels)), scene()).mean() < 0.1
