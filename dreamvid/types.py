@@ -165,7 +165,8 @@ class Motion:
 
     ``visible_mask`` is 1 where a pixel was visible in the previous frame, 0 where it was occluded, with soft edges.
     ``target`` is the later frame, as a small luma picture; None compares nothing. ``forward`` is the flow from the
-    earlier frame to the later, and where that shows it too; None where no frame lies between two dreamed ones.
+    earlier frame to the later, and where that shows it too, at a smaller size; None where no frame lies between two
+    dreamed ones.
     ``static_mask`` is 1 where nothing moves or changes, 0 elsewhere, with soft edges; None is nowhere. ``frames`` is
     the distance between the two.
     """

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-STILL_BYTES, VIDEO_BYTES = 170, 640
-"""Bytes that a run takes for each pixel of its frames: measured from 1 to 31 megapixels, for videos to 8."""
+STILL_BYTES, VIDEO_BYTES, WAITING_BYTES = 170, 640, 40
+"""Bytes that a run takes for each pixel of its frames: measured from 1 to 31 megapixels, for videos to 8. The last
+are those of each frame that waits for the next dreamed one: its picture, flow and masks.
+"""
 
 _BASE_BYTES = 1_200_000_000
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")

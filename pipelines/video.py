@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.settings import output_size
-from dreamvid.pipelines.build import build_dreamer, warn_unused_trip_fields
+from dreamvid.pipelines.build import build_dreamer, cadence_at, warn_unused_trip_fields
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState
 from dreamvid.pipelines.masks import open_masks
-from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
+from dreamvid.pipelines.memory import VIDEO_BYTES, WAITING_BYTES, check_memory
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
@@ -248,6 +248,11 @@ class _VideoJob:
         )
 
 
+def _waiting_frames(preset: Preset, rate: Fraction) -> int:
+    """Return how many frames wait for the next dreamed one, at most."""
+    return max(cadence_at(scene.preset.stability.cadence, rate) for scene in preset.in_scenes()) - 1
+
+
 def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions) -> _VideoJob:
     """Open the input, and find out what its dream will be."""
     from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
@@ -256,7 +261,7 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
 
     media = probe(source, fps=preset.output.fps)
     size = output_size(media.video.size, preset.output)
-    check_memory(source.name, size, VIDEO_BYTES)
+    check_memory(source.name, size, VIDEO_BYTES + WAITING_BYTES * _waiting_frames(preset, media.video.rate))
     frames = open_source(
         source,
         start=preset.input.start,

@@ -55,7 +55,7 @@ _WINDOW_BYTES = 1.5e9
 """Bytes of activations that a window may take; what ``auto`` tiles by."""
 _BYTES_PER_FEATURE = 4.0
 """Bytes that a gradient takes for each feature of each layer: measured 2.1 (ResNet) to 4.8 (VGG) in float32."""
-_BOX_UNIT = Size(64, 64)
+_BOX_UNIT = Size(32, 32)
 """Height and width of boxes that are dreamed by themselves are multiples of this, in px."""
 _OUT_OF_MEMORY = ("resource_exhausted", "out of memory", "oom when")
 """What TensorFlow and XLA say where they do not raise ``ResourceExhaustedError``."""

@@ -5,6 +5,7 @@ softens where it is resampled: without this, dreams become brighter or blurrier 
 dream had in each band, gray and color separately, is kept.
 
 Bands are an octave wide, of a Laplacian pyramid (Burt and Adelson 1983); the last holds all coarser frequencies.
+Channels are computed with one by one: NumPy is several times as quick on planes as along pixels.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from dreamvid.image.resize import blur, resize
 from dreamvid.types import RGB, DetailStatistics, Size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    Planes = Sequence[NDArray[np.float32]]
 
 _BANDS = 5
 # Shortest side, in px, of a band.
@@ -38,19 +43,17 @@ _MAX_LOCAL_GAIN = 1.5
 
 def measure_statistics(detail: RGB) -> DetailStatistics:
     """Return mean color and strength of each band, finest first, of signed detail ``[H, W, 3]``."""
-    mean = channel_means(detail)
-    centered = detail - mean
+    mean, centered = _center(detail)
     bands = []
     for band in _split_bands(centered):
         gray, color = _split_gray(band)
         bands.append((_rms(gray), _color_strength(color)))
     # Color of all bands together is measured too: where bands coincide, it is more than their sum of squares.
-    return DetailStatistics(tuple(mean.tolist()), tuple(bands), _color_strength(centered))
+    return DetailStatistics(tuple(mean.tolist()), tuple(bands), _color_strength(cv2.split(centered)))
 
 
 def channel_means(detail: RGB) -> NDArray[np.float32]:
     """Return the mean of each channel of ``[H, W, 3]``."""
-    # By planes, which is much quicker than along pixels.
     return np.array([plane.mean() for plane in cv2.split(detail)], np.float32)
 
 
@@ -63,22 +66,22 @@ def hold_statistics(
     local strength goes to the band's mean, so that what dreams best does not swallow the rest of the picture over
     time; the coarsest band is left alone.
     """
-    bands = _split_bands(detail - channel_means(detail))
+    bands = _split_bands(_center(detail)[1])
     radius = _LOCAL_RADIUS * detail.shape[0]
     result: RGB | None = None
     for k in reversed(range(len(bands))):
         gray, color = _split_gray(bands[k])
         wanted_gray, wanted_color = target.bands[k]
-        gray = gray * _gain(_rms(gray), wanted_gray, max_gain, 1.0 / _MAX_BAND_GAIN)
-        color = color * _gain(_color_strength(color), wanted_color, max_gain, 1.0 / _MAX_BAND_GAIN)
-        band = gray + color
+        gray *= _gain(_rms(gray), wanted_gray, max_gain, 1.0 / _MAX_BAND_GAIN)
+        gain = _gain(_color_strength(color), wanted_color, max_gain, 1.0 / _MAX_BAND_GAIN)
+        band = _join_gray(gray, color, gain)
         if evenness and k < len(bands) - 1:
             band = _even_out(band, evenness, radius / 2**k)
-        result = band if result is None else band + _enlarge(result, band)
+        result = band if result is None else np.add(band, _enlarge(result, band), out=band)
     assert result is not None
     gray, color = _split_gray(result)
-    color = color * _gain(_color_strength(color), target.color, _MAX_COLOR_GAIN, 1.0 / _MAX_COLOR_GAIN)
-    return np.asarray(gray + color + np.array(target.mean, np.float32), np.float32)
+    gain = _gain(_color_strength(color), target.color, _MAX_COLOR_GAIN, 1.0 / _MAX_COLOR_GAIN)
+    return _join_gray(gray, color, gain, target.mean)
 
 
 def mix(statistics: DetailStatistics, other: DetailStatistics, share: float) -> DetailStatistics:
@@ -123,11 +126,36 @@ def scale_to_ascent_length(statistics: DetailStatistics, ascent_length: float) -
     )
 
 
-def _split_gray(band: RGB) -> tuple[RGB, RGB]:
-    """Return the mean of the channels, ``[H, W, 1]``, and the rest, ``[H, W, 3]``."""
-    red, green, blue = cv2.split(band)
-    gray = (red + green + blue)[..., None] / np.float32(3.0)
-    return gray, band - gray
+def _center(detail: RGB) -> tuple[NDArray[np.float32], RGB]:
+    """Return the mean of each channel, and detail less that."""
+    planes = cv2.split(detail)
+    mean = np.array([plane.mean() for plane in planes], np.float32)
+    for plane, value in zip(planes, mean, strict=True):
+        np.subtract(plane, value, out=plane)
+    return mean, np.asarray(cv2.merge(planes), np.float32)
+
+
+def _split_gray(band: RGB) -> tuple[NDArray[np.float32], Planes]:
+    """Return the mean of the channels, ``[H, W]``, and what each channel has beside it."""
+    color = cv2.split(band)
+    gray = np.asarray(color[0] + color[1], np.float32)
+    gray += color[2]
+    gray /= np.float32(3.0)
+    for plane in color:
+        np.subtract(plane, gray, out=plane)
+    return gray, color
+
+
+def _join_gray(
+    gray: NDArray[np.float32], color: Planes, gain: np.float32, mean: Sequence[float] = (0.0, 0.0, 0.0)
+) -> RGB:
+    """Return ``gray + gain * color + mean``, ``[H, W, 3]``; ``color`` is overwritten."""
+    for plane, value in zip(color, mean, strict=True):
+        np.multiply(plane, gain, out=plane)
+        np.add(plane, gray, out=plane)
+        if value:
+            np.add(plane, np.float32(value), out=plane)
+    return np.asarray(cv2.merge(color), np.float32)
 
 
 def _gain(strength: float, target: float, most: float, least: float) -> np.float32:
@@ -148,7 +176,8 @@ def _split_bands(detail: RGB) -> list[RGB]:
     bands: list[RGB] = []
     while len(bands) < _BANDS - 1 and min(detail.shape[:2]) >= 2 * _MIN_BAND_SIZE:
         lower = np.asarray(cv2.pyrDown(detail), np.float32)
-        bands.append(detail - _enlarge(lower, detail))
+        enlarged = _enlarge(lower, detail)
+        bands.append(np.subtract(detail, enlarged, out=enlarged))
         detail = lower
     return [*bands, detail]
 
@@ -157,11 +186,13 @@ def _enlarge(lower: RGB, like: RGB) -> RGB:
     return resize(lower, Size(*like.shape[:2]))
 
 
-def _color_strength(color: RGB) -> float:
-    """Return the mean spread (largest less smallest channel) of ``[H, W, 3]``."""
-    red, green, blue = cv2.split(color)
-    largest, smallest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    return float(np.mean(largest - smallest))
+def _color_strength(color: Planes) -> float:
+    """Return the mean spread: largest less smallest channel."""
+    red, green, blue = color
+    largest, smallest = np.maximum(red, green), np.minimum(red, green)
+    np.maximum(largest, blue, out=largest)
+    largest -= np.minimum(smallest, blue, out=smallest)
+    return float(largest.mean())
 
 
 def _rms(values: NDArray[np.float32]) -> float:

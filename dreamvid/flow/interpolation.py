@@ -11,10 +11,13 @@ from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from dreamvid.flow.detail_statistics import hold_statistics, measure_statistics, mix
-from dreamvid.flow.warp import warp, warp_linear
+from dreamvid.flow.warp import resize_flow, warp_cubic, warp_linear
+from dreamvid.image.resize import resize
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,15 +55,17 @@ def interpolate(
     for position, picture in enumerate(pictures):
         since = motions[position] if since is None else _compose_two(since, motions[position])
         share = (position + 1) / len(motions)
-        detail = warp(detail_before, since.flow)
+        # Bicubic interpolation does: this detail is carried no further.
+        detail = warp_cubic(detail_before, since.flow)
         if after is not None:
-            flow, visible = forwards[position + 1]
+            flow, visible = _enlarge(*forwards[position + 1], Size(*picture.shape[:2]))
             weight_before = (1.0 - share) * (since.visible_mask + _HIDDEN)
             weight_after = share * (visible + _HIDDEN)
-            part_after = (weight_after / (weight_before + weight_after))[..., None]
-            detail += part_after * (warp(detail_after, flow) - detail)
+            part_after = weight_after / (weight_before + weight_after)
+            detail = cv2.blendLinear(detail, warp_cubic(detail_after, flow), 1.0 - part_after, part_after)
         detail = hold_statistics(detail, mix(*statistics, share))
-        yield np.asarray(np.clip(picture + detail, 0.0, 1.0), np.float32)
+        detail += picture
+        yield np.clip(detail, 0.0, 1.0, out=detail)
 
 
 def _compose_two(first: Motion, second: Motion) -> Motion:
@@ -73,6 +78,10 @@ def _compose_two(first: Motion, second: Motion) -> Motion:
         else first.static_mask * second.static_mask,
         frames=first.frames + second.frames,
     )
+
+
+def _enlarge(flow: Flow, mask: Mask, size: Size) -> tuple[Flow, Mask]:
+    return resize_flow(flow, size), np.clip(resize(mask, size), 0.0, 1.0)
 
 
 def _forwards(motions: Sequence[Motion]) -> list[tuple[Flow, Mask]]:

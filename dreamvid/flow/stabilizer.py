@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -130,23 +129,26 @@ class CarriedDetail:
         size = Size(max(1, round(full_size.height * scale)), max(1, round(full_size.width * scale)))
         small_target, small_source = resize(target, size), resize(source, size)
         backward = self.estimator.estimate(small_target, small_source)
-        moving = moving_mask(backward, small_target, small_source)[..., None]
-        backward *= moving
-        forward = self.estimator.estimate(small_source, small_target)
-        returning = forward * moving_mask(forward, small_source, small_target)[..., None]
-        visible_mask = carry_mask(backward, returning, edge=_EDGE_WIDTH * max(size))
-        to_full_size = partial(_to_full_size, size=full_size)
+        moving = moving_mask(backward, small_target, small_source)
+        backward *= moving[..., None]
+        # Where frames lie between dreamed ones, half the size is enough for what is seen for a few frames.
+        half = Size(max(1, size.height // 2), max(1, size.width // 2)) if self.cadence > 1 else size
+        half_target, half_source = resize(small_target, half), resize(small_source, half)
+        forward = self.estimator.estimate(half_source, half_target)
+        forward *= moving_mask(forward, half_source, half_target)[..., None]
+        backward_half, edge = resize_flow(backward, half), _EDGE_WIDTH * max(half)
+        visible_mask = np.clip(resize(carry_mask(backward_half, forward, edge=edge), size), 0.0, 1.0)
         earlier = None
         if self.cadence > 1:
-            # The flow trembles where its counterpart does. Half the size is enough for what is seen for a few frames.
-            half = Size(max(1, size.height // 2), max(1, size.width // 2))
-            forward, backward_half = resize_flow(forward * moving, half), resize_flow(backward, half)
-            earlier = to_full_size(forward, carry_mask(forward, backward_half, edge=_EDGE_WIDTH * max(half)))
+            forward = forward * resize(moving, half)[..., None]  # it trembles where its counterpart does
+            earlier = forward, carry_mask(forward, backward_half, edge=edge)
         static = None
         if self.rests:
             static = static_mask(backward, visible_mask, small_target, small_source)
             static = np.clip(resize(static, full_size), 0.0, 1.0) if static.any() else None
-        return Motion(*to_full_size(backward, visible_mask), comparable_luma(target), earlier, static)
+        return Motion(
+            *_to_full_size(backward, visible_mask, full_size), comparable_luma(target), earlier, static
+        )
 
     def after(self, earlier: Sequence[Stabilizer]) -> CarriedDetail:
         """Return this with the turnover of all these frames together."""

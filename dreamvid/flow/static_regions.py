@@ -45,6 +45,8 @@ _TEXTURE_CHANGE, _TEXTURE_NOISE = 0.003, 2.0
 _BRIGHTNESS_CHANGE, _BRIGHTNESS_NOISE = 0.0008, 0.1
 # The noise is the change of texture that this share of the picture keeps below, and at most so much.
 _QUIET_SHARE, _MAX_NOISE = 0.2, 0.01
+# Squared change of texture, as a multiple of the least that counts, that is as good as any more.
+_STRONG = 16.0
 # Width of the mask's edges, as a share of the longer side, and the shares of a neighborhood that must be static for
 # the mask to begin and to be full.
 _STATIC_EDGE, _STATIC_FROM, _STATIC_TO = 0.015, 0.6, 0.95
@@ -109,19 +111,25 @@ def static_mask(flow: Flow, visible_mask: Mask, target: RGB, source: RGB) -> Mas
         Two frames ``[H, W, 3]``. Noise is estimated as the change of the quietest fifth of the picture.
     """
     size = Size(*flow.shape[:2])
-    still = (np.hypot(flow[..., 0], flow[..., 1]) <= _STILL) & (visible_mask >= 1.0)
     small = Size(*(max(1, side // _SHRINK) for side in size))
     radius = max(0.5, _NEIGHBORHOOD * max(small))
     change = resize(target - source, small)
-    texture = np.sqrt(_local_error(change, radius).max(axis=-1))
-    brightness = np.abs(cv2.GaussianBlur(change, (0, 0), 2.0 * radius)).max(axis=-1)
-    noise = min(float(np.quantile(texture, _QUIET_SHARE)), _MAX_NOISE)
-    unchanged = (texture <= _TEXTURE_CHANGE + _TEXTURE_NOISE * noise) & (
-        brightness <= _BRIGHTNESS_CHANGE + _BRIGHTNESS_NOISE * noise
-    )
-    static_share = cv2.GaussianBlur(
-        resize(still.astype(np.float32), small) * unchanged, (0, 0), max(0.5, _STATIC_EDGE * max(small))
-    )
+    square = np.square(change).max(axis=-1)
+    noise = min(float(np.sqrt(np.quantile(_blur(square, radius), _QUIET_SHARE))), _MAX_NOISE)
+    limit = (_TEXTURE_CHANGE + _TEXTURE_NOISE * noise) ** 2
+    # What changes much reaches no farther than what changes a little: both are cut off before they are gathered.
+    unchanged = _blur(np.minimum(square, _STRONG * limit), radius / 2.0) <= limit
+    # Brightness is gathered where texture stays.
+    weight = _blur(unchanged.astype(np.float32), 2.0 * radius) + np.float32(_NO_DIFFERENCE)
+    brightness = np.abs(_blur(change * unchanged[..., None], 2.0 * radius)).max(axis=-1) / weight
+    unchanged &= brightness <= _BRIGHTNESS_CHANGE + _BRIGHTNESS_NOISE * noise
+    # Directions that noise gives to flow cancel out.
+    speed = np.hypot(flow[..., 0], flow[..., 1])
+    slowed = flow * np.minimum(1.0, 2.0 * _STILL / np.maximum(speed, _NO_DIFFERENCE))[..., None]
+    drift = _blur(resize(slowed, small), radius)
+    still = unchanged & (np.hypot(drift[..., 0], drift[..., 1]) <= _STILL)
+    visible = resize((visible_mask >= 1.0).astype(np.float32), small)
+    static_share = _blur(visible * still, max(0.5, _STATIC_EDGE * max(small)))
     mask = smoothstep(_STATIC_FROM, _STATIC_TO, static_share)
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -130,5 +138,5 @@ def _smooth_luma(picture: RGB) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(luma(picture), (0, 0), _GRAIN_BLUR), np.float32)
 
 
-def _local_error(difference: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(np.square(difference), (0, 0), radius), np.float32)
+def _blur(values: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), radius), np.float32)

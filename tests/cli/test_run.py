@@ -210,6 +210,14 @@ def test_what_takes_too_much_memory_is_one_line(
         assert error.count("\n") == 1
 
 
+def test_frames_that_wait_for_a_dreamed_one_count_as_memory(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: 10**9)
+    assert run("video", clip, *QUICK, "--width", "16384", "--height", "8000", "--cadence", "6") == 1
+    assert "take about 111.3 GB of memory" in capsys.readouterr().err
+
+
 def test_a_listener_that_goes_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 

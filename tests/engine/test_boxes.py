@@ -63,13 +63,14 @@ def test_what_is_far_apart_has_boxes_of_its_own_and_what_is_near_shares_one() ->
     assert boxes == [(16, 16, 80, 144), (384, 480, 448, 544)]
 
 
-def test_small_pictures_are_not_worth_a_box() -> None:
-    assert boxes_around(spots((90, 160), np.s_[40:42, 50:52]), context=16, stride=16, unit=UNIT) == [
-        (0, 0, 90, 160)
-    ]
+def test_boxes_that_save_little_are_not_worth_their_fixed_cost() -> None:
+    mask = spots((90, 160), np.s_[30:60, 40:110])
+    assert boxes_around(mask, context=16, stride=16, unit=UNIT) == [(0, 0, 90, 160)]
+    mask = spots((90, 480), np.s_[30:60, 40:60], np.s_[30:60, 180:200])
+    assert boxes_around(mask, context=16, stride=16, unit=UNIT) == [(0, 16, 90, 272)]
 
 
 def test_a_mask_of_most_of_the_picture_is_one_whole_box() -> None:
     size = Size(300, 400)
-    assert boxes_around(spots(size, np.s_[:, :260]), context=16, stride=16, unit=UNIT) == [Box.whole(size)]
+    assert boxes_around(spots(size, np.s_[:, :320]), context=16, stride=16, unit=UNIT) == [Box.whole(size)]
     assert boxes_around(np.ones(size, np.bool_), context=16, stride=16, unit=UNIT) == [Box.whole(size)]

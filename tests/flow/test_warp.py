@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from dreamvid.flow.warp import resize_flow, warp, warp_linear
+from dreamvid.flow.warp import resize_flow, warp, warp_cubic, warp_linear
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ def constant(dx: float, dy: float, height: int = 40, width: int = 60) -> Flow:
     return np.broadcast_to(np.array([dx, dy], np.float32), (height, width, 2)).copy()
 
 
-@pytest.mark.parametrize("sample", [warp, warp_linear])
+@pytest.mark.parametrize("sample", [warp, warp_cubic, warp_linear])
 def test_no_motion_changes_nothing(sample: type) -> None:
     still = picture() - 0.5
     assert np.array_equal(sample(still, constant(0, 0)), still)
 
 
-@pytest.mark.parametrize("sample", [warp, warp_linear])
+@pytest.mark.parametrize("sample", [warp, warp_cubic, warp_linear])
 def test_a_pixel_comes_from_where_the_flow_points(sample: type) -> None:
     moved = sample(picture(), constant(3, -2))
     assert np.allclose(moved[5:-5, 5:-5], picture()[3:-7, 8:-2], atol=1e-6)
