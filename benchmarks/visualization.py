@@ -19,7 +19,7 @@ from dreamvid.pipelines.options import RunOptions
 if TYPE_CHECKING:
     from dreamvid.engine.visualizer import FeatureVisualizer
 
-PART = "l visualization"
+PART = "o visualization"
 LAYER = "mixed4"
 CHANNELS = range(16)
 

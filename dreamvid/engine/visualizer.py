@@ -78,7 +78,8 @@ class FeatureVisualizer:
 
     ``octaves`` and ``ascent`` are the settings of the dream of given images; their defaults where None.
     Compiles at the first picture, which takes seconds. The same settings, units and machine give the same pictures
-    bit for bit; other units beside one change its picture by no more than rounding.
+    bit for bit; other units in its batch change a picture a little, as Adam amplifies rounding (on dreamnet by 0.004
+    on average).
 
     Raises
     ------

@@ -181,7 +181,6 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
         "demo",
         "jobs",
         "measure",
-        "activations",
         "doctor",
     }
 
