@@ -1,4 +1,4 @@
-"""(l) Visualization: channels of one layer from noise, as one batch and one by one.
+"""(o) Visualization: channels of one layer from noise, as one batch and one by one.
 
 One by one means a visualizer of its own for each channel, whose function is traced anew, as where the channel is
 compiled in; and, for information, one visualizer that is called for each channel.
