@@ -134,12 +134,14 @@ def build_visualizer(
     from dreamvid.engine import precision as formats
     from dreamvid.engine import runtime
     from dreamvid.engine.graph_transforms import LOGITS
-    from dreamvid.engine.visualizer import FeatureVisualizer
+    from dreamvid.engine.visualizer import BATCH, FeatureVisualizer
 
     device = runtime.configure(device=options.device, threads=options.threads)
     network = load_network(model, with_classes=output == LOGITS, trust=options.trust_model)
-    chosen = precision if precision != "auto" else formats.choose(network, (output,), device=device).chosen
-    return FeatureVisualizer(network, output, settings, precision=chosen)
+    if precision == "auto":
+        report = formats.choose(network, (output,), device=device, batch=BATCH, side=settings.size)
+        return FeatureVisualizer(network, output, settings, precision=report.chosen)
+    return FeatureVisualizer(network, output, settings, precision=precision)
 
 
 def needs_picture(preset: Preset) -> bool:

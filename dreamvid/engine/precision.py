@@ -35,6 +35,8 @@ MIN_COSINE = 0.95
 MIN_SPEEDUP = 1.1
 _FORMATS = ("bfloat16", "float16")
 _SIDE = 256
+_MAX_PIXELS = 4 * _SIDE * _SIDE
+"""Most pixels of a batch that is measured."""
 _REPEATS = 3
 _MAX_CONVOLUTION_RATIO = 1.5
 """A format that takes so many times as long for one convolution is not tried on the network."""
@@ -78,21 +80,28 @@ def needed_outputs(objective: Objective) -> tuple[str, ...]:
 
 
 def choose(
-    network: Network, outputs: Sequence[str], *, device: DeviceInfo | None = None, cache: Path | None = None
+    network: Network,
+    outputs: Sequence[str],
+    *,
+    device: DeviceInfo | None = None,
+    cache: Path | None = None,
+    batch: int = 1,
+    side: int = _SIDE,
 ) -> PrecisionChoiceReport:
     """Return the fastest format whose gradient can be trusted, measured or remembered.
 
-    ``cache`` is the JSON file of earlier answers; by default in the user's cache folder. One that cannot be
-    read or written is done without.
+    A step is of ``batch`` pictures whose sides are ``side`` px: lower formats gain more on more pixels. ``cache`` is
+    the JSON file of earlier answers; by default in the user's cache folder. One that cannot be read or written is
+    done without.
     """
     device = device or devices()[-1]
     cache = cache or Path(platformdirs.user_cache_dir("dreamvid", appauthor=False)) / "precision.json"
-    key = _key(network, outputs, device)
+    key = _key(network, outputs, device, batch, side)
     remembered = _from_json(_read_cache(cache).get(key), device)
     if remembered is not None:
         return remembered
     with tf.device(device.device):
-        formats = _measure(network, outputs)
+        formats = _measure(network, outputs, batch, side)
     report = PrecisionChoiceReport(_decide(formats), formats, device.name, cached=False)
     _write_cache(cache, key, {"formats": [asdict(item) for item in formats]})
     return report
@@ -130,9 +139,11 @@ def _decide(formats: Sequence[FormatReport]) -> str:
     return best
 
 
-def _measure(network: Network, outputs: Sequence[str]) -> tuple[FormatReport, ...]:
+def _measure(network: Network, outputs: Sequence[str], batch: int, side: int) -> tuple[FormatReport, ...]:
     extractor = network.extractor(outputs)
-    picture = _picture(extractor.fixed_size, max(_SIDE, extractor.min_size))
+    picture = _picture(extractor.fixed_size, max(side, extractor.min_size))
+    pixels = picture.shape[1] * picture.shape[2]
+    picture = tf.repeat(picture, min(batch, max(1, _MAX_PIXELS // pixels)), axis=0)
     base, reference_gradient = _step(extractor, picture, limit=math.inf)
     assert base is not None
     reports = [FormatReport("float32", base, 1.0, "the reference")]
@@ -212,13 +223,14 @@ def _cosine(first: Any, second: Any) -> float:
     return float(a @ b) / size if size > 0.0 and math.isfinite(size) else 0.0
 
 
-def _key(network: Network, outputs: Sequence[str], device: DeviceInfo) -> str:
+def _key(network: Network, outputs: Sequence[str], device: DeviceInfo, batch: int, side: int) -> str:
     facts = {
         "device": device.name,
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "dreamvid": __version__,
         "network": fingerprint(network),
         "outputs": list(outputs),
+        "pictures": [batch, side],
         **versions(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

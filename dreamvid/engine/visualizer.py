@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 Unit = int | Mapping[int, float]
 """A channel or class, or several with their weights: ``{3: 1, 7: 1}`` excites both, ``{3: -1}`` inhibits one."""
 
-_BATCH = 16
+BATCH = 16
 """Pictures at a time; more gain nothing on a processor."""
 _CANDIDATES = 32
 """Starts of which each unit takes the one that excites it most."""
@@ -112,7 +112,7 @@ class FeatureVisualizer:
         )
         self._view = self._extractor.fixed_size or Size(settings.size, settings.size)
         budget = window_budget(network, (self._output,))
-        self._batch = min(_BATCH, max(1, budget // (self._view.height * self._view.width)))
+        self._batch = min(BATCH, max(1, budget // (self._view.height * self._view.width)))
 
     def visualize(self, units: Sequence[Unit], *, image: RGB | None = None) -> list[UnitPicture]:
         """Return one picture for each unit, in their order.
@@ -251,8 +251,8 @@ class FeatureVisualizer:
     def _activations(self, parameters: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the layer's activations averaged over positions, ``[N, C]``."""
         batches = [
-            self._mean_activations(parameters[start : start + _BATCH]).numpy()
-            for start in range(0, len(parameters), _BATCH)
+            self._mean_activations(parameters[start : start + BATCH]).numpy()
+            for start in range(0, len(parameters), BATCH)
         ]
         return np.concatenate(batches)
 

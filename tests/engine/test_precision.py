@@ -63,8 +63,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Replace the measurement, and list what it was asked for."""
     asked: list[tuple[str, ...]] = []
 
-    def measure(_network: Network, outputs: Any) -> tuple[FormatReport, ...]:
-        asked.append(tuple(outputs))
+    def measure(_network: Network, outputs: Any, batch: int, _side: int) -> tuple[FormatReport, ...]:
+        asked.append(tuple(outputs) if batch == 1 else (*outputs, f"{batch} at once"))
         return report("float32", 1.0, 1.0), report("bfloat16", 0.5, 0.99)
 
     monkeypatch.setattr(precision, "_measure", measure)
@@ -79,7 +79,8 @@ def test_each_network_output_and_device_is_measured_once(
     for _ in range(2):
         for outputs, device in ((["mixed1"], CPU), (["mixed2"], CPU), (["mixed1"], other)):
             assert precision.choose(dreamnet, outputs, device=device, cache=cache).chosen == "bfloat16"
-    assert measured == [("mixed1",), ("mixed2",), ("mixed1",)]
+        precision.choose(dreamnet, ["mixed1"], device=CPU, cache=cache, batch=16, side=96)
+    assert measured == [("mixed1",), ("mixed2",), ("mixed1",), ("mixed1", "16 at once")]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_damaged_cache_is_done_without(
     dreamnet: Network, tmp_path: Path, content: str, measured: list[Any]
 ) -> None:
     cache = tmp_path / "precision.json"
-    cache.write_text(content.replace("KEY", precision._key(dreamnet, ["mixed1"], CPU)))
+    cache.write_text(content.replace("KEY", precision._key(dreamnet, ["mixed1"], CPU, 1, 256)))
     assert not precision.choose(dreamnet, ["mixed1"], device=CPU, cache=cache).cached
     assert precision.choose(dreamnet, ["mixed1"], device=CPU, cache=cache).cached
     assert len(measured) == 1
