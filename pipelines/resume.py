@@ -146,7 +146,7 @@ def run_resumable(
                 options.progress.encode(store.frames, task.output.name)
                 encoding.finish(options.progress.encoded)
     except BaseException as error:  # noqa: BLE001  raised again there
-        _keep_or_remove(store, options, error)
+        keep_or_remove(store, options, error)
     result = EncodeResult(store.frames, resumed_at, time.perf_counter() - began, store.values)
     if options.keep_work:
         store.keep()
@@ -194,7 +194,9 @@ def _check_room(task: OutputJob, store: Store) -> None:
     check_room(store.folder.parent, needed)
 
 
-def _keep_or_remove(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
+def keep_or_remove(
+    store: Store, options: RunOptions, error: BaseException, *, unit: str = "frames"
+) -> NoReturn:
     """Keep the work folder if it has complete chunks, log how to resume, and raise the error."""
     store.drop_damaged()
     if not store.records or isinstance(error, NothingDreamedError):
@@ -202,7 +204,7 @@ def _keep_or_remove(store: Store, options: RunOptions, error: BaseException) -> 
         raise error
     store.release()
     total = store.manifest.pictures.frames
-    done = f"{store.frames} of {total} frames" if total else f"{store.frames} frames"
+    done = f"{store.frames} of {total} {unit}" if total else f"{store.frames} {unit}"
     way = (
         f"go on with: {shlex.join(options.command)}"
         if options.command

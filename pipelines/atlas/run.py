@@ -18,8 +18,9 @@ from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
 from dreamvid.pipelines.atlas.output import check_target, default_output, output_form, write_atlas
 from dreamvid.pipelines.atlas.page import INDEX
 from dreamvid.pipelines.atlas.pictures import encode_webp, read_image
-from dreamvid.pipelines.atlas.work import chunks_of, keep_or_remove, lossless_chunks, make_manifest, visualize
+from dreamvid.pipelines.atlas.work import chunks_of, lossless_chunks, make_manifest, visualize
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.resume import keep_or_remove
 from dreamvid.pipelines.units import LOGITS, class_name, unit_objective
 from dreamvid.text import byte_size, printable
 from dreamvid.types import Size
@@ -113,7 +114,7 @@ def make_atlas(
         atlas = _collect(request, engine.network, parts, evidence, store)
         write_atlas(atlas, output, form, request, replaces=replaces)
     except BaseException as error:  # noqa: BLE001  raised again there
-        keep_or_remove(store, options, error)
+        keep_or_remove(store, options, error, unit="pictures")
     if options.keep_work:
         store.keep()
     else:

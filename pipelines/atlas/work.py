@@ -6,20 +6,17 @@ An interrupted run goes on behind the last whole chunk, with the same pictures b
 from __future__ import annotations
 
 import logging
-import shlex
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from dreamvid._version import __version__
 from dreamvid.checkpoint.chunk import Times
 from dreamvid.checkpoint.layout import State
 from dreamvid.checkpoint.manifest import InputFile, Manifest, Pictures
 from dreamvid.config.fields import named_files
-from dreamvid.errors import DreamvidError
 from dreamvid.pipelines.provenance import fingerprint, make_portable
-from dreamvid.text import printable
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
@@ -147,23 +144,3 @@ def _make_chunk(part: Part, units: Sequence[int], engine: Engine, image: RGB | N
     ]
     times = [Times(Fraction(index), Fraction(1)) for index in range(first, first + len(made))]
     store.add(times, State({"output": part.output, "units": facts}))
-
-
-def keep_or_remove(store: Store, options: RunOptions, error: BaseException) -> NoReturn:
-    """Keep the work folder if it has whole chunks, log how to go on, and raise the error."""
-    store.drop_damaged()
-    if not store.records:
-        store.remove()
-        raise error
-    store.release()
-    done = f"{store.frames} of {store.manifest.pictures.frames} pictures"
-    way = (
-        f"go on with: {shlex.join(options.command)}"
-        if options.command
-        else "the same call goes on from there"
-    )
-    if isinstance(error, KeyboardInterrupt):
-        raise KeyboardInterrupt(f"interrupted; {done} are kept in {printable(store.folder)}; {way}") from None
-    if isinstance(error, DreamvidError):
-        _log.warning("%s are kept in %s; %s", done, printable(store.folder), way)
-    raise error
