@@ -213,7 +213,7 @@ def _encodes(name: str) -> bool:
 def _available(codec: str, encoder: Encoder) -> str:
     name = _find(codec, encoder)
     if name is None and codec in HAP_FORMATS:
-        raise WriteError("HAP needs two more packages: pip install 'dreamvid[vj]'")
+        raise WriteError("HAP needs two more packages: pip install cramjam etcpak")
     if name is None:
         raise WriteError(
             f"this machine's PyAV has no encoder for {codec} ({encoder.names[0]}); "
