@@ -1,0 +1,1 @@
+"""Generative adversarial networks: the two networks, and how they train each other."""

@@ -1,0 +1,1 @@
+"""Generative adversarial networks: training one on the user's pictures."""
