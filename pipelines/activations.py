@@ -258,9 +258,12 @@ def _panels(report: ActivityReport, meter: ActivityMeter, request: ActivationReq
             panels.insert(0, _Panel(layer, None, f"{layer}, all", (scale.lowest, scale.highest), scale.frame))
         rows += [panels[i : i + _COLUMNS] for i in range(0, len(panels), _COLUMNS)]
     if not rows:
-        raise SettingsError(
-            f"{printable(report.source)}: none of the chosen channels fires, so there is no heat map"
+        why = (
+            "--top 0 shows layers alone, and only classes are chosen"
+            if request.top == 0
+            else "none of the chosen channels fires"
         )
+        raise SettingsError(f"{printable(report.source)}: {why}, so there is no heat map")
     return rows
 
 

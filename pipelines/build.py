@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.config.preset import Preset
-    from dreamvid.config.settings import ModelSettings, PrecisionChoice
+    from dreamvid.config.settings import AscentSettings, ModelSettings, OctaveSettings, PrecisionChoice
     from dreamvid.config.visualization import VisualizationSettings
     from dreamvid.engine.activations import ActivationReader
     from dreamvid.engine.architectures import ModelEntry
@@ -120,9 +120,13 @@ def build_visualizer(
     settings: VisualizationSettings,
     options: RunOptions,
     *,
+    octaves: OctaveSettings | None = None,
+    ascent: AscentSettings | None = None,
     precision: PrecisionChoice = "auto",
 ) -> FeatureVisualizer:
     """Return what makes pictures of a layer's channels, or of classes where ``output`` is ``logits``.
+
+    ``octaves`` and ``ascent`` are the settings of the dream of given images; their defaults where None.
 
     Loads TensorFlow; networks are cached, so that each layer of one costs no more than its own function.
 
@@ -139,9 +143,8 @@ def build_visualizer(
     device = runtime.configure(device=options.device, threads=options.threads)
     network = load_network(model, with_classes=output == LOGITS, trust=options.trust_model)
     if precision == "auto":
-        report = formats.choose(network, (output,), device=device, batch=BATCH, side=settings.size)
-        return FeatureVisualizer(network, output, settings, precision=report.chosen)
-    return FeatureVisualizer(network, output, settings, precision=precision)
+        precision = formats.choose(network, (output,), device=device, batch=BATCH, side=settings.size).chosen
+    return FeatureVisualizer(network, output, settings, octaves=octaves, ascent=ascent, precision=precision)
 
 
 def needs_picture(preset: Preset) -> bool:

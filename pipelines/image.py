@@ -170,7 +170,7 @@ def _check(
     """Refuse what cannot be written; ``may_make`` says that its folder is made where it is missing."""
     from dreamvid.media.still.writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
 
-    check_suffix(path)
+    check_suffix(path, may_be_folder=True)
     dreamed_size(preset, output_size(source_size, preset.output))
     if may_make:
         check_folder(path.parent)

@@ -45,6 +45,8 @@ class UnfinishedJob:
         What to run to go on; empty where it was no command that began it.
     began
         When, as ISO 8601.
+    unit
+        What is kept: frames, or the pictures of an atlas.
     """
 
     work: str
@@ -58,15 +60,16 @@ class UnfinishedJob:
     needs: tuple[str, ...]
     command: str
     began: str
+    unit: str = "frames"
 
     @property
     def progress(self) -> str:
         """How far it is, for people."""
         if self.complete:
-            return f"all {self.kept} frames dreamed, to be encoded"
+            return f"all {self.kept} {self.unit} dreamed, to be encoded"
         if not self.frames:
-            return f"{self.kept} frames"
-        return f"{self.kept} of {self.frames} frames ({100 * self.kept // self.frames} %)"
+            return f"{self.kept} {self.unit}"
+        return f"{self.kept} of {self.frames} {self.unit} ({100 * self.kept // self.frames} %)"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -124,6 +127,7 @@ def _job(work: Path) -> UnfinishedJob | None:
         needs=() if running else tuple(_needs(work, manifest, needed)),
         command=_command(manifest),
         began=manifest.began,
+        unit="pictures" if manifest.dream["settings"].get("atlas") else "frames",
     )
 
 

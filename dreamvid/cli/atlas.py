@@ -12,12 +12,17 @@ from dreamvid.cli.options import CommonOptions, common_command, output_option
 from dreamvid.cli.run import run_command
 from dreamvid.config.messages import explain
 from dreamvid.config.preset import Preset
+from dreamvid.config.settings import AscentSettings
 from dreamvid.config.visualization import ParameterizationName, VisualizationSettings
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.atlas.request import IMAGE_SIZE, AtlasRequest
+from dreamvid.text import did_you_mean
 
 _CHOICE, _PICTURES, _NETWORK = "What is shown", "The pictures", "The network"
 _DEFAULT_SIZE = VisualizationSettings.model_fields["size"].default
+_DEFAULT_STEPS = VisualizationSettings.model_fields["steps"].default
+_OF_DREAM = ("octaves.", "ascent.")
+_FROM_NOISE = {"parameterization", "learning_rate", "jitter", "scaling", "rotation", "diversity"}
 _MAX_COLUMNS = 100
 _MAX_EXAMPLES = 32
 
@@ -142,14 +147,27 @@ def atlas(
             rich_help_panel=_PICTURES,
         ),
     ] = None,
-    steps: Annotated[str | None, _setting("--steps", "steps", "N")] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help=f"Gradient steps (default {_DEFAULT_STEPS}; of an IMAGE in each octave, "
+            f"{AscentSettings.model_fields['steps'].default}).",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = None,
+    octaves: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Octaves in which an IMAGE is dreamed.", rich_help_panel=_PICTURES),
+    ] = None,
     seed: Annotated[str | None, _setting("--seed", "seed", "N")] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help=f"Set any of {', '.join(VisualizationSettings.model_fields)}; may be repeated.",
+            help=f"Set any of {', '.join(VisualizationSettings.model_fields)}, or with an IMAGE of octaves.* and "
+            "ascent.*; may be repeated.",
             rich_help_panel=_PICTURES,
         ),
     ] = None,
@@ -174,24 +192,29 @@ def atlas(
     """Show what the channels and classes of a network respond to: a page to browse, and a contact sheet."""
     if sort not in {"unit", "activation"}:
         raise SettingsError(f"--sort: must be unit or activation, not '{sort}'")
-    values: dict[str, object] = {
+    values: dict[str, object] = _assigned(assignments or []) | {
         name: value
         for name, value in (
             ("parameterization", parameterization),
             ("size", size),
             ("steps", steps),
+            ("octaves.count", octaves),
             ("seed", seed),
         )
         if value is not None
     }
-    settings = _visualization(values | _assigned(assignments or []), has_image=image is not None)
+    settings, dream = _split(values, has_image=image is not None)
     network = Preset.build({"model": {"name": model, "weights": weights, "input_range": input_range}}).model
     with run_command(common, action="making", unit="pictures/s") as run:
         from dreamvid.pipelines.atlas.run import make_atlas  # noqa: PLC0415  loads OpenCV
+        from dreamvid.pipelines.scenes import first_still  # noqa: PLC0415  the same
 
+        dream = first_still(dream)
         request = AtlasRequest(
             network,
             settings,
+            octaves=dream.octaves,
+            ascent=dream.ascent,
             image=image,
             layers=layers,
             channels=channels,
@@ -209,17 +232,29 @@ def _assigned(texts: list[str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals or name.strip() not in VisualizationSettings.model_fields:
-            known = ", ".join(VisualizationSettings.model_fields)
-            raise SettingsError(f"--set {text}: must read NAME=VALUE, with one of {known}")
+        if not equals or not name.strip():
+            raise SettingsError(f"--set {text}: must read NAME=VALUE")
         values[name.strip()] = value.strip()
     return values
 
 
-def _visualization(values: dict[str, object], *, has_image: bool) -> VisualizationSettings:
+def _split(values: dict[str, object], *, has_image: bool) -> tuple[VisualizationSettings, Preset]:
+    """Return the settings of pictures from noise, and those of the dream of an image."""
+    of_dream = {name: value for name, value in values.items() if name.startswith(_OF_DREAM)}
+    of_pictures = {name: value for name, value in values.items() if name not in of_dream}
     if has_image:
-        values = {"size": IMAGE_SIZE, **values}
+        if "steps" in of_pictures:
+            of_dream["ascent.steps"] = of_pictures.pop("steps")
+        if unused := sorted(of_pictures.keys() & _FROM_NOISE):
+            raise SettingsError(f"{unused[0]}: is for pictures from noise, and there is an IMAGE")
+        of_pictures = {"size": IMAGE_SIZE, **of_pictures}
+    elif of_dream:
+        raise SettingsError(f"{min(of_dream)}: is for the dream of an IMAGE, and there is none")
+    if unknown := sorted(of_pictures.keys() - VisualizationSettings.model_fields.keys()):
+        near = did_you_mean(unknown[0], VisualizationSettings.model_fields)
+        raise SettingsError(f"--set {unknown[0]}: there is no such setting of an atlas{near}")
     try:
-        return VisualizationSettings.model_validate(values)
+        settings = VisualizationSettings.model_validate(of_pictures)
     except ValidationError as error:
         raise SettingsError(f"--{explain(error, VisualizationSettings)}") from None
+    return settings, Preset().override(of_dream)

@@ -95,6 +95,8 @@ class Atlas:
         Of a tile, in px.
     model
         What a preset's ``model`` says, where it is not the default.
+    dream
+        Other settings of a preset, by path, where they are not the default.
     image, image_picture
         Name and encoded picture of what was dreamed; empty for noise.
     examples
@@ -110,6 +112,7 @@ class Atlas:
     height: int
     sections: tuple[Section, ...]
     model: dict[str, Any] = field(default_factory=dict)
+    dream: dict[str, Any] = field(default_factory=dict)
     image: str = ""
     image_picture: bytes = field(default=b"", repr=False)
     examples: str = ""

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from dreamvid.config.settings import ModelSettings
-    from dreamvid.config.visualization import VisualizationSettings
+    from dreamvid.pipelines.atlas.request import AtlasRequest
     from dreamvid.pipelines.examples import Example
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.pipelines.progress import Progress
@@ -67,22 +66,26 @@ class NetworkEngine:
 
     def __init__(
         self,
-        model: ModelSettings,
-        settings: VisualizationSettings,
+        request: AtlasRequest,
         options: RunOptions,
-        *,
-        with_classes: bool,
     ) -> None:
-        self._model, self._settings, self._options = model, settings, options
-        self.network = open_network(model, options, with_classes=with_classes)
+        self._request, self._options = request, options
+        self.network = open_network(request.model, options, with_classes=request.classes is not None)
         self._output = ""
         self._visualizer: Any = None
 
     def visualize(self, output: str, units: Sequence[int], image: RGB | None) -> Sequence[UnitPicture]:
         """Return a picture of each unit of a layer, or of ``logits``."""
         if self._visualizer is None or self._output != output:
-            self._output = output
-            self._visualizer = build_visualizer(self._model, output, self._settings, self._options)
+            request, self._output = self._request, output
+            self._visualizer = build_visualizer(
+                request.model,
+                output,
+                request.settings,
+                self._options,
+                octaves=request.octaves,
+                ascent=request.ascent,
+            )
         made: Sequence[UnitPicture] = self._visualizer.visualize(units, image=image)
         return made
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from dreamvid.config.settings import AscentSettings, OctaveSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,8 @@ class AtlasRequest:
         The network.
     settings
         How pictures are made; ``size`` is the longer side of a tile where a picture is dreamed.
+    octaves, ascent
+        How a picture is dreamed.
     image
         The picture that each unit dreams; None is noise.
     layers, channels, classes
@@ -46,6 +50,8 @@ class AtlasRequest:
 
     model: ModelSettings
     settings: VisualizationSettings
+    octaves: OctaveSettings = field(default_factory=OctaveSettings)
+    ascent: AscentSettings = field(default_factory=AscentSettings)
     image: Path | None = None
     layers: str | None = None
     channels: str = "16"
@@ -55,3 +61,15 @@ class AtlasRequest:
     example_count: int = 4
     columns: int = 8
     transparent: bool = False
+
+    @property
+    def dream(self) -> dict[str, object]:
+        """The settings of the dream of a picture that are not the default, by path."""
+        if self.image is None:
+            return {}
+        groups = {"octaves": self.octaves, "ascent": self.ascent}
+        return {
+            f"{group}.{name}": value
+            for group, settings in groups.items()
+            for name, value in settings.model_dump(mode="json", exclude_defaults=True).items()
+        }

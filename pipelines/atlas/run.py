@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.checkpoint.store import Store
-    from dreamvid.config.visualization import VisualizationSettings
     from dreamvid.pipelines.atlas.choice import Evidence, Part
     from dreamvid.pipelines.atlas.engine import Engine
     from dreamvid.pipelines.atlas.request import AtlasRequest
@@ -127,7 +126,7 @@ def open_engine(request: AtlasRequest, options: RunOptions) -> Engine:
     """Return the network, ready; loads TensorFlow."""
     from dreamvid.pipelines.atlas.engine import NetworkEngine  # noqa: PLC0415  loads OpenCV
 
-    return NetworkEngine(request.model, request.settings, options, with_classes=request.classes is not None)
+    return NetworkEngine(request, options)
 
 
 def _collect(
@@ -154,7 +153,7 @@ def _collect(
         json.dumps(store.manifest.dream["settings"], sort_keys=True)
     )  # as from an earlier run
     made_by = ", ".join(
-        [f"Made by dreamvid {__version__}", *(f"{name} {value}" for name, value in _short(request.settings))]
+        [f"Made by dreamvid {__version__}", *(f"{name} {value}" for name, value in _short(request).items())]
     )
     return Atlas(
         network=printable(network.name),
@@ -162,6 +161,7 @@ def _collect(
         height=height,
         sections=tuple(_section(part, network, tiles[part.output]) for part in parts),
         model={name: value for name, value in settings["model"].items() if value != _default(name)},
+        dream=request.dream,
         image="" if request.image is None else printable(request.image.name),
         image_picture=b"" if request.image is None else encode_webp(read_image(request.image, _IMAGE_WIDTH)),
         examples="" if request.examples is None else printable(request.examples.name),
@@ -186,9 +186,10 @@ def _section(part: Part, network: Network, tiles: Sequence[Tile]) -> Section:
     return Section(layer.name, printable(layer.name), ", ".join(facts), layer.channels, tuple(tiles))
 
 
-def _short(settings: VisualizationSettings) -> list[tuple[str, object]]:
+def _short(request: AtlasRequest) -> dict[str, object]:
     """Return the settings that most readers ask for."""
-    return [(name, getattr(settings, name)) for name in ("parameterization", "size", "steps", "seed")]
+    names = ("parameterization", "size", "steps", "seed") if request.image is None else ("size",)
+    return {name: getattr(request.settings, name) for name in names} | request.dream
 
 
 def _default(name: str) -> object:

@@ -52,6 +52,7 @@ def make_manifest(
                 "atlas": True,
                 "model": model,
                 **request.settings.model_dump(mode="json"),
+                **request.dream,
                 "units": {part.output: _ranges(part.units) for part in parts},
             },
             "source": {} if request.image is None else {"fingerprint": fingerprint(request.image)},

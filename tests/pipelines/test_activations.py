@@ -176,3 +176,5 @@ def test_where_nothing_fires_there_is_an_empty_table_and_a_message_for_a_sheet(t
     assert see(tmp_path / "gray.png").layers == {"color": ()}
     with pytest.raises(SettingsError, match="none of the chosen channels fires"):
         see(tmp_path / "gray.png", channels="0,", sheet=tmp_path / "sheet.png")
+    with pytest.raises(WriteError, match=r"no known kind of picture; name it with one of [a-z. ]+$"):
+        see(tmp_path / "gray.png", output=tmp_path / "out.mp4")

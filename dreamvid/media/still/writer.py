@@ -53,8 +53,8 @@ def write_still(
     target.write(data)
 
 
-def check_suffix(path: Path) -> str:
-    """Return the suffix that says what is written, in lower case.
+def check_suffix(path: Path, *, may_be_folder: bool = False) -> str:
+    """Return the suffix that says what is written, in lower case; ``may_be_folder`` is for the message.
 
     Raises
     ------
@@ -64,10 +64,8 @@ def check_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in STILL_SUFFIXES:
         known = " ".join(STILL_SUFFIXES)
-        raise WriteError(
-            f"{printable(path)}: no known kind of picture; name it with one of {known}, "
-            "or end the name of a folder in a slash"
-        )
+        folder = ", or end the name of a folder in a slash" if may_be_folder else ""
+        raise WriteError(f"{printable(path)}: no known kind of picture; name it with one of {known}{folder}")
     return suffix
 
 

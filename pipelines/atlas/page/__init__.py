@@ -190,6 +190,8 @@ def _command(atlas: Atlas, tile: Tile) -> str:
     if "input_range" in atlas.model:
         words.append(f"--input-range={atlas.model['input_range']}")
     words += ["--objective", tile.objective]
+    for path, value in atlas.dream.items():
+        words += ["--set", f"{path}={value if isinstance(value, str) else json.dumps(value)}"]
     return " ".join(word if _PLAIN_ARGUMENT.fullmatch(word) else shlex.quote(word) for word in words)
 
 
@@ -198,7 +200,15 @@ def _preset(atlas: Atlas, tile: Tile) -> str:
     lines = [f"description: {_text(f'{tile.title} of {atlas.network}')}"]
     if atlas.model:
         lines += ["model:", *(f"  {name}: {_text(value)}" for name, value in atlas.model.items())]
-    return "\n".join([*lines, f"objective: {_text(tile.objective)}", ""])
+    lines.append(f"objective: {_text(tile.objective)}")
+    for group in dict.fromkeys(path.partition(".")[0] for path in atlas.dream):
+        lines.append(f"{group}:")
+        lines += [
+            f"  {path.partition('.')[2]}: {json.dumps(value)}"
+            for path, value in atlas.dream.items()
+            if path.startswith(f"{group}.")
+        ]
+    return "\n".join([*lines, ""])
 
 
 def _text(value: object) -> str:

@@ -83,6 +83,7 @@ def sample() -> Atlas:
         24,
         sections,
         model={"name": "mine.keras", "input_range": "-1,1"},
+        dream={"octaves.count": 2},
         examples=f"clip.mp4 {SCRIPT}",
         made_by="dreamvid",
     )
@@ -187,7 +188,8 @@ def test_a_unit_is_enlarged_with_all_that_is_known_of_it(page: Page) -> None:
     for part in ("mixed4 #35", "channel 35 of 480", "12.5, 0.25 at the start", "mixed4#35", "1:12.4", SCRIPT):
         assert part in text
     assert page.inner_text("#unit-command") == (
-        "dreamvid image photo.jpg --model mine.keras --input-range=-1,1 --objective mixed4#35"
+        "dreamvid image photo.jpg --model mine.keras --input-range=-1,1 --objective mixed4#35 "
+        "--set octaves.count=2"
     )
     assert page.locator("#unit-image").evaluate("image => image.naturalWidth") == 24
     page.keyboard.press("Escape")
@@ -250,6 +252,10 @@ def test_objective_command_and_preset_can_be_taken_along(
     preset = Preset.load(tmp_path / "preset.yaml")
     assert str(preset.objective) == objective
     assert (preset.model.name, preset.model.input_range) == ("mine.keras", "-1,1")
+    assert preset.octaves.count == 2
+    page.get_by_role("button", name="Copy the command").click()
+    expect(page.locator("#unit-status")).to_have_text("The command is copied.")
+    assert page.evaluate("navigator.clipboard.readText()").endswith(" --set octaves.count=2")
 
 
 def test_the_keyboard_reaches_everything(page: Page) -> None:

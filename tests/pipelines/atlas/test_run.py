@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from dreamvid.cli.main import main
-from dreamvid.config.settings import ModelSettings
+from dreamvid.config.settings import ModelSettings, OctaveSettings
 from dreamvid.config.visualization import VisualizationSettings
 from dreamvid.errors import EngineError, ObjectiveError, SettingsError, WorkError, WriteError
 from dreamvid.pipelines.atlas import run as runs
 from dreamvid.pipelines.atlas.output import default_output
 from dreamvid.pipelines.atlas.request import AtlasRequest
 from dreamvid.pipelines.atlas.run import make_atlas
+from dreamvid.pipelines.jobs import unfinished_jobs
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.progress import NullProgress
 
@@ -273,6 +274,8 @@ def test_an_interrupted_run_goes_on_with_the_same_pictures(
     with pytest.raises(KeyboardInterrupt, match=r"20 of 40 pictures .* go on with: dreamvid atlas dreamnet"):
         make_atlas(request_, output, RunOptions(progress=StopsAfter(2), command=command))
     assert not output.exists()
+    (job,) = unfinished_jobs(tmp_path)
+    assert job.progress == "20 of 40 pictures (50 %)"
     result = make_atlas(request_, output)
     assert result.resumed_at == 20
     assert [units[0] for _, units in engine.calls] == [0, 16, 0, 16]
@@ -364,7 +367,11 @@ def test_programs_are_told_the_layer_and_how_far_it_is(
     [
         (["--sort", "size"], "--sort: must be unit or activation, not 'size'"),
         (["--size", "4"], "--size: must be"),
-        (["--set", "color=1"], "--set color=1: must read NAME=VALUE, with one of parameterization"),
+        (["--set", "color=1"], "--set color: there is no such setting of an atlas"),
+        (["--set", "steps"], "--set steps: must read NAME=VALUE"),
+        (["--octaves", "3"], "--octaves (octaves.count): is for the dream of an IMAGE, and there is none"),
+        (["photo.png", "--parameterization", "maco"], "parameterization: is for pictures from noise"),
+        (["photo.png", "--set", "octaves.count=0"], "--octaves (octaves.count): must be from 1 to 16"),
         (["--layers", "conv9"], "no layer 'conv9'"),
         (["--examples", "nowhere.mp4"], "no such file: nowhere.mp4"),
         (["nowhere.png"], "no such file: nowhere.png"),
@@ -406,6 +413,8 @@ def test_a_network_dreams_a_picture_and_shows_what_fires_in_it(tmp_path: Path) -
         example_count=1,
     )
     make_atlas(request, tmp_path / "a.atlas")
+    make_atlas(replace(request, octaves=OctaveSettings(count=1)), tmp_path / "b.atlas")
+    assert digests(tmp_path / "a.atlas") != digests(tmp_path / "b.atlas")
     data = json.loads((tmp_path / "a.atlas/atlas.json").read_text(encoding="utf-8"))
     strongest, weaker = data["layers"][0]["units"]
     assert strongest["activation"] >= weaker["activation"] > 0.0
