@@ -39,9 +39,14 @@ _SIDE = 64
 
 def main(
     judge: Annotated[Path, typer.Argument(help="A .keras file of another network.", exists=True)],
+    *,
     model: Annotated[str, typer.Option(help="The network that is made visible.")] = "dreamnet",
     classes: Annotated[int, typer.Option(help="How many classes, evenly spread.")] = 200,
     steps: Annotated[int | None, typer.Option(help="Gradient steps; default: the settings'.")] = None,
+    size: Annotated[int | None, typer.Option(help="Side (px); default: the settings'.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A contestant; default: all; may be repeated.")
+    ] = None,
 ) -> None:
     """Judge pictures of classes."""
     from dreamvid.engine.visualizer import FeatureVisualizer  # noqa: PLC0415  TensorFlow is slow to import
@@ -49,8 +54,9 @@ def main(
     shown, judging = _load(model), _load(str(judge))
     units = np.linspace(0, len(shown.classes) - 1, classes).round().astype(int).tolist()
     results: dict[str, Any] = {}
-    for name, values in _CONTESTANTS.items():
-        settings = VisualizationSettings(**values, **({} if steps is None else {"steps": steps}))
+    given = {name: value for name, value in (("steps", steps), ("size", size)) if value is not None}
+    for name in only or _CONTESTANTS:
+        settings = VisualizationSettings(**_CONTESTANTS[name], **given)
         visualizer = FeatureVisualizer(shown, "logits", settings, precision="bfloat16")
         results[name] = recognized(judging, visualizer.visualize(units), units)
         print(name, results[name], flush=True)
