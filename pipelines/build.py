@@ -142,9 +142,10 @@ def build_visualizer(
 
     device = runtime.configure(device=options.device, threads=options.threads)
     network = load_network(model, with_classes=output == LOGITS, trust=options.trust_model)
+    chosen: str = precision
     if precision == "auto":
-        precision = formats.choose(network, (output,), device=device, batch=BATCH, side=settings.size).chosen
-    return FeatureVisualizer(network, output, settings, octaves=octaves, ascent=ascent, precision=precision)
+        chosen = formats.choose(network, (output,), device=device, batch=BATCH, side=settings.size).chosen
+    return FeatureVisualizer(network, output, settings, octaves=octaves, ascent=ascent, precision=chosen)
 
 
 def needs_picture(preset: Preset) -> bool:
