@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from contextlib import contextmanager
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,14 @@ def load_named_model(
     ModelError
         Where weights are missing, damaged, or do not fit.
     """
+    model, has_top = _load(entry, weights, with_classes=with_classes, seed_weights=seed_weights)
+    _restart_numbers(model)
+    return model, has_top
+
+
+def _load(
+    entry: ModelEntry, weights: Path | None, *, with_classes: bool, seed_weights: bool
+) -> tuple[Any, bool]:
     need_top = with_classes or not entry.download
     if seed_weights:
         model = _build(entry, top=with_classes)
@@ -62,6 +71,23 @@ def load_named_model(
     if entry.download:
         return _download(entry, top=with_classes), with_classes
     return _embedded(entry), True
+
+
+def _restart_numbers(model: Any) -> None:
+    """Name layers without a name of their own as in a process in which Keras has built nothing else.
+
+    Keras counts them over all networks, so ``conv2d_5`` would be another layer where one was built before.
+    """
+    numbered: dict[str, list[tuple[int, Any]]] = {}
+    for layer in model.operations:
+        prefix, separator, number = layer.name.rpartition("_")
+        if not (separator and number.isdecimal()):
+            prefix, number = layer.name, "0"
+        if prefix.replace("_", "") == type(layer).__name__.lower():
+            numbered.setdefault(prefix, []).append((int(number), layer))
+    for prefix, layers in numbered.items():
+        for index, (_, layer) in enumerate(sorted(layers, key=itemgetter(0))):
+            layer.name = f"{prefix}_{index}" if index else prefix
 
 
 def load_weights_file(

@@ -147,3 +147,11 @@ def test_weights_in_the_cache_of_keras_are_found(
     network = load_network(ModelSettings(name="mobilenetv2"))
     assert not caplog.messages
     np.testing.assert_array_equal(network.loaded.graph.node("Conv1").arrays()[0], model.weights[0].numpy())
+
+
+def test_the_names_of_layers_do_not_depend_on_what_was_built_before() -> None:
+    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 3), keras.layers.BatchNormalization()])
+    network = load_network(ModelSettings(name="inceptionv3"), seed_weights=True)
+    names = [layer.name for layer in network.layers]
+    assert names[:2] == ["conv2d", "batch_normalization"]
+    assert {"conv2d_93", "mixed10", "batch_normalization_93", "concatenate_1"} <= set(names)
