@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from dreamvid.engine.activations import ActivationReader
     from dreamvid.engine.architectures import ModelEntry
     from dreamvid.engine.dreamer import DreamEngine
+    from dreamvid.engine.gan.trainer import GanTrainer
     from dreamvid.engine.network import Network
     from dreamvid.engine.visualizer import FeatureVisualizer
+    from dreamvid.gan_file import GanSettings
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.types import Stabilizer
 
@@ -146,6 +148,21 @@ def build_visualizer(
     if precision == "auto":
         chosen = formats.choose(network, (output,), device=device, batch=BATCH, side=settings.size).chosen
     return FeatureVisualizer(network, output, settings, octaves=octaves, ascent=ascent, precision=chosen)
+
+
+def build_gan_trainer(settings: GanSettings, options: RunOptions) -> GanTrainer:
+    """Return what trains a GAN, its networks with their first weights; loads TensorFlow.
+
+    Raises
+    ------
+    EngineError
+        Where there is no such device.
+    """
+    from dreamvid.engine import runtime
+    from dreamvid.engine.gan.trainer import GanTrainer
+
+    runtime.configure(device=options.device, threads=options.threads)
+    return GanTrainer(settings)
 
 
 def needs_picture(preset: Preset) -> bool:

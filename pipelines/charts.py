@@ -1,4 +1,4 @@
-"""Draw charts over time: the figures of a measured dream, and the schedules of a preset."""
+"""Draw charts over time: the figures of a measured dream or a training, and the schedules of a preset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dreamvid.pipelines.scenes import scene_spans
 from dreamvid.schedule.objective_schedule import ObjectiveSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from dreamvid.config.preset import Preset
@@ -78,6 +78,19 @@ def write_activity_chart(
     _save(_draw_activity(report), target, path)
 
 
+def write_training_chart(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Draw losses, scores and the strength of the augmentation over a GAN's training, replacing the file.
+
+    ``rows`` are those of its log; see :data:`dreamvid.pipelines.gan.log.COLUMNS`.
+
+    Raises
+    ------
+    WriteError
+        Where the file cannot be written.
+    """
+    _save(_draw_training(rows), AtomicOutput(path, overwrite=True), path)
+
+
 def _save(figure: Any, target: AtomicOutput, path: Path) -> None:
     data = io.BytesIO()
     figure.savefig(data, format=path.suffix.lower().removeprefix("."), dpi=110)
@@ -141,6 +154,32 @@ def _draw_activity(report: ActivityReport) -> Any:
             for text in legend.get_texts():
                 text.set_parse_math(False)
     rows[-1].set_xlabel("seconds; a triangle marks where a channel wakes")
+    return figure
+
+
+def _draw_training(rows: Sequence[Mapping[str, float]]) -> Any:
+    from matplotlib.figure import Figure  # noqa: PLC0415  only charts need it; without pyplot, no display
+
+    steps = [row["step"] for row in rows]
+    marker = "." if len(steps) <= _MAX_MARKED_POINTS else None
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    for axes, label, columns in zip(
+        figure.subplots(3, 1, sharex=True),
+        ("loss", "score", "augmentation"),
+        (
+            {"discriminator_loss": "discriminator", "generator_loss": "generator"},
+            {"real_score": "real pictures", "generated_score": "generated pictures"},
+            {"strength": "strength"},
+        ),
+        strict=True,
+    ):
+        for column, name in columns.items():
+            axes.plot(steps, [row[column] for row in rows], label=name, linewidth=1.3, marker=marker)
+        axes.set_ylabel(label)
+        axes.grid(color="0.92")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("step")
     return figure
 
 

@@ -16,6 +16,7 @@ from dreamvid.cli import (
     atlas,
     demo,
     doctor,
+    gan,
     image,
     jobs,
     measure,
@@ -61,6 +62,7 @@ app.command("demo")(demo.demo)
 app.command("jobs")(jobs.jobs)
 app.command("measure")(measure.measure)
 app.command("activations")(activations.activations)
+app.add_typer(gan.app, name="gan")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 

@@ -125,6 +125,7 @@ class Bar(Display):
 
         self._action = action
         self._unit = unit
+        self._item = "frame" if unit == "fps" else unit.removesuffix("s/s")
         self._label = ""
         self._console = Console(stderr=True)
         speed = TextColumn("{task.fields[speed]}")
@@ -146,7 +147,7 @@ class Bar(Display):
         """Show the bar; questions to the user come before this."""
         super().start(frames, label, resumed_at)
         if resumed_at:
-            self.notice(f"going on at frame {resumed_at}")
+            self.notice(f"going on at {self._item} {resumed_at}")
         self._label = f"{self._action} {label}"
         self._show(self._label, frames, resumed_at)
         self._started, self._first = time.perf_counter(), resumed_at

@@ -1,0 +1,28 @@
+"""The settings of training a GAN: the size of its pictures and networks, and its seed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dreamvid.config.fields import Meta, SettingsModel
+
+
+class GanTrainingSettings(SettingsModel):
+    """What the two networks are, and how they are trained."""
+
+    size: Literal[16, 32, 64] | None = Field(
+        None,
+        description="Side of the pictures; default: 64, of MNIST 32, of digits 16.",
+        json_schema_extra=Meta("px"),
+    )
+    width: int = Field(
+        32,
+        ge=4,
+        le=256,
+        description="Channels of the layers next to the picture, which double towards the middle.",
+    )
+    latent_size: int = Field(64, ge=2, le=1024, description="Numbers in a latent vector.")
+    batch: int = Field(32, ge=4, le=512, description="Pictures in a step.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the weights and of all random numbers.")

@@ -1,0 +1,70 @@
+"""The two networks: a generator from latent vectors to pictures, and a discriminator that scores pictures.
+
+Both follow DCGAN (Radford et al. 2015, arXiv 1511.06434): each layer doubles or halves the picture by convolutions of
+4 x 4 with stride 2, whose channels double with each halving. Departures: the discriminator has no batch
+normalization, whose statistics would tie the score of a picture to the others of its batch.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamvid.engine.runtime import keras
+
+if TYPE_CHECKING:
+    from dreamvid.gan_file import GanSettings
+
+_START = 4
+"""Side of the map that a latent vector becomes, and of the one that the score is made from, in px."""
+_KERNEL = 4
+_SLOPE = 0.2
+SCORE = "score"
+
+
+def build_generator(settings: GanSettings) -> Any:
+    """Return the network from ``[N, latent_size]`` to pictures ``[N, S, S, C]`` in [-1, 1].
+
+    Its layers are ``start`` and ``up1``, ``up2``, ... towards the picture.
+    """
+    layers = keras.layers
+    widths = _widths(settings)
+    latent = keras.Input((settings.latent_size,), name="latent")
+    value = layers.Dense(_START * _START * widths[-1], use_bias=False, name="start")(latent)
+    value = layers.Reshape((_START, _START, widths[-1]), name="map")(value)
+    for number, width in enumerate([*widths[-2::-1], settings.channels], 1):
+        value = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(value)
+        value = layers.ReLU(name=f"relu{number}")(value)
+        value = layers.Conv2DTranspose(
+            width, _KERNEL, strides=2, padding="same", use_bias=width == settings.channels, name=f"up{number}"
+        )(value)
+    return keras.Model(latent, layers.Activation("tanh", name="picture")(value), name="generator")
+
+
+def build_discriminator(settings: GanSettings) -> Any:
+    """Return the network from pictures in [-1, 1] to a score: real pictures above 0, generated ones below.
+
+    It is fully convolutional: a picture of the training's size has one score, larger ones a map of scores. Its layers
+    are ``down1``, ``down2``, ... from the picture on, and ``score``.
+    """
+    layers = keras.layers
+    picture = value = keras.Input((None, None, settings.channels), name="picture")
+    for number, width in enumerate(_widths(settings), 1):
+        value = layers.Conv2D(width, _KERNEL, strides=2, padding="same", name=f"down{number}")(value)
+        value = layers.LeakyReLU(negative_slope=_SLOPE, name=f"relu{number}")(value)
+    return keras.Model(picture, layers.Conv2D(1, _START, name=SCORE)(value), name="discriminator")
+
+
+def keras_bytes(model: Any) -> bytes:
+    """Return a model as the content of a ``.keras`` file."""
+    with tempfile.TemporaryDirectory(prefix="dreamvid-") as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def _widths(settings: GanSettings) -> list[int]:
+    """Return the channels of the maps, from the largest map to that of 4 x 4."""
+    count = (settings.size // _START).bit_length() - 1
+    return [settings.width * 2**index for index in range(count)]
