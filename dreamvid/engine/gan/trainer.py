@@ -178,7 +178,10 @@ class GanTrainer:
             slopes = tf.reduce_sum(tf.square(inner.gradient(scores, real)), axis=(1, 2, 3))
             loss = tf.reduce_mean(slopes) * (0.5 * _PENALTY * _PENALTY_PERIOD)
         variables = self._discriminator.trainable_variables
-        gradients = outer.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = [  # biases behind the last ReLU do not change it
+            tf.zeros_like(variable) if gradient is None else gradient
+            for gradient, variable in zip(outer.gradient(loss, variables), variables, strict=True)
+        ]
         self._optimizers[1].apply(gradients, variables)
 
     def _update_average(self, number: Any) -> None:
