@@ -58,7 +58,7 @@ def rewritten(file: Path, **changes: bytes | None) -> Path:
 
 
 def settings_with(**values: object) -> bytes:
-    with_defaults = {name: getattr(SIZES, name) for name in SIZES.__slots__}  # type: ignore[attr-defined]  # dataclass
+    with_defaults = {name: getattr(SIZES, name) for name in SIZES.__slots__}
     return json.dumps({"format": 1, **with_defaults, **values}).encode()
 
 

@@ -124,7 +124,7 @@ def _flat(pictures: NDArray[Any]) -> NDArray[np.float32]:
 
 def _nearest(pictures: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the RMS distance of each picture to the nearest other one."""
-    found = []
+    found: list[float] = []
     for picture in pictures:
         squares = np.square(others - picture).mean(axis=1)
         if others is pictures:

@@ -226,10 +226,11 @@ class _Training:
         """Return steps per second; the variables are as they were afterwards."""
         before = self._trainer.arrays()
         self._trainer.step(self._batches[0], 0)  # compiles
-        began, steps = time.perf_counter(), 0
-        while (elapsed := time.perf_counter() - began) < _MEASURED_SECONDS:
+        began, steps, elapsed = time.perf_counter(), 0, 0.0
+        while steps == 0 or elapsed < _MEASURED_SECONDS:
             steps += 1
             self._trainer.step(self._batches[steps], steps)
+            elapsed = time.perf_counter() - began
         self._trainer.restore(before)
         return steps / elapsed
 

@@ -50,7 +50,7 @@ def test_gray_pictures_stay_gray() -> None:
         (1.0, -2.0, [2, 3, 3, 2]),
         (1.0, 0.5, [0, 0.5, 1.5, 2.5]),
         (2.0, 0.0, [0.75, 1.25, 1.75, 2.25]),
-        (0.5, 0.0, [1.5, 0.5, 2.5, 1.5]),
+        (0.5, 0.0, [0.5, 0.5, 2.5, 2.5]),
     ],
 )
 def test_lines_are_scaled_and_moved_and_mirrored_beyond_their_ends(

@@ -25,6 +25,7 @@ class Printed(NullProgress):
 
 def train(folder: Path, output: Path, steps: int) -> None:
     """Train, or go on."""
+    training.write_training_chart = lambda path, _: path.touch()  # type: ignore[attr-defined]  # the slowest part
     training.ROW_STEPS, training.SAVE_SECONDS, training._MEASURED_SECONDS = 3, 0.0, 0.0
     settings = GanTrainingSettings(size=16, width=4, batch=4, latent_size=4)
     request = TrainingRequest(folder, settings, minutes=None, steps=steps)
