@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from dreamvid.engine.gan.trainer import GanTrainer
     from dreamvid.pipelines.gan.log import Row
+    from dreamvid.pipelines.gan.trainer import Trainer
     from dreamvid.pipelines.options import RunOptions
 
 _FIXED = ("size", "channels", "width", "latent_size", "batch", "seed")
@@ -114,7 +114,7 @@ class Checkpoint:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def restore(self, trainer: GanTrainer) -> list[Row]:
+    def restore(self, trainer: Trainer) -> list[Row]:
         """Set the trainer's variables to those of the file, if there is one; return the rows of its log.
 
         Raises
@@ -134,7 +134,7 @@ class Checkpoint:
             raise ModelError(text if text.startswith(self._name) else f"{self._name}: {text}") from None
 
     def save(
-        self, trainer: GanTrainer, rows: Sequence[Row], *, steps: int, pictures_seen: int, seconds: float
+        self, trainer: Trainer, rows: Sequence[Row], *, steps: int, pictures_seen: int, seconds: float
     ) -> None:
         """Write the file anew; where that fails (``WriteError``), the one before stays."""
         self.settings = replace(

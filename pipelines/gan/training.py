@@ -34,10 +34,10 @@ from dreamvid.text import byte_size, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dreamvid.engine.gan.trainer import GanTrainer
     from dreamvid.pipelines.gan.log import Row
     from dreamvid.pipelines.gan.pictures import TrainingPictures
     from dreamvid.pipelines.gan.request import TrainingRequest
+    from dreamvid.pipelines.gan.trainer import Trainer
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class _Training:
         self._checkpoint, self._options = checkpoint, options
         settings = checkpoint.settings
         self._batches = Batches(pictures.codes, settings.batch, settings.seed)
-        self._trainer: GanTrainer = build_gan_trainer(settings, options)
+        self._trainer: Trainer = build_gan_trainer(settings, options)
         self._rows: list[Row] = checkpoint.restore(self._trainer)
         self._step, self._seconds_before = settings.steps, settings.seconds
         self._figures: list[tuple[float, ...]] = []

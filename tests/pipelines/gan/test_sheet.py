@@ -11,9 +11,10 @@ def test_pictures_lie_in_rows() -> None:
     pictures = np.zeros((5, 16, 16, 1), np.float32)
     pictures += np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1) / 8.0
     sheet = draw_sheet(pictures, columns=3)
-    assert sheet.shape == (256, 384, 3)
-    assert sheet[64, 64::128, 0].tolist() == [0.0, 0.125, 0.25]
-    assert sheet[192, 64::128, 1].tolist() == [0.375, 0.5, 0.0]
+    assert sheet.shape == (260, 392, 3)
+    assert sheet[64, 64::132, 0].tolist() == [0.0, 0.125, 0.25]
+    assert sheet[196, 64::132, 1].tolist() == [0.375, 0.5, 0.0]
+    assert set(sheet[130].ravel().tolist()) == {0.25}
 
 
 def test_colors_and_large_pictures_stay() -> None:

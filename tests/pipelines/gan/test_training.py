@@ -114,7 +114,7 @@ def test_a_training_leaves_a_gan_a_preview_and_a_chart(folder: Path, tmp_path: P
         "some.training.png",
     ]
     with Image.open(tmp_path / "some.preview.png") as sheet:
-        assert sheet.size == (8 * 128, 6 * 128)
+        assert sheet.size == (8 * 132 - 4, 6 * 132 - 4)
         assert sheet.getpixel((5, 5)) == (64, 64, 64)
 
 

@@ -23,9 +23,14 @@ class Printed(NullProgress):
         print(index, flush=True)  # noqa: T201  for whoever kills this
 
 
+def no_chart(path: Path, rows: object) -> None:
+    """Write no chart, which takes longest."""
+    path.write_text(str(rows))
+
+
 def train(folder: Path, output: Path, steps: int) -> None:
     """Train, or go on."""
-    training.write_training_chart = lambda path, _: path.touch()  # type: ignore[attr-defined]  # the slowest part
+    setattr(training, "write_training_chart", no_chart)  # noqa: B010  mypy knows it as another function
     training.ROW_STEPS, training.SAVE_SECONDS, training._MEASURED_SECONDS = 3, 0.0, 0.0
     settings = GanTrainingSettings(size=16, width=4, batch=4, latent_size=4)
     request = TrainingRequest(folder, settings, minutes=None, steps=steps)
