@@ -25,6 +25,7 @@ _OF_DREAM = ("octaves.", "ascent.")
 _FROM_NOISE = {"parameterization", "learning_rate", "jitter", "scaling", "rotation", "diversity"}
 _MAX_COLUMNS = 100
 _MAX_EXAMPLES = 32
+_MAX_VARIANTS = 9
 
 
 def _setting(flag: str, field: str, metavar: str, panel: str = _PICTURES) -> Any:
@@ -126,6 +127,16 @@ def atlas(
             rich_help_panel=_CHOICE,
         ),
     ] = 8,
+    variants: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=_MAX_VARIANTS,
+            help="Pictures of each unit, side by side, as different as may be (see diversity).",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = 1,
     transparent: Annotated[
         bool,
         typer.Option(
@@ -203,6 +214,8 @@ def atlas(
         )
         if value is not None
     }
+    if variants > 1 and image is not None:
+        raise SettingsError("--variants: is for pictures from noise, and there is an IMAGE")
     settings, dream = _split(values, has_image=image is not None)
     network = Preset.build({"model": {"name": model, "weights": weights, "input_range": input_range}}).model
     with run_command(common, action="making", unit="pictures/s") as run:
@@ -223,6 +236,7 @@ def atlas(
             examples=examples,
             example_count=example_count,
             columns=columns,
+            variants=variants,
             transparent=transparent,
         )
         run.finish(make_atlas(request, output, run.options))

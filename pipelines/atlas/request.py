@@ -44,6 +44,8 @@ class AtlasRequest:
         Patches of a unit.
     columns
         Tiles in a row of the contact sheet.
+    variants
+        Pictures from noise of each unit, as different as may be; they share its tile.
     transparent
         Tiles have alpha: the share of the gradient that each pixel got.
     """
@@ -60,6 +62,7 @@ class AtlasRequest:
     examples: Path | None = None
     example_count: int = 4
     columns: int = 8
+    variants: int = 1
     transparent: bool = False
 
     @property

@@ -18,7 +18,7 @@ from dreamvid.pipelines.atlas.data import Atlas, Section, Tile
 from dreamvid.pipelines.atlas.output import check_target, default_output, output_form, write_atlas
 from dreamvid.pipelines.atlas.page import INDEX
 from dreamvid.pipelines.atlas.pictures import encode_webp, read_image
-from dreamvid.pipelines.atlas.work import chunks_of, lossless_chunks, make_manifest, visualize
+from dreamvid.pipelines.atlas.work import chunks_of, lossless_chunks, make_manifest, tile_size, visualize
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.resume import keep_or_remove
 from dreamvid.pipelines.units import LOGITS, class_name, unit_objective
@@ -100,7 +100,8 @@ def make_atlas(
     image = None if request.image is None else read_image(request.image, request.settings.size)
     engine = open_engine(request, options)
     parts, evidence = choose_parts(request, engine, image, options)
-    size = Size(request.settings.size, request.settings.size) if image is None else Size(*image.shape[:2])
+    side = request.settings.size
+    size = tile_size(Size(side, side), request.variants) if image is None else Size(*image.shape[:2])
     manifest = make_manifest(request, parts, size, output, options)
     store = open_store(work_folder(output), manifest, lossless_chunks, fresh=options.fresh)
     try:
@@ -109,7 +110,7 @@ def make_atlas(
             store.folder.parent, room_needed(manifest.pictures, manifest.pictures.frames, store.records)
         )
         options.progress.start(manifest.pictures.frames, output.name, resumed_at)
-        visualize(parts, engine, image, store, options)
+        visualize(parts, engine, image, store, options, variants=request.variants)
         atlas = _collect(request, engine.network, parts, evidence, store)
         write_atlas(atlas, output, form, request, replaces=replaces)
     except BaseException as error:  # noqa: BLE001  raised again there
@@ -189,7 +190,8 @@ def _section(part: Part, network: Network, tiles: Sequence[Tile]) -> Section:
 def _short(request: AtlasRequest) -> dict[str, object]:
     """Return the settings that most readers ask for."""
     names = ("parameterization", "size", "steps", "seed") if request.image is None else ("size",)
-    return {name: getattr(request.settings, name) for name in names} | request.dream
+    several = {"variants": request.variants} if request.variants > 1 else {}
+    return {name: getattr(request.settings, name) for name in names} | request.dream | several
 
 
 def _default(name: str) -> object:

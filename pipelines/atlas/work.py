@@ -6,10 +6,13 @@ An interrupted run goes on behind the last whole chunk, with the same pictures b
 from __future__ import annotations
 
 import logging
+import math
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from dreamvid._version import __version__
 from dreamvid.checkpoint.chunk import Times
@@ -22,10 +25,12 @@ from dreamvid.types import Frame, Size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from dreamvid.checkpoint.chunk import ChunkFormat
     from dreamvid.checkpoint.store import Store
     from dreamvid.pipelines.atlas.choice import Part
-    from dreamvid.pipelines.atlas.engine import Engine
+    from dreamvid.pipelines.atlas.engine import Engine, UnitPicture
     from dreamvid.pipelines.atlas.request import AtlasRequest
     from dreamvid.pipelines.options import RunOptions, StopRequested
     from dreamvid.types import RGB
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CHUNK = 16
+_GAP = 2
+"""Pixels between the pictures of a tile."""
 
 
 def make_manifest(
@@ -53,6 +60,7 @@ def make_manifest(
                 "model": model,
                 **request.settings.model_dump(mode="json"),
                 **request.dream,
+                **({"variants": request.variants} if request.variants > 1 else {}),
                 "units": {part.output: _ranges(part.units) for part in parts},
             },
             "source": {} if request.image is None else {"fingerprint": fingerprint(request.image)},
@@ -99,9 +107,15 @@ def chunks_of(parts: Sequence[Part]) -> list[tuple[Part, list[int]]]:
 
 
 def visualize(
-    parts: Sequence[Part], engine: Engine, image: RGB | None, store: Store, options: RunOptions
+    parts: Sequence[Part],
+    engine: Engine,
+    image: RGB | None,
+    store: Store,
+    options: RunOptions,
+    *,
+    variants: int = 1,
 ) -> None:
-    """Make the chunks that the store lacks.
+    """Make the chunks that the store lacks, with so many pictures of each unit.
 
     Raises
     ------
@@ -111,7 +125,8 @@ def visualize(
     with options.interruptible() as asked:
         for part, units in chunks_of(parts)[len(store.records) :]:
             options.progress.part("classes" if part.layer is None else part.output)
-            _make_chunk(part, units, engine, image, store)
+            made = engine.visualize(part.output, [unit for unit in units for _ in range(variants)], image)
+            _save_chunk(made, variants, part, store)
             options.progress.frame(store.frames - 1)  # they are made at the same time
             options.progress.chunk(len(store.records), store.frames)
             if _stops(asked, store):
@@ -119,17 +134,40 @@ def visualize(
     store.finish()
 
 
+def tile_size(size: Size, variants: int) -> Size:
+    """Return the size of a tile with so many pictures of a size."""
+    columns = math.isqrt(variants - 1) + 1
+    rows = -(-variants // columns)
+    return Size(rows * (size.height + _GAP) - _GAP, columns * (size.width + _GAP) - _GAP)
+
+
+def side_by_side(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return pictures ``[H, W, ...]`` of one size as one, row by row; what is between them is 0."""
+    height, width, *channels = pictures[0].shape
+    size = tile_size(Size(height, width), len(pictures))
+    tile = np.zeros((*size, *channels), np.float32)
+    columns = math.isqrt(len(pictures) - 1) + 1
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        y, x = row * (height + _GAP), column * (width + _GAP)
+        tile[y : y + height, x : x + width] = picture
+    return tile
+
+
 def _stops(asked: StopRequested, store: Store) -> bool:
     return asked() and store.frames < (store.manifest.pictures.frames or 0)
 
 
-def _make_chunk(part: Part, units: Sequence[int], engine: Engine, image: RGB | None, store: Store) -> None:
-    made = engine.visualize(part.output, units, image)
+def _save_chunk(made: Sequence[UnitPicture], variants: int, part: Part, store: Store) -> None:
+    groups = [made[start : start + variants] for start in range(0, len(made), variants)]
     first = store.frames
     sink = store.begin()
     try:
-        for index, unit in enumerate(made, first):
-            sink.write(Frame(index, Fraction(index), unit.picture, unit.alpha, duration=Fraction(1)))
+        for index, group in enumerate(groups, first):
+            picture, alpha = (
+                side_by_side([getattr(unit, name) for unit in group]) for name in ("picture", "alpha")
+            )
+            sink.write(Frame(index, Fraction(index), picture, alpha, duration=Fraction(1)))
     except BaseException:
         sink.abandon()
         raise
@@ -141,7 +179,7 @@ def _make_chunk(part: Part, units: Sequence[int], engine: Engine, image: RGB | N
             "attempts": int(unit.attempts),
             "reason": unit.reason,
         }
-        for unit in made
+        for unit in (max(group, key=lambda each: (not each.reason, each.score)) for group in groups)
     ]
-    times = [Times(Fraction(index), Fraction(1)) for index in range(first, first + len(made))]
+    times = [Times(Fraction(index), Fraction(1)) for index in range(first, first + len(groups))]
     store.add(times, State({"output": part.output, "units": facts}))

@@ -205,6 +205,20 @@ def test_tiles_are_transparent_where_asked_for(request_: AtlasRequest, tmp_path:
         assert sheet.mode == "RGB"
 
 
+def test_the_pictures_of_a_unit_share_its_tile(
+    engine: StubEngine, request_: AtlasRequest, tmp_path: Path
+) -> None:
+    make_atlas(replace(request_, layers="conv1", channels="2", variants=3), tmp_path / "a")
+    assert engine.calls == [("conv1", (0, 0, 0, 1, 1, 1))]
+    assert shown(tmp_path / "a") == {"conv1": [0, 1]}
+    (tile,) = (tmp_path / "a").rglob("1.webp")
+    with Image.open(tile) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert pixels.shape == (2 * SIZE + 2, 2 * SIZE + 2, 3)
+    assert min(part.std() for part in (pixels[:SIZE, :SIZE], pixels[SIZE + 2 :, :SIZE])) > 30
+    assert pixels[SIZE + 4 :, SIZE + 4 :].std() < 10  # nothing, but for WebP's losses
+
+
 def test_classes_alone_and_with_layers(engine: StubEngine, request_: AtlasRequest, tmp_path: Path) -> None:
     make_atlas(replace(request_, classes="tabby"), tmp_path / "a")
     assert shown(tmp_path / "a") == {"logits": [1]}
@@ -371,6 +385,7 @@ def test_programs_are_told_the_layer_and_how_far_it_is(
         (["--set", "steps"], "--set steps: must read NAME=VALUE"),
         (["--octaves", "3"], "--octaves (octaves.count): is for the dream of an IMAGE, and there is none"),
         (["photo.png", "--parameterization", "maco"], "parameterization: is for pictures from noise"),
+        (["photo.png", "--variants", "2"], "--variants: is for pictures from noise, and there is an IMAGE"),
         (["photo.png", "--set", "octaves.count=0"], "--octaves (octaves.count): must be from 1 to 16"),
         (["--layers", "conv9"], "no layer 'conv9'"),
         (["--examples", "nowhere.mp4"], "no such file: nowhere.mp4"),
