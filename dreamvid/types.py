@@ -89,12 +89,28 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Spherical:
+    """What a file says of its equirectangular pictures.
+
+    ``yaw``, ``pitch`` and ``roll`` turn the sphere, in degrees. ``bounds`` are the shares of the sphere's width and
+    height that the pictures lack at the left, top, right and bottom. ``stereo`` says how two views share a picture.
+    """
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    bounds: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    stereo: Literal["mono", "top-bottom", "left-right"] = "mono"
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """Properties of a video that are known before its first frame is decoded.
 
     ``size`` is upright (rotation applied). ``rate`` is frames per second, the average where it varies. ``frames`` and
     ``duration`` (seconds) are the container's claims, None where it makes none. ``sar`` is the sample aspect ratio.
     ``depth`` is bits per channel. ``hdr`` describes the source; frames are always full-range SDR, sRGB-encoded.
+    ``spherical`` is what the file says of a panorama, None where it says nothing.
     """
 
     size: Size
@@ -106,6 +122,7 @@ class VideoInfo:
     has_alpha: bool = False
     hdr: bool = False
     variable_rate: bool = False
+    spherical: Spherical | None = None
 
 
 class DetailStatistics(NamedTuple):

@@ -16,6 +16,7 @@ from dreamvid.config.settings import MAX_CADENCE
 from dreamvid.errors import ModelError, ObjectiveError, ReadError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.objective import KINDS, Objective, Term
+from dreamvid.pipelines.panorama import is_panorama
 from dreamvid.pipelines.steps import gradient_steps
 from dreamvid.schedule.fields import constant
 from dreamvid.schedule.objective_schedule import AUTO
@@ -79,6 +80,7 @@ def build_dreamer(
     from dreamvid.engine import precision, runtime
     from dreamvid.engine.accentuation import AccentuationEngine
     from dreamvid.engine.dreamer import DreamEngine
+    from dreamvid.engine.panorama import PanoramaEngine
 
     if preset.ascent.accentuate and not still:
         _log.warning("ascent.accentuate is for stills (dreamvid image); frames are dreamed as usual")
@@ -94,7 +96,8 @@ def build_dreamer(
     )
     objective = objective or best_objective(network)
     chosen = precision.resolve(network, objective, preset.run.precision, device)
-    engine = (AccentuationEngine if still and preset.ascent.accentuate else DreamEngine)(
+    kind = PanoramaEngine if is_panorama(preset) else DreamEngine
+    engine = (AccentuationEngine if still and preset.ascent.accentuate else kind)(
         network,
         objective,
         octaves=preset.octaves,
@@ -209,14 +212,15 @@ def build_stabilizer(preset: Preset, *, rate: Fraction | float = 24, turnover: f
     objective changes.
     """
     from dreamvid.flow.optical_flow import make_estimator  # noqa: PLC0415  the same
-    from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames  # noqa: PLC0415  OpenCV loads only when something is dreamed
+    from dreamvid.flow.panorama import PanoramaStabilizer  # noqa: PLC0415  OpenCV loads only when something is dreamed
+    from dreamvid.flow.stabilizer import CarriedDetail, IndependentFrames  # noqa: PLC0415  the same
 
     settings = preset.stability
     steadiness = constant(settings.steadiness)
     if steadiness == 0.0:
         return IndependentFrames()
     freedom = 1.0 - steadiness
-    return CarriedDetail(
+    carried = CarriedDetail(
         make_estimator(settings.method, settings.flow.preset, settings.flow.scale),
         longest=settings.flow.scale,
         full=int(gradient_steps(preset, "first frame")),
@@ -229,6 +233,7 @@ def build_stabilizer(preset: Preset, *, rate: Fraction | float = 24, turnover: f
         adaptive=settings.cadence == "auto",
         rests=steadiness >= _RESTING and settings.decay is None and settings.steps is None,
     )
+    return PanoramaStabilizer(carried) if is_panorama(preset) else carried
 
 
 def cadence_at(cadence: int | Literal["auto"], rate: Fraction | float) -> int:

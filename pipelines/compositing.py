@@ -11,6 +11,7 @@ from dreamvid.config.settings import LONGEST_SIDE
 from dreamvid.errors import SettingsError
 from dreamvid.image.blend import blend
 from dreamvid.image.color_transfer import keep_color
+from dreamvid.image.panorama import pad, resize_panorama, unpad
 from dreamvid.image.resize import resize
 from dreamvid.schedule.fields import constant
 from dreamvid.types import Size
@@ -27,17 +28,21 @@ class Compositor:
     ``strength`` in [0, 1] is how much of what the dream changes is written. ``dream_size`` is the size at which
     frames are dreamed; the detail is then upscaled onto the full-size source. None dreams at the source's own size.
     ``blend`` is the blend mode (`dreamvid.image.blend`), ``keep_color`` what of the source's colors stays
-    (`dreamvid.image.keep_color`).
+    (`dreamvid.image.keep_color`). ``panorama`` says that pictures go around; ``padded``, that they are dreamed with
+    margins (`dreamvid.image.panorama`).
     """
 
     strength: float = 1.0
     dream_size: Size | None = None
     blend: BlendMode = "normal"
     keep_color: KeepColor = "off"
+    panorama: bool = False
+    padded: bool = False
 
     def prepare(self, rgb: RGB) -> RGB:
         """Return the picture that is dreamed."""
-        return rgb if self.dream_size is None else resize(rgb, self.dream_size)
+        picture = rgb if self.dream_size is None else self._resize(rgb, self.dream_size)
+        return pad(picture) if self.padded else picture
 
     def apply(self, source: RGB, prepared: RGB, dreamed: RGB, mask: Mask | None = None) -> RGB:
         """Return the frame to write: ``source + strength * mask * (laid - source)``, clipped to [0, 1].
@@ -58,7 +63,10 @@ class Compositor:
         """
         if self.strength == 0.0:
             return source
-        full = dreamed if prepared is source else self._full_size(source, prepared, dreamed)
+        is_full = prepared is source
+        if self.padded:
+            is_full, prepared, dreamed = self.dream_size is None, unpad(prepared), unpad(dreamed)
+        full = dreamed if is_full else self._full_size(source, prepared, dreamed)
         laid = blend(source, keep_color(source, full, self.keep_color), self.blend)
         if mask is None and self.strength == 1.0:
             return laid
@@ -68,22 +76,30 @@ class Compositor:
         return np.clip(change, 0.0, 1.0, out=change)
 
     def _full_size(self, source: RGB, prepared: RGB, dreamed: RGB) -> RGB:
-        detail = resize(dreamed - prepared, Size(*source.shape[:2]))
+        detail = self._resize(dreamed - prepared, Size(*source.shape[:2]))
         detail += source
         return np.clip(detail, 0.0, 1.0, out=detail)
 
+    def _resize(self, picture: RGB, size: Size) -> RGB:
+        return resize_panorama(picture, size) if self.panorama else resize(picture, size)
 
-def make_compositor(preset: Preset, size: Size) -> Compositor:
-    """Return how a preset's dreams are finished in frames of a size.
+
+def make_compositor(preset: Preset, size: Size, *, video: bool = False) -> Compositor:
+    """Return how a preset's dreams are finished in pictures of a size, which are frames of a ``video`` or alone.
 
     Raises
     ------
     SettingsError
         As `dream_size` does.
     """
-    look = preset.look
+    look, panorama = preset.look, preset.projection == "equirect"
     return Compositor(
-        constant(look.strength), dream_size(size, preset.output.dream_width), look.blend, look.keep_color
+        constant(look.strength),
+        dream_size(size, preset.output.dream_width),
+        look.blend,
+        look.keep_color,
+        panorama=panorama,
+        padded=panorama and (video or preset.ascent.accentuate),
     )
 
 

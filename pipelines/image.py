@@ -18,11 +18,12 @@ from dreamvid.pipelines.memory import STILL_BYTES, check_memory
 from dreamvid.pipelines.octave_limit import dreamed_size, limit_octaves
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_folder, check_target, made_folder
+from dreamvid.pipelines.panorama import is_panorama, resolve_projection
 from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.scenes import first_still
 from dreamvid.text import printable
-from dreamvid.types import Size
+from dreamvid.types import Size, Spherical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,13 +59,13 @@ def dream_images(
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     recipe, preset = preset, first_still(preset)
-    sizes = _read_sizes(sources)
+    headers = _read_headers(sources)
     several = len(sources) > 1
     targets = [
         _target(source, output, several=several, folder=options.output_is_folder) for source in sources
     ]
     _check_distinct(sources, targets)
-    for source, path, size in zip(sources, targets, sizes, strict=True):
+    for source, path, (size, _) in zip(sources, targets, headers, strict=True):
         check_memory(source.name, output_size(size, preset.output), STILL_BYTES)
         _check(
             path,
@@ -77,13 +78,18 @@ def dream_images(
     masks = open_masks(preset, rate=None, keep_going=options.keep_going)
     options.progress.start(len(sources), targets[0].name if len(targets) == 1 else f"{len(targets)} images")
     warn_unused_trip_fields(preset)
-    limited = [limit_octaves([preset], output_size(size, preset.output))[0] for size in sizes]
+    limited = [
+        resolve_projection(
+            limit_octaves([preset], output_size(size, preset.output))[0], printable(source.name), spherical
+        )
+        for source, (size, spherical) in zip(sources, headers, strict=True)
+    ]
     # The octaves depend on the size of a picture, and a dreamer on its octaves, and on the picture where it chooses.
     built = {}
     if not needs_picture(preset):
         built = {
-            octaves: build_dreamer(each, options, still=True)
-            for octaves, each in {each.octaves: each for each in limited}.items()
+            kind: build_dreamer(each, options, still=True)
+            for kind, each in {(each.octaves, each.projection): each for each in limited}.items()
         }
     for index, (source, path, settings) in enumerate(zip(sources, targets, limited, strict=True)):
         still = read_still(source)
@@ -93,7 +99,7 @@ def dream_images(
             path,
             preset=settings,
             recipe=recipe,
-            built=built.get(settings.octaves)
+            built=built.get((settings.octaves, settings.projection))
             or build_dreamer(choose_channels(settings, options, still.rgb), options, still=True),
             masks=masks,
             measure=options.measure,
@@ -102,16 +108,16 @@ def dream_images(
         yield outcome
 
 
-def _read_sizes(sources: Sequence[Path]) -> list[Size]:
-    """Return the sizes of all sources; of several, those that cannot be read are named together."""
-    sizes, errors = [], {}
+def _read_headers(sources: Sequence[Path]) -> list[tuple[Size, Spherical | None]]:
+    """Return sizes, and what sources say of panoramas; of several, those that cannot be read are named together."""
+    headers, errors = [], {}
     for source in sources:
         try:
-            sizes.append(_read_size(source))
+            headers.append(_read_header(source))
         except ReadError as error:
             errors[printable(source)] = error
     if not errors:
-        return sizes
+        return headers
     names, first = list(errors), next(iter(errors.values()))
     if len(sources) == 1:
         raise first
@@ -121,15 +127,17 @@ def _read_sizes(sources: Sequence[Path]) -> list[Size]:
     raise ReadError(f"{first}; nothing is dreamed yet: leave out {listed}") from first
 
 
-def _read_size(source: Path) -> Size:
-    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
+def _read_header(source: Path) -> tuple[Size, Spherical | None]:
+    from dreamvid.media.still.panorama import goes_around  # noqa: PLC0415  imageio loads only when media is touched
+    from dreamvid.media.still.reader import read_still  # noqa: PLC0415  the same
 
     if source.is_dir():
         raise ReadError(
             f"{printable(source)} is a folder; name the pictures in it (dreamvid image FOLDER/*.jpg), "
             "or make a video of it with `dreamvid video`"
         )
-    return Size(*read_still(source).rgb.shape[:2])
+    still = read_still(source)
+    return Size(*still.rgb.shape[:2]), Spherical() if goes_around(still.panorama) else None
 
 
 def _check_distinct(sources: Sequence[Path], targets: Sequence[Path]) -> None:
@@ -209,7 +217,7 @@ def _dream_one(
     mask = None if masks is None else masks.of_still(rgb)
     result = replace(still, rgb=finish.apply(rgb, prepared, dreamed, mask), alpha=alpha)
     with made_folder(path.parent):
-        write_still(path, result, metadata={KEY: text}, overwrite=True)
+        write_still(path, result, metadata={KEY: text}, panorama=is_panorama(preset), overwrite=True)
     gain = None
     if measure:
         before = built.dreamer.score(prepared)

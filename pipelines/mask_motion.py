@@ -10,6 +10,7 @@ import numpy as np
 from dreamvid.flow.camera_motion import subject_motion
 from dreamvid.flow.optical_flow import make_estimator
 from dreamvid.image.masks import motion_mask
+from dreamvid.image.panorama import unpad
 from dreamvid.image.resize import resize
 from dreamvid.types import Size
 
@@ -46,11 +47,12 @@ class MotionMask:
     of one frame.
 
     Its flow is its own: the stabilizer's stands still wherever motion explains nothing, which beside a moving camera
-    would look like motion.
+    would look like motion. ``padded`` says that what is dreamed are padded panoramas (`dreamvid.image.panorama`).
     """
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, *, padded: bool = False) -> None:
         self._estimator: FlowEstimator = make_estimator(method, "medium", _LONGEST)
+        self._padded = padded
 
     def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         """Yield each frame with its mask, of its size; `REACH` frames are held back."""
@@ -79,7 +81,7 @@ class MotionMask:
             return _Step(None, 0.0)
         flow = self._estimator.estimate(small, previous[0])
         distance = subject_motion(flow, small, previous[0]) / np.float32(max(small.shape))
-        return _Step(distance, float(pts - previous[1]))
+        return _Step(unpad(distance) if self._padded else distance, float(pts - previous[1]))
 
 
 def _flush(pending: deque[FrameTask], steps: deque[_Step]) -> Iterator[tuple[FrameTask, Mask]]:

@@ -16,8 +16,10 @@ from dreamvid.config.fields import named_files
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.image.luma import luma
 from dreamvid.image.masks import BUILT_IN_MASKS, feather, luma_mask, stretch_levels
+from dreamvid.image.panorama import pad, unpad
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.frame_task import FrameTask
+from dreamvid.pipelines.panorama import is_panorama
 from dreamvid.text import did_you_mean
 from dreamvid.types import Frame, Size
 
@@ -45,13 +47,14 @@ class Masks:
     """Masks for the frames of a run.
 
     ``feather`` is the width, in px of the frame, of the soft edge inside the mask; ``invert`` turns the shape inside
-    out before. ``follows_motion`` says that masks depend on where shots begin.
+    out before. ``follows_motion`` says that masks depend on where shots begin; ``panorama``, that pictures go around.
     """
 
     shape: MaskShape
     feather: float
     invert: bool
     follows_motion: bool = False
+    panorama: bool = False
 
     def over(self, tasks: Iterable[FrameTask]) -> Iterator[FrameTask]:
         """Yield the frames with their masks, of their full size; each call begins a run."""
@@ -71,7 +74,8 @@ class Masks:
 
     def _finished(self, raw: Mask, size: Size) -> Mask:
         fitted = cover(raw, size)
-        return feather(1.0 - fitted if self.invert else fitted, self.feather)
+        mask = 1.0 - fitted if self.invert else fitted
+        return unpad(feather(pad(mask), self.feather)) if self.panorama else feather(mask, self.feather)
 
 
 def mask_file(settings: MaskSettings) -> Path | None:
@@ -103,12 +107,13 @@ def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = Fals
         Where a still should be masked by motion.
     """
     settings = preset.mask
-    make = partial(Masks, feather=settings.feather, invert=settings.invert)
+    panorama = is_panorama(preset)
+    make = partial(Masks, feather=settings.feather, invert=settings.invert, panorama=panorama)
     match settings.source:
         case "off":
             return None
         case "luma":
-            return make(_Luma())
+            return make(_Luma(panorama))
         case "motion":
             if rate is None:
                 raise SettingsError(
@@ -116,7 +121,8 @@ def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = Fals
                 )
             from dreamvid.pipelines.mask_motion import MotionMask  # noqa: PLC0415  only where motion is asked for
 
-            return make(MotionMask(preset.stability.method), follows_motion=True)
+            shape = MotionMask(preset.stability.method, padded=panorama)
+            return make(shape, follows_motion=True)
         case source:
             start = Fraction(0) if rate is None else preset.input.start
             try:
@@ -126,12 +132,16 @@ def open_masks(preset: Preset, *, rate: Fraction | None, keep_going: bool = Fals
                 raise ReadError(f"mask.source: {error}{near}") from error
 
 
+@dataclass(frozen=True, slots=True)
 class _Luma:
     """White where the picture is bright."""
 
+    panorama: bool
+
     def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
         for task in tasks:
-            yield task, luma_mask(task.frame.rgb)
+            rgb = task.frame.rgb
+            yield task, unpad(luma_mask(pad(rgb))) if self.panorama else luma_mask(rgb)
 
 
 def _open_file(path: Path, start: Fraction, rate: Fraction | None, *, keep_going: bool) -> MaskShape:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dreamvid.atomic import AtomicOutput, write_error
+from dreamvid.config.settings import FRAME_NAME
 from dreamvid.errors import WriteError
 from dreamvid.text import printable
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from dreamvid.pipelines.options import ConfirmOverwrite
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.options import ConfirmOverwrite, RunOptions
 
 
 def check_target(
@@ -44,6 +47,16 @@ def check_target(
     if not confirm_overwrite(output):
         raise WriteError(f"{output} exists; use --yes to replace it")
     return True
+
+
+def split_frame_name(
+    output: Path | None, preset: Preset, options: RunOptions
+) -> tuple[Path | None, Preset, RunOptions]:
+    """Return an output such as ``out/frame_%05d.png`` as the folder ``out``, with the names in the preset."""
+    if output is None or not FRAME_NAME.fullmatch(output.name):
+        return output, preset, options
+    named = preset.override({"output.frame_name": output.name})
+    return output.parent, named, replace(options, output_is_folder=True)
 
 
 def check_folder(folder: Path) -> None:

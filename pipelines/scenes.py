@@ -147,7 +147,7 @@ class LoadedScene:
     def of(cls, preset: Preset, loaded: LoadedDreamer, size: Size, rate: Fraction) -> LoadedScene:
         """Return the scene of a preset; ``rate`` is the video's, in frames a second."""
         start = preset.at(START)
-        compositor = make_compositor(start, size)
+        compositor = make_compositor(start, size, video=True)
         first = FrameSettings(loaded.dreamer, build_stabilizer(start, rate=rate), compositor, start)
         return cls(preset, loaded, first, size)
 
@@ -174,7 +174,7 @@ class LoadedScene:
         if turnover or ascent_changes or any(path.startswith("stability.") for path in scheduled):
             stabilizer = build_stabilizer(preset, rate=point.fps, turnover=turnover)
         if any(path.startswith("look.") for path in scheduled):
-            compositor = make_compositor(preset, self.size)
+            compositor = make_compositor(preset, self.size, video=True)
         return FrameSettings(dreamer, stabilizer, compositor, preset)
 
 

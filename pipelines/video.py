@@ -15,7 +15,8 @@ from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, WAITING_BYTES, check_memory
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_target
+from dreamvid.pipelines.output_path import check_target, split_frame_name
+from dreamvid.pipelines.panorama import described, is_panorama, padded, resolve_projection
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
 from dreamvid.pipelines.provenance import (
     KEY,
@@ -24,9 +25,11 @@ from dreamvid.pipelines.provenance import (
     restore_begun_settings,
     settings_json,
 )
+from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,6 +87,7 @@ def prepare(
 ) -> PreparedVideo:
     """Check and load all that a dream needs, and write nothing; see :func:`dream_file`."""
     job = _open(source, output, preset, options)
+    preset = job.preset
     warn_unused_trip_fields(preset)
     _warn_of_cadence(preset)
     unfinished = not options.fresh and work_folder(job.output).is_dir()
@@ -93,6 +97,7 @@ def prepare(
     check_target(job.output, [source], confirm, folder=job.folder)
     clock, begun = VideoClock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
     begun = _with_defaults(begun)
+    build = padded(build) if is_panorama(preset) else build
     timeline = load_timeline(begun, options, clock, job.info.size, build, first_picture=job.first_picture)
     dreamed = dreamed_size(preset, job.info.size)
     resolved = timeline.resolved(dreamed)
@@ -195,7 +200,7 @@ class _VideoJob:
     @property
     def info(self) -> VideoInfo:
         """Of the frames as they are dreamed."""
-        return self.frames.info
+        return described(self.preset, self.frames.info)
 
     def first_picture(self) -> RGB:
         """Return the first frame in the source's own size, ``[H, W, 3]``, so that it is the same whatever is made."""
@@ -259,7 +264,9 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
     from dreamvid.media.input.source import open_source  # noqa: PLC0415  the same
     from dreamvid.media.output.writer import check_output, default_output  # noqa: PLC0415  the same
 
+    output, preset, options = split_frame_name(output, preset, options)
     media = probe(source, fps=preset.output.fps)
+    preset = for_purpose(preset, output, media.video)
     size = output_size(media.video.size, preset.output)
     check_memory(source.name, size, VIDEO_BYTES + WAITING_BYTES * _waiting_frames(preset, media.video.rate))
     frames = open_source(
@@ -270,6 +277,7 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
         fps=preset.output.fps,
         keep_going=options.keep_going,
     )
+    preset = resolve_projection(preset, printable(source.name), media.video.spherical)
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output, folder=options.output_is_folder)

@@ -73,6 +73,12 @@ class Preset(SettingsModel):
         "video",
         description="Kind of output: video, image (stills), zoom (zoom trips) or sweep (a picture through layers).",
     )
+    projection: Literal["auto", "flat", "equirect"] = Field(
+        "auto",
+        description="What pictures are: flat, or equirect (360 degree panoramas whose seam is closed); auto: what "
+        "the input's metadata say.",
+        json_schema_extra=Meta(flag="--projection", pipelines=DREAMING),
+    )
     inputs: Annotated[tuple[str, ...], FileName("input")] = Field(
         (),
         max_length=1000,

@@ -27,6 +27,9 @@ Normalize = Literal["mean-abs", "std"]
 LONGEST_SIDE = 16384
 MAX_CADENCE = 8
 
+FRAME_NAME = re.compile(r"[^%/\\]*%(?:0[1-9])?d[^%/\\]*\.png", re.IGNORECASE)
+"""Names of a folder's pictures, as C's printf writes them."""
+
 _MODEL_FILE = re.compile(r"\A(.*[./].*)\Z", re.DOTALL)
 _MASK_FILE = re.compile(r"\A(?!(?:off|luma|motion)\Z)(.+)\Z", re.DOTALL)
 
@@ -358,6 +361,12 @@ class OutputSettings(SettingsModel):
         description="Frame rate, such as 24, 23.976 or 24000/1001; default: the source's.",
         json_schema_extra=Meta(flag="--fps", pipelines=MOVING),
     )
+    purpose: Literal["any", "vj"] = Field(
+        "any",
+        description="What it is made for. vj: 25, 30, 50 or 60 frames a second, whichever is nearest to the source, "
+        "a loop, and HAP in a .mov file, as far as nothing else is said.",
+        json_schema_extra=Meta(flag="--for", pipelines=("video", "zoom")),
+    )
     codec: Codec = Field(
         "auto",
         description="Video codec; auto: by the suffix of the output.",
@@ -387,6 +396,27 @@ class OutputSettings(SettingsModel):
         description="Copy the source's audio; --no-audio drops it.",
         json_schema_extra=Meta(flag="--no-audio", pipelines=("video",), affects="encoding"),
     )
+    frame_name: str = Field(
+        "%06d.png",
+        max_length=200,
+        description="Names of the pictures of a folder: %d is the number, %05d the number with five digits. "
+        "-o FOLDER/frame_%05d.png says both folder and names.",
+        json_schema_extra=Meta(affects="encoding"),
+    )
+    first_number: int = Field(
+        1,
+        ge=0,
+        le=10**9,
+        description="Number of the first picture of a folder.",
+        json_schema_extra=Meta(flag="--first-number", pipelines=MOVING, affects="encoding"),
+    )
+
+    @field_validator("frame_name")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        if not FRAME_NAME.fullmatch(value):
+            raise ValueError("must hold the number once, as %d or %05d, and end in .png: frame_%05d.png")
+        return value
 
 
 class RunSettings(SettingsModel):

@@ -38,6 +38,8 @@ _DEFAULT_VARIETY = 1.0
 """Where the settings leave it open: videos set their own."""
 _ANY_SIZE = (None, None, 3)
 _UNIFORM = np.ones((1, 1, 1), np.float32)
+_WRAPPED_MARGIN = 128
+"""Columns that gradient filters see beyond the borders of a picture that goes around; farther ones hardly count."""
 
 
 class AscentInputs(NamedTuple):
@@ -71,23 +73,38 @@ class AscentResult(NamedTuple):
 
 @lru_cache(maxsize=_CACHED_ASCENTS)
 def compiled_ascent(
-    extractor: Extractor, objective: BoundObjective, filters: GradientFilters, *, xla: bool = False
+    extractor: Extractor,
+    objective: BoundObjective,
+    filters: GradientFilters,
+    *,
+    xla: bool = False,
+    wraps: bool = False,
 ) -> GradientAscent:
-    """Return the ascent for these; the same arguments give the same object, already traced."""
-    return GradientAscent(extractor, objective, filters, xla=xla)
+    """Return the ascent for these; the same arguments give the same object, already traced.
+
+    With ``wraps`` it is for pictures that go around, as do their plans.
+    """
+    return GradientAscent(extractor, objective, filters, xla=xla, wraps=wraps)
 
 
 class GradientAscent:
     """Compiled gradient ascent for one extractor and objective; :func:`compiled_ascent` shares them."""
 
     def __init__(
-        self, extractor: Extractor, objective: BoundObjective, filters: GradientFilters, *, xla: bool = False
+        self,
+        extractor: Extractor,
+        objective: BoundObjective,
+        filters: GradientFilters,
+        *,
+        xla: bool = False,
+        wraps: bool = False,
     ) -> None:
         self.traces = 0
         self._extractor = extractor
         self._objective = objective
         self._filters = filters
         self._xla = xla
+        self._wraps = wraps
         self._compiled = lru_cache(maxsize=_CACHED_XLA_PLANS)(self._compile)
         # Nothing here needs AutoGraph, which takes most of a trace's time.
         self._value = tf.function(
@@ -174,10 +191,16 @@ class GradientAscent:
                 variety=variety,
                 extractor=self._extractor,
                 objective=self._objective,
+                wraps=self._wraps,
             )
             raw = tf.ensure_shape(raw, inputs.start.shape)
-            filtered, nonfinite = filter_gradient(raw, self._filters, color, frequency_exponent)
-            direction = filtered - penalty(picture - inputs.source, total_variation, l2)
+            filtered, nonfinite = self._with_margins(
+                lambda raw: filter_gradient(raw, self._filters, color, frequency_exponent), raw
+            )
+            pulled, _ = self._with_margins(
+                lambda d: (penalty(d, total_variation, l2), 0.0), picture - inputs.source
+            )
+            direction = filtered - pulled
             picture = tf.clip_by_value(picture + step_size * inputs.step_scale * direction, 0.0, 1.0)
             picture = tf.ensure_shape(picture, inputs.start.shape)
             has_gradient |= tf.reduce_any(filtered != 0.0)
@@ -191,6 +214,15 @@ class GradientAscent:
         )
         return picture, nonfinite, has_gradient
 
+    def _with_margins(self, work: Callable[[Any], tuple[Any, Any]], values: Any) -> tuple[Any, Any]:
+        """Return ``work`` of ``[H, W, 3]``; where the picture goes around, it sees what is beyond the borders."""
+        if not self._wraps:
+            return work(values)
+        width = tf.shape(values)[1]
+        columns = tf.math.floormod(tf.range(-_WRAPPED_MARGIN, width + _WRAPPED_MARGIN), width)
+        result, further = work(tf.gather(values, columns, axis=1))
+        return tf.ensure_shape(result[:, _WRAPPED_MARGIN:-_WRAPPED_MARGIN], values.shape), further
+
 
 def gradient(
     picture: Any,
@@ -201,25 +233,26 @@ def gradient(
     variety: Any,
     extractor: Extractor,
     objective: BoundObjective,
+    wraps: bool = False,
 ) -> Any:
     """Return the gradient ``[H, W, 3]`` float32 of the objective at a picture ``[H, W, 3]`` in [0, 1].
 
     Channels of layers are balanced by ``variety``, window by window
     (:func:`~dreamvid.engine.objectives.balance_channels`). The picture is shifted by ``shift`` (``[2]`` int32: y, x),
-    cut into windows, and shifted back. Each window's objective sums over all that it sees and only its tile's
-    gradient is kept, so that tiles join as if the picture had been seen whole, with a ``variety`` of 0 exactly. One
-    batch of windows is in memory at a time.
+    cut into windows, and shifted back; with ``wraps`` it goes around. Each window's objective sums over all that it
+    sees and only its tile's gradient is kept, so that tiles join as if the picture had been seen whole, with a
+    ``variety`` of 0 exactly. One batch of windows is in memory at a time.
     """
 
     def batch_gradient(number: Any) -> Any:
-        batch = WindowBatch(grid, shift, number)
+        batch = WindowBatch(grid, shift, number, wraps=wraps)
         windows = batch.cut(picture)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(windows)
             score = objective.value(extractor(windows), weights, batch, tiles_only=False, variety=variety)
         return batch.tiles(tape.gradient(score, windows))
 
-    return assemble(_for_each_batch(grid, batch_gradient), grid, shift)
+    return assemble(_for_each_batch(grid, batch_gradient), grid, shift, wraps=wraps)
 
 
 def value(picture: Any, weights: Any, grid: Grid, *, extractor: Extractor, objective: BoundObjective) -> Any:

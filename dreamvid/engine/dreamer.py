@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dreamvid.config.settings import AscentSettings, OctaveSettings, RunSettings
-    from dreamvid.engine.ascent import AscentResult
+    from dreamvid.engine.ascent import AscentResult, GradientAscent
     from dreamvid.engine.network import Network
     from dreamvid.objective import Objective
     from dreamvid.types import RGB, StepMap
+
+    Shifts = Callable[[Size], NDArray[np.int32]]
 
 T = TypeVar("T")
 
@@ -124,7 +126,7 @@ class DreamEngine:
         self._smaller_plans: dict[TilePlan, TilePlan] = {}
         settings: dict[str, Any] = {"octaves": octaves, "ascent": ascent, "run": run, "guides": guides}
         self._float32_engine = lru_cache(maxsize=1)(
-            partial(DreamEngine, network, objective, **settings, xla=xla)
+            partial(type(self), network, objective, **settings, xla=xla)
         )
 
     @property
@@ -191,32 +193,17 @@ class DreamEngine:
         """Run all octaves, coarsest first; the arguments are those of :meth:`dream`."""
         step_scale = None if step_map is None or not steps else np.asarray(step_map / steps, np.float32)
         has_gradient = not steps or not self._weights.any()
+        number = steps * self._ascent.substeps
         change: RGB | None = None
         for octave, size in enumerate(self._plan_octaves(Size(*image.shape[:2])).sizes):
             source = resize(image, size)
             base = source if detail is None else _clip(source + resize(detail, size))
-            dreamed = base if change is None else _clip(base + resize(change, size))
+            dreamed = base if change is None else _clip(base + self._enlarge(change, size))
             scale = None if step_scale is None else resize(step_scale, size)
-            boxes = self._boxes(scale, size) if steps else []
-            has_gradient = has_gradient or boxes != [Box.whole(size)]
-            start, dreamed = dreamed, dreamed.copy()
-            for box in boxes:
-                plan = self.plan_tiles(box.size)
-                result = self._ascend_octave(
-                    plan,
-                    start[box.slices],
-                    source[box.slices],
-                    shifts=jitter_shifts(
-                        self._run.seed,
-                        octave,
-                        steps * self._ascent.substeps,
-                        plan.reach,
-                        frame_index=frame_index,
-                    ),
-                    step_scale=None if scale is None else scale[box.slices],
-                )
-                dreamed[box.slices] = result.picture
-                has_gradient = has_gradient or result.has_gradient
+            if steps:
+                shifts = partial(jitter_shifts, self._run.seed, octave, number, frame_index=frame_index)
+                dreamed, moved = self._ascend_octave(dreamed, source, shifts, scale)
+                has_gradient = has_gradient or moved
             change = dreamed - base
         if not has_gradient:
             _log.warning(
@@ -225,6 +212,30 @@ class DreamEngine:
             )
         return _clip(dreamed)
 
+    def _enlarge(self, change: RGB, size: Size) -> RGB:
+        """Return what an octave has changed at the size of the next."""
+        return resize(change, size)
+
+    def _ascend_octave(
+        self, start: RGB, source: RGB, shifts: Shifts, step_scale: StepMap | None
+    ) -> tuple[RGB, bool]:
+        """Return the picture after all steps of an octave, and whether there was any gradient, where it was needed.
+
+        ``start`` and ``source`` are ``[h, w, 3]``; ``shifts`` returns the steps' shifts for a reach; ``step_scale``,
+        ``[h, w]``, multiplies the steps. Parts that do not move are left out.
+        """
+        size = Size(*start.shape[:2])
+        boxes = self._boxes(step_scale, size)
+        has_gradient = boxes != [Box.whole(size)]
+        dreamed = start.copy()
+        for box in boxes:
+            plan = self.plan_tiles(box.size)
+            scale = None if step_scale is None else step_scale[box.slices]
+            result = self._ascend(plan, start[box.slices], source[box.slices], shifts(plan.reach), scale)
+            dreamed[box.slices] = result.picture
+            has_gradient = has_gradient or result.has_gradient
+        return dreamed, has_gradient
+
     def _boxes(self, step_scale: StepMap | None, size: Size) -> list[Box]:
         """Return the parts of an octave that are dreamed, each by itself: what ``step_scale`` moves."""
         if step_scale is None or not self._objective.is_local:
@@ -232,22 +243,26 @@ class DreamEngine:
         stride = self._extractor.stride
         # Few sizes: XLA traces each anew, which takes seconds, and oneDNN prepares for each.
         unit = Size(*(-(-side // 4) for side in size)) if self._xla else _BOX_UNIT
-        context = halo_for(stride, self._extractor.receptive_field) // 2
-        return boxes_around(step_scale > 0.0, context=context, stride=stride, unit=unit)
+        return boxes_around(step_scale > 0.0, context=self._context, stride=stride, unit=unit)
 
-    def _ascend_octave(
+    @property
+    def _context(self) -> int:
+        """Pixels that a part of a picture needs around it to be dreamed by itself."""
+        return halo_for(self._extractor.stride, self._extractor.receptive_field) // 2
+
+    def _ascend(
         self,
         plan: TilePlan,
         start: RGB,
         source: RGB,
-        *,
         shifts: NDArray[np.int32],
         step_scale: StepMap | None,
     ) -> AscentResult:
-        """Run all steps of one octave or of a box of it, each with its shift; pictures are ``[h, w, 3]``."""
+        """Run all steps of one octave or of a part of it, each with its shift; pictures are ``[h, w, 3]``."""
+        compiled = self._compiled_around() if plan.wraps else self._compiled
 
         def ascend(plan: TilePlan) -> AscentResult:
-            return self._compiled.run(
+            return compiled.run(
                 plan,
                 start,
                 source,
@@ -264,6 +279,10 @@ class DreamEngine:
                 message += "; the network's weights are damaged, or --input-range is not its own"
             raise NonFiniteDreamError(message)
         return result
+
+    def _compiled_around(self) -> GradientAscent:
+        """Return the ascent for pictures that go around."""
+        return compiled_ascent(self._extractor, self._objective, self._filters, xla=self._xla, wraps=True)
 
     def score(self, image: RGB) -> float:
         """Return the objective of a picture ``[H, W, 3]`` in [0, 1] at its full size, penalties left out."""
@@ -314,8 +333,11 @@ class DreamEngine:
             for plan in plans
         ]
 
-    def plan_tiles(self, size: Size, *, jitter: int | None = None) -> TilePlan:
-        """Return how one octave of this size is tiled; ``jitter`` px where it is not the settings'."""
+    def plan_tiles(self, size: Size, *, jitter: int | None = None, wraps: bool = False) -> TilePlan:
+        """Return how one octave of this size is tiled; ``jitter`` px where it is not the settings'.
+
+        With ``wraps`` the picture goes around from its right border to its left one.
+        """
         return _build_plan(
             size,
             **self._network_geometry(),
@@ -323,12 +345,16 @@ class DreamEngine:
             budget=self._window_budget,
             batch_pixels=_GPU_BATCH_PIXELS if self._xla else BATCH_PIXELS,
             jitter=self._ascent.jitter if jitter is None else jitter,
+            wraps=wraps,
         )
 
     def _plan_octaves(self, size: Size) -> OctavePlan:
-        # In a smaller picture the network sees nothing.
-        smallest = max(SMALLEST_SIDE, 2 * self._extractor.stride, self._extractor.min_size)
-        return OctavePlan.build(size, self._octaves, smallest=smallest)
+        return OctavePlan.build(size, self._octaves, smallest=self._least_side)
+
+    @property
+    def _least_side(self) -> int:
+        """Least side, in px, of a picture in which the network sees something."""
+        return max(SMALLEST_SIDE, 2 * self._extractor.stride, self._extractor.min_size)
 
     def _network_geometry(self) -> dict[str, Any]:
         extractor = self._extractor
@@ -373,7 +399,13 @@ class DreamEngine:
             return replace(plan, batch=largest_divisor(plan.count, plan.batch // 2))
         pixels = plan.window.height * plan.window.width
         geometry = self._network_geometry()
-        smaller = TilePlan.build(plan.size, **geometry, budget=pixels // 2, jitter=max(plan.reach))
+        smaller = TilePlan.build(
+            plan.size,
+            **geometry,
+            budget=pixels // 2,
+            jitter=plan.reach.height if plan.wraps else max(plan.reach),
+            wraps=plan.wraps,
+        )
         return replace(smaller, batch=1) if smaller.window.height * smaller.window.width < pixels else None
 
 

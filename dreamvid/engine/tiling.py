@@ -10,6 +10,9 @@ notebook (https://github.com/google/deepdream) and others roll the picture aroun
 edge between sky and ground and dreams along it, a row of things all around the frame. Nothing is shifted as a whole:
 windows are gathered by index.
 
+A panorama (``wraps``) does go around: its canvas is as wide as the picture, which is rolled by up to all of its
+width, so that no column is at the canvas' border more often than another, and even a single window has a halo.
+
 The halo is 64 px (5 strides where those are more), or half the theoretical receptive field where that is less. Energy
 of the gradient within 16 px of a tile's border relative to that of the untiled gradient: dreamnet mixed4 1.02, mixed5
 0.99 (0.97 with 64 px), VGG16 block4_conv3 1.00; InceptionV3 mixed5 1.00-1.01 with 64 px.
@@ -63,7 +66,7 @@ class TilePlan:
     """How one picture is cut into windows; a pure function of size, network and settings.
 
     ``size`` is the picture's; ``reach`` is the largest shift (height, width), in px; ``batch`` windows are seen
-    at once.
+    at once. ``wraps`` says whether the picture goes around from its right border to its left one.
     """
 
     size: Size
@@ -71,6 +74,7 @@ class TilePlan:
     vertical: TileAxis
     horizontal: TileAxis
     batch: int
+    wraps: bool = False
 
     @classmethod
     def build(
@@ -85,6 +89,7 @@ class TilePlan:
         budget: int,
         batch_pixels: int = BATCH_PIXELS,
         jitter: int = 0,
+        wraps: bool = False,
     ) -> Self:
         """Return the plan for a picture.
 
@@ -106,6 +111,8 @@ class TilePlan:
             Most pixels in a batch of several windows.
         jitter
             Largest shift, in px; small pictures are shifted less (:func:`reach_for`).
+        wraps
+            Whether the picture goes around; it is then rolled by up to its width, unless ``jitter`` is 0.
 
         Returns
         -------
@@ -115,21 +122,35 @@ class TilePlan:
         halo = halo_for(stride, receptive_field)
         reach = Size(*(reach_for(n, stride, jitter) for n in size))
         canvas = Size(size.height + reach.height, size.width + reach.width)
+        if wraps:
+            reach, canvas = (
+                reach._replace(width=size.width - 1 if jitter else 0),
+                canvas._replace(width=size.width),
+            )
+        around = (False, wraps)
         if fixed_size is not None:
             axes = [
-                _fixed(n, window, stride, min(halo, window // 4))
-                for n, window in zip(canvas, fixed_size, strict=True)
+                _fixed(n, window, stride, min(halo, window // 4), wraps=goes_around)
+                for n, window, goes_around in zip(canvas, fixed_size, around, strict=True)
             ]
         elif tile == "off":
-            axes = [_cut(n, 1, stride, halo, margin) for n in canvas]
+            axes = [
+                _cut(n, 1, stride, halo, margin, wraps=goes_around)
+                for n, goes_around in zip(canvas, around, strict=True)
+            ]
         else:
             limit = budget if tile == "auto" else (tile + 2 * halo) ** 2
-            axes = _cheapest(canvas, stride, halo, margin, limit)
+            axes = _cheapest(canvas, stride, halo, margin, limit, wraps=wraps)
         vertical, horizontal = axes
         pixels = vertical.window * horizontal.window
         count = vertical.count * horizontal.count
         return cls(
-            Size(*size), reach, vertical, horizontal, largest_divisor(count, max(1, batch_pixels // pixels))
+            Size(*size),
+            reach,
+            vertical,
+            horizontal,
+            largest_divisor(count, max(1, batch_pixels // pixels)),
+            wraps,
         )
 
     @property
@@ -214,7 +235,7 @@ class WindowAxis(NamedTuple):
     """A batch of windows along one axis.
 
     ``start`` (``[N]`` int32) is where each window's tile begins on the canvas; ``length`` is the picture's. The
-    other fields are those of :class:`Axis` and the axis' shift, in px.
+    other fields are those of :class:`TileAxis` and the axis' shift, in px; ``wraps`` says whether it goes around.
     """
 
     start: Any
@@ -223,10 +244,13 @@ class WindowAxis(NamedTuple):
     tile: Any
     before: Any
     window: Any
+    wraps: bool = False
 
     def indices(self) -> Any:
         """Return ``[N, window]``: the picture's pixels that each window sees, mirrored beyond its ends."""
         first = self.start - self.before - self.shift
+        if self.wraps:
+            return tf.math.floormod(first[:, None] + tf.range(self.window)[None, :], self.length)
         period = tf.maximum(2 * (self.length - 1), 1)
         position = tf.math.floormod(first[:, None] + tf.range(self.window)[None, :], period)
         return tf.minimum(position, period - position)
@@ -234,13 +258,15 @@ class WindowAxis(NamedTuple):
     def in_tile(self, count: Any, stride: int) -> Any:
         """Return ``[N, count]`` float32: 1 where a feature's position lies in both tile and picture, else 0."""
         offset = tf.range(count)[None, :] * stride - self.before
-        pixel = self.start[:, None] + offset - self.shift
+        pixel = self.start[:, None] + offset - (0 if self.wraps else self.shift)
         inside = (offset >= 0) & (offset < self.tile) & (pixel >= 0) & (pixel < self.length)
         return tf.cast(inside, tf.float32)
 
     def one_hot(self, position: float, count: Any, stride: int, *, tiles_only: bool) -> Any:
         """Return ``[N, count]`` float32: 1 at the feature that covers a relative position, 0 elsewhere."""
         pixel = tf.minimum(tf.cast(position * tf.cast(self.length, tf.float32), tf.int32), self.length - 1)
+        if self.wraps:
+            return self._one_hot_around(pixel, count, stride, tiles_only=tiles_only)
         offset = pixel + self.shift - self.start
         within = (offset >= 0) & (offset < self.tile)
         seen = within if tiles_only else tf.ones_like(within)
@@ -249,11 +275,20 @@ class WindowAxis(NamedTuple):
         index = tf.where(within, tf.minimum(index, count - 1), index)
         return tf.cast(tf.where(seen, index, -1)[:, None] == tf.range(count)[None, :], tf.float32)
 
+    def _one_hot_around(self, pixel: Any, count: Any, stride: int, *, tiles_only: bool) -> Any:
+        """Return the same where the axis goes around: a window sees a place as often as it comes by."""
+        offset = tf.range(count)[None, :] * stride - self.before
+        feature = self.start[:, None] + offset - self.shift
+        covers = tf.math.floormod(pixel - feature, self.length) < stride
+        if tiles_only:
+            covers &= (offset >= 0) & (offset < self.tile) & (self.start[:, None] + offset < self.length)
+        return tf.cast(covers, tf.float32)
+
 
 class WindowBatch:
     """Where the ``number``-th batch of windows lies on the canvas; ``shift`` is ``[2]`` int32 (y, x)."""
 
-    def __init__(self, grid: Grid, shift: Any, number: Any) -> None:
+    def __init__(self, grid: Grid, shift: Any, number: Any, *, wraps: bool = False) -> None:
         index = number * grid.batch + tf.range(grid.batch)
         self.grid = grid
         self.vertical = WindowAxis(
@@ -271,6 +306,7 @@ class WindowBatch:
             grid.tile_width,
             grid.before_x,
             grid.window_width,
+            wraps,
         )
 
     def cut(self, picture: Any) -> Any:
@@ -309,19 +345,23 @@ class WindowBatch:
         return 1.0 / tf.cast(self.grid.rows * self.grid.columns, tf.float32)
 
 
-def assemble(tiles: Any, grid: Grid, shift: Any) -> Any:
+def assemble(tiles: Any, grid: Grid, shift: Any, *, wraps: bool = False) -> Any:
     """Return the picture ``[H, W, 3]``, shifted back, of all tiles ``[count, tile_height, tile_width, 3]``."""
     shape = (grid.rows, grid.columns, grid.tile_height, grid.tile_width, 3)
     canvas = tf.transpose(tf.reshape(tiles, shape), (0, 2, 1, 3, 4))
     canvas = tf.reshape(canvas, (grid.rows * grid.tile_height, grid.columns * grid.tile_width, 3))
+    if wraps:
+        canvas = tf.slice(canvas, (shift[0], 0, 0), (grid.height, grid.width, 3))
+        return tf.roll(canvas, -shift[1], axis=1)
     # Not an index: XLA would not know the size.
     return tf.slice(canvas, (shift[0], shift[1], 0), (grid.height, grid.width, 3))
 
 
-def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> list[TileAxis]:
+def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int, *, wraps: bool) -> list[TileAxis]:
     """Return the grid with the least area of all windows, each of at most ``limit`` px; else the finest one."""
     best: tuple[int, int, list[TileAxis]] | None = None
-    rows, columns = (list(_cuts(n, stride, halo, margin)) for n in size)
+    rows = list(_cuts(size.height, stride, halo, margin))
+    columns = list(_cuts(size.width, stride, halo, margin, wraps=wraps))
     for vertical in rows:
         for horizontal in columns:
             if vertical.window * horizontal.window > limit:
@@ -336,28 +376,31 @@ def _cheapest(size: Size, stride: int, halo: int, margin: int, limit: int) -> li
     return [rows[-1], columns[-1]]
 
 
-def _cuts(length: int, stride: int, halo: int, margin: int) -> Iterator[TileAxis]:
+def _cuts(length: int, stride: int, halo: int, margin: int, *, wraps: bool = False) -> Iterator[TileAxis]:
     """Yield the cuts of a length, coarsest first, down to tiles as large as one halo."""
     previous = None
     for count in range(1, max(1, length // max(halo, stride, _MIN_TILE)) + 1):
-        axis = _cut(length, count, stride, halo, margin)
+        axis = _cut(length, count, stride, halo, margin, wraps=wraps)
         if axis != previous:
             yield axis
         previous = axis
 
 
-def _cut(length: int, count: int, stride: int, halo: int, margin: int) -> TileAxis:
-    """Return the cut into at most ``count`` tiles; one tile has no halo, as it is what an untiled network sees."""
+def _cut(length: int, count: int, stride: int, halo: int, margin: int, *, wraps: bool = False) -> TileAxis:
+    """Return the cut into at most ``count`` tiles.
+
+    One tile has no halo, as it is what an untiled network sees, unless it goes around (``wraps``).
+    """
     tile = _round_up(-(-length // count), stride)
     count = -(-length // tile)
-    if count == 1:
+    if count == 1 and not wraps:
         return TileAxis(length, 1, length, 0, margin)
     return TileAxis(length, count, tile, halo, max(halo, margin))
 
 
-def _fixed(length: int, window: int, stride: int, halo: int) -> TileAxis:
+def _fixed(length: int, window: int, stride: int, halo: int, *, wraps: bool = False) -> TileAxis:
     """Return the cut into windows of one given size; a smaller picture is continued by its mirror image."""
-    if length <= window:
+    if length <= window and not wraps:
         return TileAxis(length, 1, length, 0, window - length)
     before = halo // stride * stride
     largest = max((window - 2 * before) // stride * stride, 1)

@@ -19,7 +19,7 @@ from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_target
+from dreamvid.pipelines.output_path import check_target, split_frame_name
 from dreamvid.pipelines.provenance import (
     KEY,
     is_delivered,
@@ -27,6 +27,7 @@ from dreamvid.pipelines.provenance import (
     restore_begun_settings,
     settings_json,
 )
+from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
@@ -143,6 +144,8 @@ def run_zoom(
     """
     from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
+    output, preset, options = split_frame_name(output, preset, options)
+    preset = for_purpose(preset, output, None)
     plan = plan_zoom(preset)
     output = output or default_output(plan.start_image, preset.output)
     folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)

@@ -23,6 +23,7 @@ from dreamvid.media.input.container import (
 from dreamvid.media.input.image_sequence import probe_folder
 from dreamvid.media.input.info import AUXILIARY, Chapter, ColorTags, MediaInfo, StreamInfo
 from dreamvid.media.input.mp4_tracks import auxiliary_tracks
+from dreamvid.media.input.spherical import frame_spherical
 from dreamvid.media.input.stream_timing import announced_duration, frame_rate, read_stream_timing
 from dreamvid.media.limits import check_frames, check_picture, check_rate
 from dreamvid.text import printable
@@ -148,6 +149,7 @@ def _media_info(container: InputContainer, path: Path, timing: StreamTiming) -> 
         has_alpha=transparent,
         hdr=is_hdr(first.color_trc),
         variable_rate=timing.variable_rate,
+        spherical=frame_spherical(first),
     )
     return MediaInfo(
         path=path,

@@ -17,6 +17,7 @@ from dreamvid.media.output.display import set_display_size
 from dreamvid.media.output.encoder import add_video, order_decoding
 from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.output.hap import HAP_FORMATS, set_hap_tag
+from dreamvid.media.output.spherical import write_spherical
 from dreamvid.media.output.verify import Expected, verify
 
 if TYPE_CHECKING:
@@ -226,6 +227,8 @@ class ContainerWriter:
             finish_animation(part, kind.muxer, size=self._converter.size, end=stay, metadata=spec.metadata)
             if kind.stores_display_size:
                 set_display_size(part, self._converter.size, spec.info.sar)
+            if spec.info.spherical is not None:
+                write_spherical(part, kind.muxer, spec.info.spherical)
             if spec.choice.codec in HAP_FORMATS:
                 set_hap_tag(part, spec.choice.codec)
         except OSError as error:

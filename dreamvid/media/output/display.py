@@ -1,13 +1,14 @@
-"""The sample aspect ratio of Matroska and WebM files.
+"""The sample aspect ratio of Matroska and WebM files, and their projection.
 
-PyAV cannot tell the muxer a sample aspect ratio, and of the codecs only H.264, H.265 and ProRes carry their own. So
-DisplayWidth and DisplayHeight are put into the finished file: what stands before them moves into the gap
-that the muxer leaves behind its SeekHead, and nothing behind them moves. Sources: RFC 9559 (Matroska),
+PyAV cannot tell the muxer either, and of the codecs only H.264, H.265 and ProRes carry a sample aspect ratio of their
+own. So DisplayWidth and DisplayHeight, or a Projection, are put into the finished file: what stands before them moves
+into the gap that the muxer leaves behind its SeekHead, and nothing behind them moves. Sources: RFC 9559 (Matroska),
 RFC 8794 (EBML).
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,15 +16,20 @@ from typing import TYPE_CHECKING, BinaryIO
 from dreamvid.errors import WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from dreamvid.types import Size
+    from dreamvid.types import Size, Spherical
 
 _SEGMENT, _SEEK_HEAD, _SEEK, _SEEK_POSITION = 0x18538067, 0x114D9B74, 0x4DBB, 0x53AC
 _TRACKS, _TRACK, _VIDEO, _VOID, _CLUSTER = 0x1654AE6B, 0xAE, 0xE0, 0xEC, 0x1F43B675
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
 _PIXELS, _ASPECT_RATIO = 0, 3
+_PROJECTION, _PROJECTION_TYPE, _PROJECTION_PRIVATE, _STEREO_MODE = 0x7670, 0x7671, 0x7672, 0x53B8
+_POSE = (0x7673, 0x7674, 0x7675)
+"""Yaw, pitch and roll."""
+_EQUIRECTANGULAR = 1
+_STEREO_MODES = {"left-right": 1, "top-bottom": 3}
 _MIN_VOID = 2
 
 
@@ -53,8 +59,24 @@ def set_display_size(path: Path, size: Size, sar: Fraction) -> None:
     else:
         ratio = size.width * sar / size.height
         shape, unit = (ratio.numerator, ratio.denominator), _ASPECT_RATIO
+    display = ((_DISPLAY_WIDTH, shape[0]), (_DISPLAY_HEIGHT, shape[1]), (_DISPLAY_UNIT, unit))
     with path.open("r+b") as file:
-        _Header(file).insert(*shape, unit)
+        _Header(file).insert({key: _number(key, value) for key, value in display})
+
+
+def set_projection(path: Path, spherical: Spherical) -> None:
+    """Write that a finished file holds an equirectangular panorama."""
+    left, top, right, bottom = spherical.bounds
+    private = bytes(4) + struct.pack(">4I", *(round(share * 2**32) for share in (top, bottom, left, right)))
+    parts = [_number(_PROJECTION_TYPE, _EQUIRECTANGULAR), _element(_PROJECTION_PRIVATE, private)]
+    for key, angle in zip(_POSE, (spherical.yaw, spherical.pitch, spherical.roll), strict=True):
+        if angle:
+            parts.append(_element(key, struct.pack(">f", angle)))
+    elements = {_PROJECTION: _element(_PROJECTION, b"".join(parts))}
+    if spherical.stereo != "mono":
+        elements[_STEREO_MODE] = _number(_STEREO_MODE, _STEREO_MODES[spherical.stereo])
+    with path.open("r+b") as file:
+        _Header(file).insert(elements)
 
 
 class _Header:
@@ -72,25 +94,25 @@ class _Header:
             self._top.append(element)
         self._data = bytearray(data)
 
-    def insert(self, width: int, height: int, unit: int) -> None:
-        """Put the display size at the end of the Video element of the first video track."""
+    def insert(self, elements: Mapping[int, bytes]) -> None:
+        """Put elements, by their ids, at the end of the Video element of the first video track.
+
+        Where it has one of them, but for the unit of the display size, nothing is changed.
+        """
         tracks, gap = self._one(_TRACKS), self._one(_VOID)
         track, video = self._video(tracks)
         parts = list(_elements(self._data, video.body, video.end))
-        if any(part.id in {_DISPLAY_WIDTH, _DISPLAY_HEIGHT} for part in parts):
+        if any(part.id in elements and part.id != _DISPLAY_UNIT for part in parts):
             return
-        other_parts = b"".join(
-            self._data[part.start : part.end] for part in parts if part.id != _DISPLAY_UNIT
-        )
-        display = ((_DISPLAY_WIDTH, width), (_DISPLAY_HEIGHT, height), (_DISPLAY_UNIT, unit))
-        element = _element(_VIDEO, other_parts + b"".join(_number(key, value) for key, value in display))
+        other_parts = b"".join(self._data[part.start : part.end] for part in parts if part.id not in elements)
+        element = _element(_VIDEO, other_parts + b"".join(elements.values()))
         for outer, inner in ((track, video), (tracks, track)):
             before, after = self._data[outer.body : inner.start], self._data[inner.end : outer.end]
             element = _element(outer.id, before + element + after)
         more = len(element) - (tracks.end - tracks.start)
         void_length = gap.end - gap.start - more
         if gap.end > tracks.start or void_length < _MIN_VOID:
-            raise WriteError("the Matroska muxer left no room for the sample aspect ratio")
+            raise WriteError("the Matroska muxer left no room for the sample aspect ratio or the projection")
         self._shift_index(gap.end, tracks.end, more)
         self._data[gap.start : tracks.end] = _void(void_length) + self._data[gap.end : tracks.start] + element
         self._file.seek(0)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from dreamvid.media.streams.output_spec import OutputSpec
     from dreamvid.types import Frame
 
-_DIGITS = 6
-
 
 class FolderWriter:
     """A :class:`dreamvid.types.FrameWriter` of PNGs; ``sound`` is the base name of the file the sound is in."""
@@ -52,7 +50,7 @@ class FolderWriter:
             raise WriteError(
                 f"frame times must grow, but {float(frame.pts):.6f} s comes after {before:.6f} s"
             )
-        name = f"{len(self._entries) + 1:0{_DIGITS}d}.png"
+        name = self._spec.frame_name % (self._spec.first_number + len(self._entries))
         data = encode_png(self._converter.frame(frame).to_ndarray(), {})
         try:
             write_new(self._spec.target.part / name, data)

@@ -117,6 +117,8 @@ def open_writer(
         source_streams=sound if choice.container.holds_audio else None,
         expected_frames=expected_frames,
         source_time_base=sound.video_time_base if sound is not None else None,
+        frame_name=output.frame_name,
+        first_number=output.first_number,
     )
     if suffix == FOLDER:
         has_sound = sound is not None and sound.has_sound and output.audio and not streams_are_generated

@@ -23,6 +23,7 @@ from dreamvid.media.input.container import check_file
 from dreamvid.media.limits import MAX_PIXELS, check_picture
 from dreamvid.media.still.icc import UnsupportedProfileError, primaries_to_srgb, to_srgb
 from dreamvid.media.still.metadata import embedded_text
+from dreamvid.media.still.panorama import read_panorama
 from dreamvid.media.still.signatures import (
     HEADER_BYTES,
     avif_primaries,
@@ -91,6 +92,8 @@ class Still:
         The file's own color profile, already applied.
     metadata
         The file's texts, such as PNG's.
+    panorama
+        What the file says of its panorama, GPano's properties by name; empty where it says nothing.
     """
 
     rgb: RGB
@@ -99,6 +102,7 @@ class Still:
     gray: bool = False
     icc: bytes | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    panorama: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ def read_still(path: str | Path) -> Still:
         tiff = read_tiff(check_file(path))
     if tiff is not None:
         _warn_of_more(path, tiff.pictures)
-        return _still(tiff.pixels, tiff.profile, tiff.depth, gray=tiff.gray, texts=tiff.texts)
+        return _still(tiff.pixels, tiff.profile, tiff.depth, gray=tiff.gray, texts=tiff.texts, xmp=tiff.xmp)
     with warnings.catch_warnings(), open_image(path) as image:
         warnings.simplefilter("ignore")  # Pillow remarks on odd metadata
         if image.format != "MPO":
@@ -168,7 +172,8 @@ def read_still(path: str | Path) -> Still:
             pixels = exif_orientation(tags.get("Orientation")).apply(pixels)
     gray = facts["mode"] in _GRAY_MODES
     texts = {str(key): value for key, value in facts.items() if isinstance(value, str) and key != "mode"}
-    return _still(pixels, profile, 16 if image.is_16_bit else 8, gray=gray, texts=texts)
+    depth = 16 if image.is_16_bit else 8
+    return _still(pixels, profile, depth, gray=gray, texts=texts, xmp=facts.get("xmp"))
 
 
 def _warn_of_more(path: Path, pictures: int) -> None:
@@ -176,7 +181,9 @@ def _warn_of_more(path: Path, pictures: int) -> None:
         _log.warning("%s holds %s pictures; the first is taken", printable(path), pictures)
 
 
-def _still(pixels: RGB, profile: object, depth: int, *, gray: bool, texts: Mapping[str, str]) -> Still:
+def _still(
+    pixels: RGB, profile: object, depth: int, *, gray: bool, texts: Mapping[str, str], xmp: object
+) -> Still:
     """Split ``[H, W, 3 or 4]`` into sRGB and alpha."""
     rgb = np.ascontiguousarray(pixels[..., :3])
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None  # noqa: PLR2004  RGBA
@@ -184,7 +191,8 @@ def _still(pixels: RGB, profile: object, depth: int, *, gray: bool, texts: Mappi
         profile = None
     if profile is not None:
         rgb = apply_profile(rgb, profile)
-    return Still(rgb, alpha, depth, gray and bool((rgb == rgb[..., :1]).all()), profile, texts)
+    is_gray = gray and bool((rgb == rgb[..., :1]).all())
+    return Still(rgb, alpha, depth, is_gray, profile, texts, read_panorama(xmp))
 
 
 def read_embedded(path: str | Path) -> str | None:

@@ -15,6 +15,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, PLANARCONFIG, TIFF, TiffFile, Tif
 from dreamvid.errors import ReadError
 from dreamvid.media.color.orientation import exif_orientation
 from dreamvid.media.limits import MAX_PIXELS, check_picture
+from dreamvid.media.still.panorama import TIFF_TAG as XMP_TAG
 from dreamvid.media.still.signatures import is_tiff
 from dreamvid.text import printable
 from dreamvid.types import Size
@@ -57,6 +58,7 @@ class Tiff:
     pictures: int
     profile: bytes | None
     texts: Mapping[str, str]
+    xmp: bytes | None = None
 
 
 def read_tiff(path: Path) -> Tiff | None:
@@ -89,19 +91,21 @@ def read_tiff(path: Path) -> Tiff | None:
             raise ReadError(f"{name} is too large; at most {MAX_PIXELS // 10**6} megapixels are read")
         samples = _decode(page, file)
         pictures = len(tiff.pages)
+        tags = {tag.name: tag.value for tag in page.tags}  # long ones are read only now
+        xmp, profile = page.tags.valueof(XMP_TAG), page.tags.valueof(_ICC_PROFILE)
     if samples is None:
         raise ReadError(
             f"{name} is a TIFF whose samples ({_describe(page)}) cannot be read; save it as RGB with 8 or 16 bits "
             "per channel, uncompressed or with Deflate"
         )
-    profile = page.tags.valueof(_ICC_PROFILE)
     return Tiff(
         pixels=_to_rgb(page, samples),
         gray=page.photometric in _GRAY,
         depth=8 if page.bitspersample == 8 else 16,  # noqa: PLR2004  bits
         pictures=pictures,
         profile=profile if isinstance(profile, bytes) else None,
-        texts={tag.name: tag.value for tag in page.tags if isinstance(tag.value, str)},
+        texts={name: value for name, value in tags.items() if isinstance(value, str)},
+        xmp=xmp if isinstance(xmp, bytes) else None,
     )
 
 

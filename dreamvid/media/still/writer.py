@@ -13,7 +13,9 @@ from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
 from dreamvid.media.containers import STILL_SUFFIXES
 from dreamvid.media.still.metadata import as_lines, tag_png, user_comment
+from dreamvid.media.still.panorama import PNG_KEY, TIFF_TAG, panorama_packet
 from dreamvid.text import printable
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +32,18 @@ _OPENCV_ORDER = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}  # blue, green, red
 
 
 def write_still(
-    path: Path, still: Still, *, metadata: Mapping[str, str] | None = None, overwrite: bool
+    path: Path,
+    still: Still,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    panorama: bool = False,
+    overwrite: bool,
 ) -> None:
     """Write a picture in the format that its suffix names.
 
     PNG and TIFF keep 16 bits where ``still.depth`` is 16; gray stays one channel where the picture is gray still;
-    alpha is kept but in JPEG and BMP, which are flattened onto black. The texts of ``metadata`` go in too, but
-    for BMP, which holds none.
+    alpha is kept but in JPEG and BMP, which are flattened onto black. The texts of ``metadata`` go in too, and what
+    the picture's file or ``panorama`` says of an equirectangular panorama, but for BMP, which holds neither.
 
     Raises
     ------
@@ -46,8 +53,11 @@ def write_still(
     suffix = check_suffix(path)
     target = AtomicOutput(path, overwrite=overwrite)
     codes = _codes(still, suffix)
+    xmp = ""
+    if panorama or still.panorama:
+        xmp = panorama_packet(still.panorama, Size(*still.rgb.shape[:2]))
     try:
-        data = _encode(codes, suffix, dict(metadata or {}))
+        data = _encode(codes, suffix, dict(metadata or {}), xmp)
     except (OSError, ValueError, struct.error) as error:
         raise WriteError(f"{printable(path)}: the picture cannot be encoded ({error})") from error
     target.write(data)
@@ -117,24 +127,24 @@ def _codes(still: Still, suffix: str) -> NDArray[Any]:
     return codes
 
 
-def _encode(codes: NDArray[Any], suffix: str, metadata: dict[str, str]) -> bytes:
+def _encode(codes: NDArray[Any], suffix: str, metadata: dict[str, str], xmp: str) -> bytes:
     if suffix == ".png":
-        return encode_png(codes, metadata)
+        return encode_png(codes, metadata | ({PNG_KEY: xmp} if xmp else {}))
     if suffix in {".tif", ".tiff"}:
-        return _encode_tiff(codes, as_lines(metadata))
-    options: dict[str, Any] = {}
+        return _encode_tiff(codes, as_lines(metadata), xmp.encode())
+    options: dict[str, Any] = {"xmp": xmp.encode()} if xmp and suffix != ".bmp" else {}
     if suffix == ".webp":
-        options = {"quality": _QUALITY, "method": 4, "exact": True}
+        options |= {"quality": _QUALITY, "method": 4, "exact": True}
         if metadata:
             options["exif"] = user_comment(metadata)
     elif suffix != ".bmp":
-        options = {"quality": _QUALITY, "subsampling": 0}
+        options |= {"quality": _QUALITY, "subsampling": 0}
         if metadata:
             options["comment"] = as_lines(metadata).encode()
     return _bytes(_plain(codes), "pillow", suffix, **options)
 
 
-def _encode_tiff(codes: NDArray[Any], description: str) -> bytes:
+def _encode_tiff(codes: NDArray[Any], description: str, xmp: bytes) -> bytes:
     """Encode with tifffile, as Pillow has no 16-bit colors and OpenCV no texts; deflated."""
     channels = codes.shape[2]
     color = 3 if channels > 2 else 1  # noqa: PLR2004  gray has at most alpha beside it
@@ -148,6 +158,7 @@ def _encode_tiff(codes: NDArray[Any], description: str) -> bytes:
         compression="zlib",
         description=description.encode() or None,
         metadata=None,  # nor any remarks of its own
+        extratags=[(TIFF_TAG, "B", len(xmp), xmp, True)] if xmp else (),
         software=False,
     )
 

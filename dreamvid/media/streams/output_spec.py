@@ -22,7 +22,8 @@ class OutputSpec:
     """One output.
 
     ``time_base`` is the clock of the written file, ``source_time_base`` that of the source's video (seconds).
-    ``metadata`` are texts of our own by key; ``source_streams`` are closed by the writer.
+    ``metadata`` are texts of our own by key; ``source_streams`` are closed by the writer. ``frame_name`` are the
+    names of a folder's pictures, with the number as C's printf writes it, from ``first_number`` on.
     """
 
     target: AtomicOutput
@@ -33,6 +34,8 @@ class OutputSpec:
     source_streams: SourceStreams | None = None
     expected_frames: int | None = None
     source_time_base: Fraction | None = None
+    frame_name: str = "%06d.png"
+    first_number: int = 1
 
     def timestamp_rounder(self) -> TimestampRounder:
         """Return what rounds frame times to the time base of the file."""
