@@ -44,7 +44,7 @@ class PanoramaEngine(DreamEngine):
         size = Size(*start.shape[:2])
         if not is_whole_sphere(size):
             return self._ascend_band(start, source, shifts, step_scale)
-        rows = band_rows(size, self._context)
+        rows = band_rows(size, self._rim)
         band = None if step_scale is None else step_scale[rows]
         dreamed, has_gradient = self._ascend_band(start[rows], source[rows], shifts, band)
         weight = band_weight(size)[..., None]
@@ -76,7 +76,12 @@ class PanoramaEngine(DreamEngine):
         return result.picture, result.has_gradient
 
     def _caps(self, size: Size) -> tuple[PolarCap, PolarCap]:
-        return _make_caps(size, self._context, self._least_side)
+        return _make_caps(size, self._rim, self._least_side)
+
+    @property
+    def _rim(self) -> int:
+        """Pixels that a part is seen with beyond its own: few, as it fades out there."""
+        return self._context // 2
 
 
 @lru_cache(maxsize=32)

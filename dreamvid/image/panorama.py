@@ -98,6 +98,13 @@ def band_weight(size: Size) -> Mask:
     return 1.0 - smoothstep(_BAND_FULL, _BAND_END, latitude)[:, None]
 
 
+def pad_sphere(picture: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
+    """Return a panorama of the whole sphere with ``margin`` px of what lies beyond its borders and poles."""
+    turned = np.roll(picture, picture.shape[1] // 2, axis=1)
+    above, below = turned[margin - 1 :: -1], turned[: -margin - 1 : -1]
+    return pad(np.concatenate([above, picture, below]), margin)
+
+
 class PolarCap:
     """The view of a pole of a whole sphere, as seen from within: azimuthal equidistant, the front at one side.
 

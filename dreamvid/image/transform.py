@@ -143,8 +143,16 @@ def warp(
             picture, Size(max(4, round(source_size.height * scale)), max(4, round(source_size.width * scale)))
         )
         source_size = Size(*picture.shape[:2])
-    coefficients = _spline_coefficients(picture, soften)
-    low_x, high_x, share_x, low_y, high_y, share_y = _sample_positions(move, source_size, size, mirrors)
+    positions = _sample_positions(move, source_size, size, mirrors)
+    return sample_spline(spline_coefficients(picture, soften), positions)
+
+
+def sample_spline(coefficients: RGB, positions: tuple[NDArray[np.float32], ...]) -> RGB:
+    """Return a cubic B-spline at positions, ``[H, W, 3]``.
+
+    Coefficients are those of :func:`spline_coefficients`, positions those of :func:`bilinear_samples` for x, then y.
+    """
+    low_x, high_x, share_x, low_y, high_y, share_y = positions
 
     def sample(x: NDArray[np.float32], y: NDArray[np.float32]) -> RGB:
         samples = cv2.remap(coefficients, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
@@ -183,7 +191,7 @@ def _source_points(move: Similarity, size: Size, mirrors: int) -> NDArray[np.com
     return np.asarray(inverse.linear * points + inverse.translation)
 
 
-def _spline_coefficients(picture: RGB, soften: float) -> RGB:
+def spline_coefficients(picture: RGB, soften: float) -> RGB:
     """Return the coefficients of the cubic B-spline through a picture's pixels, softened.
 
     The softening filter has the response ``1 - soften * sin(w / 2)**6``.
@@ -206,8 +214,8 @@ def _sample_positions(
     x = points.real * pixels_per_height + (source_size.width - 1) / 2
     y = points.imag * source_size.height + (source_size.height - 1) / 2
     return (
-        *_bilinear_samples(_mirror(x, source_size.width)),
-        *_bilinear_samples(_mirror(y, source_size.height)),
+        *bilinear_samples(_mirror(x, source_size.width)),
+        *bilinear_samples(_mirror(y, source_size.height)),
     )
 
 
@@ -220,7 +228,7 @@ def _mirror(positions: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     return np.asarray(last - np.abs(positions % (2.0 * last) - last)) if last else np.zeros_like(positions)
 
 
-def _bilinear_samples(
+def bilinear_samples(
     positions: NDArray[np.float64],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return two positions whose bilinear samples, weighted, are the cubic B-spline's value, and the first's weight.

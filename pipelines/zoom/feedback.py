@@ -20,8 +20,11 @@ import numpy as np
 from dreamvid.errors import NonFiniteDreamError
 from dreamvid.flow.detail_statistics import channel_means, hold_statistics, measure_statistics
 from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
+from dreamvid.image.panorama import pad, unpad
 from dreamvid.image.resize import blur
+from dreamvid.image.sphere import motion_over
 from dreamvid.image.transform import Velocity
+from dreamvid.pipelines.panorama import is_panorama
 from dreamvid.pipelines.steps import gradient_steps
 from dreamvid.schedule.fields import constant
 from dreamvid.types import RGB, DetailStatistics, Frame, Size
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.config.trip import CameraSettings
+    from dreamvid.image.sphere import SphereMotion
     from dreamvid.image.transform import Similarity
     from dreamvid.pipelines.scenes import SceneShare, Timeline
     from dreamvid.schedule.fields import Scheduled
@@ -121,6 +125,11 @@ class FeedbackStep:
     ease_in: float = 0.0
 
     @property
+    def panorama(self) -> bool:
+        """Whether pictures are panoramas of the whole sphere."""
+        return is_panorama(self.timeline.scenes[0].preset)
+
+    @property
     def reference_frames(self) -> float:
         """Length of a frame in frames of :data:`REFERENCE_FPS`."""
         return REFERENCE_FPS / float(self.clock.fps)
@@ -131,11 +140,18 @@ class FeedbackStep:
 
     def motion(self, scenes: tuple[SceneShare, ...], index: int, size: Size) -> Similarity:
         """Return the camera's motion from the previous frame to this one."""
+        return self._velocity(scenes, index).over(1.0 / float(self.clock.fps), size.width / size.height)
+
+    def sphere_motion(self, scenes: tuple[SceneShare, ...], index: int) -> SphereMotion:
+        """Return the camera's motion from the previous frame to this one, in a panorama."""
+        return motion_over(self._velocity(scenes, index), 1.0 / float(self.clock.fps))
+
+    def _velocity(self, scenes: tuple[SceneShare, ...], index: int) -> Velocity:
         velocity = _mean_velocity(scenes)
         if self.signals is not None:
             signals = self.signals(float(self.clock.time(index)))
             velocity = _pulse(velocity, settings_of(scenes[-1]), signals)
-        return velocity.over(1.0 / float(self.clock.fps), size.width / size.height)
+        return velocity
 
     def check_motion(self, picture: RGB) -> None:
         """Raise a ``SettingsError`` where the camera moves too far in one frame; ``picture`` has a frame's size."""
@@ -176,7 +192,7 @@ class FeedbackStep:
         if palette is not None:
             colors = measure_palette(palette)
             dreamed = match_palette(dreamed, colors, 1.0)
-        detail = measure_statistics(dreamed)
+        detail = measure_statistics(pad(dreamed) if self.panorama else dreamed)
         (gray, color), *coarser = detail.bands
         finest = (_FINEST_BAND_SHARE * gray, _FINEST_BAND_SHARE * color)
         return dreamed, HoldTargets(detail._replace(bands=(finest, *coarser)), colors)
@@ -203,8 +219,13 @@ class FeedbackStep:
         detail = detail._replace(mean=tuple(float(value) for value in channel_means(dreamed)))
         evenness = 1.0 - (1.0 - _EVENNESS) ** reference_frames
         with_targets = hold_statistics(
-            dreamed, detail, max_gain=_MAX_BAND_GAIN**reference_frames, evenness=evenness
+            pad(dreamed) if self.panorama else dreamed,
+            detail,
+            max_gain=_MAX_BAND_GAIN**reference_frames,
+            evenness=evenness,
         )
+        if self.panorama:
+            with_targets = unpad(with_targets)
         lock = 1.0 - (1.0 - constant(trip.color_lock)) ** (_LOCK_EXPONENT * reference_frames)
         palette = targets.palette.adjusted(constant(trip.hue), saturation, constant(trip.brightness))
         return match_palette(np.clip(with_targets, 0.0, 1.0), palette, lock)
@@ -228,7 +249,9 @@ class FeedbackStep:
                 scene.settings.dreamer.dream(
                     picture,
                     steps=max(1, round(steps)),
-                    step_map=_step_map(picture, steps),
+                    step_map=unpad(_step_map(pad(picture), steps))
+                    if self.panorama
+                    else _step_map(picture, steps),
                     frame_index=frame_index,
                 )
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.checkpoint.layout import State
+from dreamvid.image.sphere import SphereMotion, warp_sphere
 from dreamvid.image.transform import Similarity, visible_mask, warp
 from dreamvid.pipelines.zoom.feedback import HoldTargets, settings_of
 from dreamvid.types import RGB, Size
@@ -71,7 +72,7 @@ class FrameByFrameZoom:
             start = _mirror(start, scenes)
             return ZoomState(start, targets, first, start)
         for _ in range(_SETTLING_FRAMES):
-            softened = np.clip(warp(dreamed, _NO_MOTION, soften=self._soften(scenes)), 0.0, 1.0)
+            softened = np.clip(self._softened(dreamed, scenes), 0.0, 1.0)
             dreamed = self.step.dream_further(softened, scenes, targets, first)
         dreamed = _mirror(dreamed, scenes)
         return ZoomState(dreamed, targets, first, dreamed)
@@ -124,8 +125,20 @@ class FrameByFrameZoom:
             return 0.0
         return float(1.0 - (1.0 - _SOFTEN) ** self.step.reference_frames)
 
+    def _softened(self, picture: RGB, scenes: tuple[SceneShare, ...]) -> RGB:
+        """Return a picture softened as a warp softens it."""
+        if self.step.panorama:
+            return warp_sphere(picture, SphereMotion(), soften=self._soften(scenes))
+        return warp(picture, _NO_MOTION, soften=self._soften(scenes))
+
     def _move(self, state: ZoomState, scenes: tuple[SceneShare, ...], index: int) -> ZoomState:
         """Return the state with its picture as the camera sees it one frame later."""
+        if self.step.panorama:
+            turned = warp_sphere(
+                state.picture, self.step.sphere_motion(scenes, index), soften=self._soften(scenes)
+            )
+            np.clip(turned, 0.0, 1.0, out=turned)
+            return replace(state, picture=turned, donor=turned)
         size = Size(*state.picture.shape[:2])
         motion = self.step.motion(scenes, index, size)
         picture = warp(state.picture, motion, soften=self._soften(scenes))

@@ -13,6 +13,7 @@ from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.fields import named_files
 from dreamvid.config.settings import LONGEST_SIDE, output_size
 from dreamvid.errors import SettingsError
+from dreamvid.image.panorama import is_whole_sphere
 from dreamvid.image.resize import cover
 from dreamvid.media.limits import check_frames, check_picture
 from dreamvid.pipelines.build import build_dreamer
@@ -20,6 +21,7 @@ from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target, split_frame_name
+from dreamvid.pipelines.panorama import described, is_panorama, resolve_projection
 from dreamvid.pipelines.provenance import (
     KEY,
     is_delivered,
@@ -37,7 +39,8 @@ from dreamvid.pipelines.zoom.frames import ZoomFrames
 from dreamvid.pipelines.zoom.keyframed import KEYFRAME_SCALE, KeyframedZoom
 from dreamvid.pipelines.zoom.music import soundtrack, uses_music_signals
 from dreamvid.pipelines.zoom.start_image import parse_start_image, read_start_image
-from dreamvid.types import Size, VideoInfo
+from dreamvid.text import printable
+from dreamvid.types import Size, Spherical, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +58,7 @@ _log = logging.getLogger(__name__)
 # Frame rate (fps), and size without a start picture, unless the output settings say otherwise; the longest side (px)
 # is that of zooms from a picture, too, and the shortest what a network can dream.
 _DEFAULT_FPS = Fraction(24)
-_DEFAULT_SIZE = Size(360, 640)
+_DEFAULT_SIZE, _DEFAULT_PANORAMA_SIZE = Size(360, 640), Size(320, 640)
 _MIN_SIDE = 16
 # Length of a loop's pre-roll in seconds: so long does the loop's end take to become it, which then is a morph rather
 # than a dissolve. Short loops have a share of their own length.
@@ -145,7 +148,7 @@ def run_zoom(
     from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
     output, preset, options = split_frame_name(output, preset, options)
-    preset = for_purpose(preset, output, None)
+    preset = _with_projection(for_purpose(preset, output, None))
     plan = plan_zoom(preset)
     output = output or default_output(plan.start_image, preset.output)
     folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)
@@ -191,6 +194,25 @@ def run_zoom(
     )
 
 
+def _with_projection(preset: Preset) -> Preset:
+    """Return the preset with the projection that the start picture says, where it is left to that; all checked."""
+    from dreamvid.media.still.panorama import goes_around  # noqa: PLC0415  imageio loads only when media is touched
+    from dreamvid.media.still.reader import is_still, read_still  # noqa: PLC0415  the same
+
+    file = parse_start_image(preset.trip.start).file
+    if preset.projection == "auto" and file is not None and is_still(file):
+        spherical = Spherical() if goes_around(read_still(file).panorama) else None
+        preset = resolve_projection(preset, printable(file.name), spherical)
+    if is_panorama(preset):
+        if preset.trip.keyframe is not None:
+            raise SettingsError(
+                "trip.keyframe: trips through panoramas are dreamed frame by frame; leave it out"
+            )
+        if any(scene.preset.camera.mirrors > 1 for scene in preset.in_scenes()):
+            raise SettingsError("camera.mirrors: there is no kaleidoscope in a panorama; leave it out")
+    return preset
+
+
 def plan_zoom(preset: Preset) -> ZoomPlan:
     """Return the plan of a zoom.
 
@@ -210,11 +232,16 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
         raise SettingsError(f"trip.duration: a loop needs {_MIN_LOOP_FRAMES} frames at least, not {frames}")
     start_image = parse_start_image(trip.start)
     picture = read_start_image(start_image, None, 0) if start_image.is_picture else None
-    size = zoom_size(preset.output, None if picture is None else Size(*picture.shape[:2]))
+    no_picture = _DEFAULT_PANORAMA_SIZE if is_panorama(preset) else None
+    size = zoom_size(preset.output, no_picture if picture is None else Size(*picture.shape[:2]))
     check_picture("the trip", size)
+    if is_panorama(preset) and not is_whole_sphere(size):
+        raise SettingsError(
+            f"projection: a trip goes through the whole sphere, twice as wide as high; {size} shows a part of it"
+        )
     dreamed = dreamed_size(preset, size)
     start = (
-        read_start_image(start_image, dreamed, preset.run.seed)
+        read_start_image(start_image, dreamed, preset.run.seed, panorama=is_panorama(preset))
         if picture is None
         else cover(picture, dreamed)
     )
@@ -225,7 +252,7 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
     elif trip.loop:
         preroll = round(min(_PREROLL_SECONDS, _MAX_PREROLL_SHARE * duration) * fps)
     check_memory("the trip", size, run_bytes + _PREROLL_BYTES * preroll)
-    info = VideoInfo(size, fps, frames=frames, duration=duration)
+    info = described(preset, VideoInfo(size, fps, frames=frames, duration=duration))
     return ZoomPlan(
         fill_defaults(preset, duration), start_image, start, info, ZoomClock(fps, frames, preroll)
     )

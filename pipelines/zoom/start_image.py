@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
+from dreamvid.image.panorama import PolarCap, band_weight
 from dreamvid.image.resize import cover
 from dreamvid.pipelines.pictures import on_gray
 from dreamvid.schedule.times import parse_time
+from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dreamvid.types import RGB, Size
+    from dreamvid.types import RGB
 
 _COLOR = r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})"
 _GRADIENT = re.compile(rf"({_COLOR})(?:\s*-\s*({_COLOR}))?")
@@ -66,7 +68,7 @@ def parse_start_image(text: str) -> StartImage:
     return StartImage(text, Path(text))
 
 
-def read_start_image(start_image: StartImage, size: Size | None, seed: int) -> RGB:
+def read_start_image(start_image: StartImage, size: Size | None, seed: int, *, panorama: bool = False) -> RGB:
     """Return the picture ``[H, W, 3]``, float32 in [0, 1], sRGB-encoded.
 
     Parameters
@@ -76,6 +78,8 @@ def read_start_image(start_image: StartImage, size: Size | None, seed: int) -> R
         gradients need one.
     seed
         Seed of the noise.
+    panorama
+        Whether noise is for a panorama of the whole sphere.
 
     Raises
     ------
@@ -86,7 +90,19 @@ def read_start_image(start_image: StartImage, size: Size | None, seed: int) -> R
         picture = _read_file(start_image.file, start_image.time)
         return picture if size is None else cover(picture, size)
     assert size is not None
-    return pink_noise(size, seed) if start_image.text == "noise" else _gradient(start_image.text, size)
+    if start_image.text != "noise":
+        return _gradient(start_image.text, size)
+    return _noise_around(size, seed) if panorama else pink_noise(size, seed)
+
+
+def _noise_around(size: Size, seed: int) -> RGB:
+    """Return 1/f noise on the whole sphere ``[H, W, 3]``: it goes around as it is, and has caps of its own."""
+    weight = band_weight(size)[..., None]
+    noise = weight * pink_noise(size, seed)
+    for south in (False, True):
+        cap = PolarCap(size, context=0, least=0, south=south)
+        noise += (1.0 - weight) * cap.unproject(pink_noise(Size(cap.side, cap.side), seed + 1 + south))
+    return np.asarray(np.clip(noise, 0.0, 1.0), np.float32)
 
 
 def pink_noise(size: Size, seed: int) -> RGB:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PNG_KEY = "XML:com.adobe.xmp"
 TIFF_TAG = 700
 
-_PROPERTY = re.compile(rb"GPano:(\w+)\s*(?:=\s*[\"']([^\"']*)[\"']|>([^<]*)<)")
+_PROPERTY = re.compile(rb"(?<!/)GPano:(\w+)\s*(?:=\s*[\"']([^\"']*)[\"']|>([^<]*)<)")
 _EQUIRECTANGULAR = "equirectangular"
 _WIDTH, _HEIGHT = "CroppedAreaImageWidthPixels", "CroppedAreaImageHeightPixels"
 _FULL_WIDTH, _FULL_HEIGHT = "FullPanoWidthPixels", "FullPanoHeightPixels"

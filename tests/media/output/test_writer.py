@@ -14,6 +14,7 @@ import pytest
 
 from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import SettingsError, WriteError
+from dreamvid.media.input.image_sequence import list_frames
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import check_output, default_output
 from dreamvid.types import Frame, Size, VideoInfo
@@ -378,3 +379,14 @@ def test_the_same_frames_become_the_same_video(write: Any, name: str, codec: str
         )
         found.add(b"".join(frame.rgb.tobytes() for frame in read(written.path)))
     assert len(found) == 1
+
+
+def test_a_folder_counts_from_any_number_in_names_of_its_own(write: Any) -> None:
+    written = write("o", frames=3, frame_name="take%03d_b.png", first_number=998)
+    names = sorted(path.name for path in written.path.iterdir())
+    assert names == ["frames.json", "take1000_b.png", "take998_b.png", "take999_b.png"]
+    assert [entry.file for entry in list_frames(written.path, None).frames] == [
+        "take998_b.png",
+        "take999_b.png",
+        "take1000_b.png",
+    ]
