@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dreamvid.image.panorama import close
+from dreamvid.image.panorama import close, pad, smooth_poles, unpad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,8 @@ class PanoramaStabilizer:
     def stabilize(self, picture: RGB, dreamed: RGB, initial: InitialDetail, carry: Carry | None) -> Carry:
         """Return what the frame hands to the next, the same in a margin as where that repeats."""
         result = self.inner.stabilize(picture, dreamed, initial, carry)
-        return replace(result, dreamed=close(result.dreamed), reference=_close(result.reference))
+        detail = pad(smooth_poles(unpad(result.dreamed - picture)))
+        return replace(result, dreamed=picture + detail, reference=_close(result.reference))
 
 
 def _close(padded: NDArray[np.float32] | None) -> NDArray[np.float32] | None:

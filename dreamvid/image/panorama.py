@@ -31,6 +31,8 @@ _WHOLE_SPHERE = 0.45
 _BAND_FULL, _BAND_END = 30.0, 45.0
 # Share of a panorama's width in each margin of a padded one, and what that is of the padded one's.
 _MARGIN, _MARGIN_OF_PADDED = 1 / 8, 1 / 10
+# Order of the filter that keeps rows near the poles smooth.
+_ROW_ORDER = 6
 # Pixels that interpolation needs beyond a border.
 _BORDER = 4
 
@@ -76,6 +78,32 @@ def resize_panorama(picture: NDArray[np.float32], size: Size) -> NDArray[np.floa
     doubled = resize(np.concatenate([picture, picture], axis=1), Size(size.height, 2 * size.width))
     half = size.width // 2
     return np.roll(doubled[:, half : half + size.width], half, axis=1)
+
+
+def smooth_poles(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a panorama ``[H, W, C]`` without what is finer on the sphere than pixels are at the horizon.
+
+    Near the poles a row holds much finer waves than its place on the sphere is large: where detail is amplified band
+    by band, they would grow into needles that point at the pole.
+    """
+    size = Size(*picture.shape[:2])
+    if not is_whole_sphere(size):
+        return picture
+    response = _row_response(size)
+    rows = response.shape[0]
+    result = picture.copy()
+    for part in (result[:rows], result[::-1][:rows]):
+        part[:] = np.fft.irfft(np.fft.rfft(part, axis=1) * response, n=size.width, axis=1)
+    return result
+
+
+@lru_cache(maxsize=4)
+def _row_response(size: Size) -> NDArray[np.float32]:
+    """Return how far the waves along each row from a pole to the band are kept, ``[rows, W // 2 + 1, 1]``."""
+    rows = round(size.height * (90.0 - _BAND_END) / 180.0)
+    circumference = np.sin((np.arange(rows) + 0.5) * np.pi / size.height)[:, None, None]
+    waves = np.arange(size.width // 2 + 1)[None, :, None] / (0.5 * size.width)
+    return np.asarray(1.0 / (1.0 + (waves / circumference) ** _ROW_ORDER), np.float32)
 
 
 def is_whole_sphere(size: Size) -> bool:

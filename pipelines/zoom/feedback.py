@@ -20,7 +20,7 @@ import numpy as np
 from dreamvid.errors import NonFiniteDreamError
 from dreamvid.flow.detail_statistics import channel_means, hold_statistics, measure_statistics
 from dreamvid.image.color_transfer import Palette, match_palette, measure_palette
-from dreamvid.image.panorama import pad, unpad
+from dreamvid.image.panorama import pad, smooth_poles, unpad
 from dreamvid.image.resize import blur
 from dreamvid.image.sphere import motion_over
 from dreamvid.image.transform import Velocity
@@ -225,7 +225,7 @@ class FeedbackStep:
             evenness=evenness,
         )
         if self.panorama:
-            with_targets = unpad(with_targets)
+            with_targets = smooth_poles(unpad(with_targets))
         lock = 1.0 - (1.0 - constant(trip.color_lock)) ** (_LOCK_EXPONENT * reference_frames)
         palette = targets.palette.adjusted(constant(trip.hue), saturation, constant(trip.brightness))
         return match_palette(np.clip(with_targets, 0.0, 1.0), palette, lock)

@@ -14,6 +14,7 @@ from dreamvid.image.panorama import (
     is_whole_sphere,
     pad,
     resize_panorama,
+    smooth_poles,
     unpad,
 )
 from dreamvid.types import Size
@@ -91,3 +92,19 @@ def test_flat_panoramas_do_not_reach_the_poles() -> None:
     assert is_whole_sphere(Size(1024, 2048))
     assert is_whole_sphere(Size(960, 1920))
     assert not is_whole_sphere(Size(512, 2048))
+
+
+def test_needles_at_the_poles_are_smoothed_and_all_else_stays() -> None:
+    noise = np.random.default_rng(0).standard_normal((*SIZE, 3)).astype(np.float32)
+    smooth = smooth_poles(noise)
+    np.testing.assert_array_equal(smooth[20:60], noise[20:60])
+    for row in (0, -1):
+        turns = (
+            np.square(np.diff(smooth[row], axis=0)).mean()
+            / np.square(smooth[row] - smooth[row].mean(0)).mean()
+        )
+        assert turns < 0.05
+    sphere = directions(SIZE)
+    assert np.abs(smooth_poles(sphere) - sphere).max() < 0.002
+    flat = noise[:40]
+    assert smooth_poles(flat) is flat
