@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from dreamvid.engine.visualizer import FeatureVisualizer
     from dreamvid.gan_file import GanSettings
     from dreamvid.pipelines.options import RunOptions
-    from dreamvid.pipelines.panorama import PaddedDreamer
     from dreamvid.types import Stabilizer
 
 _log = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ _DREAMED_RATE = 6.0
 class LoadedDreamer:
     """A dreamer that is ready, what ``auto`` became, and the further files that it was made from, by role."""
 
-    dreamer: DreamEngine | PaddedDreamer
+    dreamer: DreamEngine
     resolved: Callable[[Size], dict[str, object]]
     files: dict[str, Path]
 

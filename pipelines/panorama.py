@@ -1,20 +1,17 @@
-"""Panoramas in pipelines: whether an input is one, and how padded frames are dreamed."""
+"""Whether an input is a panorama, and what its output says of that."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from dreamvid.image.panorama import is_whole_sphere, pad, unpad
+from dreamvid.image.panorama import is_whole_sphere
 from dreamvid.types import Spherical
 
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
-    from dreamvid.pipelines.build import LoadedDreamer
-    from dreamvid.pipelines.options import RunOptions
-    from dreamvid.pipelines.scenes import BuildDreamer
-    from dreamvid.types import RGB, Size, StepMap, VideoInfo
+    from dreamvid.types import Size, VideoInfo
 
 _log = logging.getLogger(__name__)
 
@@ -53,47 +50,3 @@ def bounds_of(size: Size) -> tuple[float, float, float, float]:
         return (0.0, 0.0, 0.0, 0.0)
     missing = (1.0 - 2.0 * size.height / size.width) / 2.0
     return (0.0, missing, 0.0, missing)
-
-
-def padded(build: BuildDreamer) -> BuildDreamer:
-    """Return what builds dreamers of padded panoramas, given what builds those of panoramas."""
-
-    def build_padded(preset: Preset, options: RunOptions) -> LoadedDreamer:
-        loaded = build(preset, options)
-        return replace(loaded, dreamer=PaddedDreamer(loaded.dreamer))
-
-    return build_padded
-
-
-@dataclass(frozen=True, slots=True)
-class PaddedDreamer:
-    """Dreams padded panoramas (:mod:`dreamvid.image.panorama`) as the panoramas that they are."""
-
-    inner: Any
-
-    def dream(
-        self,
-        image: RGB,
-        *,
-        detail: RGB | None = None,
-        steps: int | None = None,
-        step_map: StepMap | None = None,
-        frame_index: int | None = None,
-    ) -> RGB:
-        """Return the dreamed picture, padded; see :class:`dreamvid.types.Dreamer`."""
-        dreamed = self.inner.dream(
-            unpad(image),
-            detail=None if detail is None else unpad(detail),
-            steps=steps,
-            step_map=None if step_map is None else unpad(step_map),
-            frame_index=frame_index,
-        )
-        return pad(dreamed)
-
-    def with_settings(self, **settings: Any) -> PaddedDreamer:
-        """Return a dreamer with other weights or settings; see the engine's."""
-        return PaddedDreamer(self.inner.with_settings(**settings))
-
-    def score(self, image: RGB) -> float:
-        """Return the objective of a padded picture."""
-        return float(self.inner.score(unpad(image)))

@@ -16,7 +16,8 @@ from dreamvid.pipelines.memory import VIDEO_BYTES, WAITING_BYTES, check_memory
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target, split_frame_name
-from dreamvid.pipelines.panorama import described, is_panorama, padded, resolve_projection
+from dreamvid.pipelines.padded_dreamer import padded
+from dreamvid.pipelines.panorama import described, is_panorama, resolve_projection
 from dreamvid.pipelines.preview import PreviewEstimate, PreviewRequest, preview
 from dreamvid.pipelines.provenance import (
     KEY,
