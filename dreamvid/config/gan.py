@@ -8,6 +8,8 @@ from pydantic import Field
 
 from dreamvid.config.fields import Meta, SettingsModel
 
+_WIDTHS = {16: 64, 32: 48, 64: 32}
+
 
 class GanTrainingSettings(SettingsModel):
     """What the two networks are, and how they are trained."""
@@ -17,12 +19,17 @@ class GanTrainingSettings(SettingsModel):
         description="Side of the pictures; default: 64, of MNIST 32, of digits 16.",
         json_schema_extra=Meta("px"),
     )
-    width: int = Field(
-        32,
+    width: int | None = Field(
+        None,
         ge=4,
         le=256,
-        description="Channels of the layers next to the picture, which double towards the middle.",
+        description="Channels of the layers next to the picture, which double towards the middle; default: 64 at "
+        "16 px, 48 at 32 px, 32 at 64 px.",
     )
     latent_size: int = Field(64, ge=2, le=1024, description="Numbers in a latent vector.")
-    batch: int = Field(32, ge=4, le=512, description="Pictures in a step.")
+    batch: int = Field(16, ge=4, le=512, description="Pictures in a step.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the weights and of all random numbers.")
+
+    def width_at(self, size: int) -> int:
+        """Return the width at a size of pictures, in px."""
+        return self.width or _WIDTHS[size]

@@ -122,7 +122,7 @@ def _settings(request: TrainingRequest, pictures: TrainingPictures) -> GanSettin
         size=pictures.codes.shape[1],
         channels=pictures.codes.shape[3],
         latent_size=chosen.latent_size,
-        width=chosen.width,
+        width=chosen.width_at(pictures.codes.shape[1]),
         batch=chosen.batch,
         seed=chosen.seed,
         source=pictures.name,

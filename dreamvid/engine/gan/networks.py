@@ -2,7 +2,8 @@
 
 Both follow DCGAN (Radford et al. 2015, arXiv 1511.06434): each layer doubles or halves the picture by convolutions of
 4 x 4 with stride 2, whose channels double with each halving. Departures: the discriminator has no batch
-normalization, whose statistics would tie the score of a picture to the others of its batch.
+normalization, whose statistics would tie the score of a picture to the others of its batch, and a hidden layer that
+sees the whole picture.
 """
 
 from __future__ import annotations
@@ -46,14 +47,16 @@ def build_discriminator(settings: GanSettings) -> Any:
     """Return the network from pictures in [-1, 1] to a score: real pictures above 0, generated ones below.
 
     It is fully convolutional: a picture of the training's size has one score, larger ones a map of scores. Its layers
-    are ``down1``, ``down2``, ... from the picture on, and ``score``.
+    are ``down1``, ``down2``, ... from the picture on, ``whole``, which sees all of a picture, and ``score``.
     """
     layers = keras.layers
     picture = value = keras.Input((None, None, settings.channels), name="picture")
     for number, width in enumerate(_widths(settings), 1):
         value = layers.Conv2D(width, _KERNEL, strides=2, padding="same", name=f"down{number}")(value)
         value = layers.LeakyReLU(negative_slope=_SLOPE, name=f"relu{number}")(value)
-    return keras.Model(picture, layers.Conv2D(1, _START, name=SCORE)(value), name="discriminator")
+    value = layers.Conv2D(width, _START, name="whole")(value)
+    value = layers.LeakyReLU(negative_slope=_SLOPE, name="relu_whole")(value)
+    return keras.Model(picture, layers.Conv2D(1, 1, name=SCORE)(value), name="discriminator")
 
 
 def keras_bytes(model: Any) -> bytes:

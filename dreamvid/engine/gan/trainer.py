@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from dreamvid.gan_file import GanSettings
 
-_LEARNING_RATE = 2e-4
+_LEARNING_RATE = 5e-4
 _BETA_1, _BETA_2 = 0.5, 0.99
 _PENALTY_PERIOD = 16
 """Steps from one gradient penalty to the next."""
-_PENALTY = 0.05
+_PENALTY = 2e-4
+"""Weight of the gradient penalty, for each pixel of a picture."""
 _AVERAGE_PICTURES, _AVERAGE_SHARE = 10_000, 0.05
 """Half-life of the averaged generator in pictures, at most, and as a share of those seen."""
 _STEERING_PICTURES = 50_000
@@ -176,7 +177,8 @@ class GanTrainer:
                 inner.watch(real)
                 scores = self._discriminator(real, training=True)
             slopes = tf.reduce_sum(tf.square(inner.gradient(scores, real)), axis=(1, 2, 3))
-            loss = tf.reduce_mean(slopes) * (0.5 * _PENALTY * _PENALTY_PERIOD)
+            weight = _PENALTY * self._settings.size**2 * _PENALTY_PERIOD
+            loss = tf.reduce_mean(slopes) * (0.5 * weight)
         variables = self._discriminator.trainable_variables
         gradients = [  # biases behind the last ReLU do not change it
             tf.zeros_like(variable) if gradient is None else gradient

@@ -40,5 +40,5 @@ def test_a_discriminator_dreams_by_its_layers_and_its_score(tmp_path: Path) -> N
     path = tmp_path / "discriminator.keras"
     path.write_bytes(keras_bytes(build_discriminator(settings(16))))
     network = load_network(ModelSettings(name=str(path), input_range="-1,1"))
-    assert {"down1", "down2", "score"} <= {layer.name for layer in network.layers}
+    assert {"down1", "down2", "whole", "score"} <= {layer.name for layer in network.layers}
     assert network.layer("score").channels == 1

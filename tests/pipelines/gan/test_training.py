@@ -103,9 +103,9 @@ def state(path: Path) -> list[float]:
 def test_a_training_leaves_a_gan_a_preview_and_a_chart(folder: Path, tmp_path: Path) -> None:
     result = train(folder, tmp_path / "some.gan")
     settings = open_gan(tmp_path / "some.gan").settings
-    assert (settings.steps, settings.pictures_seen, settings.pictures) == (23, 23 * 32, 20)
+    assert (settings.steps, settings.pictures_seen, settings.pictures) == (23, 23 * 16, 20)
     assert (settings.size, settings.channels, settings.source) == (16, 3, "pictures")
-    assert "trained 23 steps of 32 pictures (36.8 passes)" in result.line()
+    assert "trained 23 steps of 16 pictures (18.4 passes)" in result.line()
     json.dumps(result.report())
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "pictures",
@@ -178,13 +178,13 @@ def test_what_will_be_seen_is_told_before(
 ) -> None:
     train(folder, tmp_path / "some.gan")
     assert "pictures: 20 pictures of 16 px, 20 of them clearly different" in caplog.text
-    assert "23 steps of 32 pictures, 37 passes over them" in caplog.text
+    assert "23 steps of 16 pictures, 18 passes over them" in caplog.text
     assert "only 20 pictures are clearly different" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"width": 16}, "begun with width 32, not 16"), ({"seed": 1}, "begun with seed 0, not 1")],
+    [({"width": 16}, "begun with width 64, not 16"), ({"seed": 1}, "begun with seed 0, not 1")],
 )
 def test_another_training_is_not_overwritten(
     folder: Path, tmp_path: Path, settings: dict[str, int], message: str
