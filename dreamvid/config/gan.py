@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dreamvid.config.fields import Meta, SettingsModel
 
-_WIDTHS = {16: 64, 32: 48, 64: 32}
+_WIDTHS = {16: 48, 32: 40, 64: 32}
 
 
 class GanTrainingSettings(SettingsModel):
@@ -23,8 +23,8 @@ class GanTrainingSettings(SettingsModel):
         None,
         ge=4,
         le=256,
-        description="Channels of the layers next to the picture, which double towards the middle; default: 64 at "
-        "16 px, 48 at 32 px, 32 at 64 px.",
+        description="Channels of the layers next to the picture, which double towards the middle; default: 48 at "
+        "16 px, 40 at 32 px, 32 at 64 px.",
     )
     latent_size: int = Field(64, ge=2, le=1024, description="Numbers in a latent vector.")
     batch: int = Field(16, ge=4, le=512, description="Pictures in a step.")

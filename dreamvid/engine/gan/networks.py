@@ -30,11 +30,11 @@ def build_generator(settings: GanSettings) -> Any:
     Its layers are ``start`` and ``up1``, ``up2``, ... towards the picture.
     """
     layers = keras.layers
-    widths = _widths(settings)
+    counts = widths(settings)
     latent = keras.Input((settings.latent_size,), name="latent")
-    value = layers.Dense(_START * _START * widths[-1], use_bias=False, name="start")(latent)
-    value = layers.Reshape((_START, _START, widths[-1]), name="map")(value)
-    for number, width in enumerate([*widths[-2::-1], settings.channels], 1):
+    value = layers.Dense(_START * _START * counts[-1], use_bias=False, name="start")(latent)
+    value = layers.Reshape((_START, _START, counts[-1]), name="map")(value)
+    for number, width in enumerate([*counts[-2::-1], settings.channels], 1):
         value = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(value)
         value = layers.ReLU(name=f"relu{number}")(value)
         value = layers.Conv2DTranspose(
@@ -51,7 +51,7 @@ def build_discriminator(settings: GanSettings) -> Any:
     """
     layers = keras.layers
     picture = value = keras.Input((None, None, settings.channels), name="picture")
-    for number, width in enumerate(_widths(settings), 1):
+    for number, width in enumerate(widths(settings), 1):
         value = layers.Conv2D(width, _KERNEL, strides=2, padding="same", name=f"down{number}")(value)
         value = layers.LeakyReLU(negative_slope=_SLOPE, name=f"relu{number}")(value)
     value = layers.Conv2D(width, _START, name="whole")(value)
@@ -67,7 +67,7 @@ def keras_bytes(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def _widths(settings: GanSettings) -> list[int]:
+def widths(settings: GanSettings) -> list[int]:
     """Return the channels of the maps, from the largest map to that of 4 x 4."""
     count = (settings.size // _START).bit_length() - 1
     return [settings.width * 2**index for index in range(count)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dreamvid.engine.gan.augmentation import augment, steered
-from dreamvid.engine.gan.networks import build_discriminator, build_generator, keras_bytes
+from dreamvid.engine.gan.networks import build_discriminator, build_generator, keras_bytes, widths
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.errors import ModelError
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     from dreamvid.gan_file import GanSettings
 
-_LEARNING_RATE = 5e-4
+_LEARNING_RATE = 0.1
+"""Adam's, divided by the most channels of a network: wider layers add up more changes."""
 _BETA_1, _BETA_2 = 0.5, 0.99
 _PENALTY_PERIOD = 16
 """Steps from one gradient penalty to the next."""
-_PENALTY = 2e-4
-"""Weight of the gradient penalty, for each pixel of a picture."""
+_PENALTY = 0.003
+"""Weight of the gradient penalty, for each px of a picture's side."""
 _AVERAGE_PICTURES, _AVERAGE_SHARE = 10_000, 0.05
 """Half-life of the averaged generator in pictures, at most, and as a share of those seen."""
 _STEERING_PICTURES = 50_000
@@ -62,9 +63,10 @@ class GanTrainer:
         self._average = build_generator(settings)
         self._average.set_weights(self._generator.get_weights())
         self._discriminator = build_discriminator(settings)
+        rate = _LEARNING_RATE / widths(settings)[-1]
         self._optimizers = []
         for network in (self._generator, self._discriminator):
-            optimizer = keras.optimizers.Adam(_LEARNING_RATE, beta_1=_BETA_1, beta_2=_BETA_2)
+            optimizer = keras.optimizers.Adam(rate, beta_1=_BETA_1, beta_2=_BETA_2)
             optimizer.build(network.trainable_variables)
             self._optimizers.append(optimizer)
         self._strength = tf.Variable(0.0, trainable=False)
@@ -177,7 +179,7 @@ class GanTrainer:
                 inner.watch(real)
                 scores = self._discriminator(real, training=True)
             slopes = tf.reduce_sum(tf.square(inner.gradient(scores, real)), axis=(1, 2, 3))
-            weight = _PENALTY * self._settings.size**2 * _PENALTY_PERIOD
+            weight = _PENALTY * self._settings.size * _PENALTY_PERIOD
             loss = tf.reduce_mean(slopes) * (0.5 * weight)
         variables = self._discriminator.trainable_variables
         gradients = [  # biases behind the last ReLU do not change it

@@ -184,7 +184,7 @@ def test_what_will_be_seen_is_told_before(
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"width": 16}, "begun with width 64, not 16"), ({"seed": 1}, "begun with seed 0, not 1")],
+    [({"width": 16}, "begun with width 48, not 16"), ({"seed": 1}, "begun with seed 0, not 1")],
 )
 def test_another_training_is_not_overwritten(
     folder: Path, tmp_path: Path, settings: dict[str, int], message: str
