@@ -7,10 +7,11 @@ The algebra follows Lucid's (https://github.com/tensorflow/lucid, ``optvis/objec
 An objective is always ascended; a negative weight repels. It knows nothing of a network: the engine evaluates it, so
 presets and command lines can be checked without TensorFlow. The text form, one term between commas, is
 ``[mean(]LAYER[)][#CHANNEL[@X/Y]][:WEIGHT]``, ``class:NAME_OR_INDEX[:WEIGHT]``, ``guide:FILE@LAYER[:WEIGHT]``,
-``rank:strong|average|weak[:COUNT]@LAYER[:WEIGHT]`` or ``surprise[:WEIGHT]``. A layer may stand in single or double
-quotes, in which a quote of the same kind is doubled: ``'my layer: 1'#3``. The terms ``rank`` and ``surprise`` stand
-for channels that are chosen by a picture; :meth:`Objective.replace_terms` puts those in their place. To add a kind of
-term, add a row to :data:`KINDS` and its value to :mod:`dreamvid.engine.objectives`.
+``rank:strong|average|weak[:COUNT]@LAYER[:WEIGHT]``, ``score[:WEIGHT]`` (how real a discriminator takes the picture to
+be) or ``surprise[:WEIGHT]``. A layer may stand in single or double quotes, in which a quote of the same kind is
+doubled: ``'my layer: 1'#3``. The terms ``rank`` and ``surprise`` stand for channels that are chosen by a picture;
+:meth:`Objective.replace_terms` puts those in their place. To add a kind of term, add a row to :data:`KINDS` and its
+value to :mod:`dreamvid.engine.objectives`.
 """
 
 from __future__ import annotations
@@ -71,10 +72,13 @@ KINDS: dict[str, TermKind] = {
         TermKind("class", "class:NAME", argument="text", needs_classifier=True, reduce="mean"),
         TermKind("guide", "guide:FILE@LAYER", argument="image"),
         TermKind("rank", "rank:strong[:COUNT]@LAYER", argument="text", needs_picture=True),
+        TermKind("score", "score", needs_classifier=True, reduce="mean", has_layer=False),
         TermKind("surprise", "surprise", has_layer=False, needs_picture=True),
     )
 }
 """All kinds by name; :func:`dreamvid.engine.objectives.objective_value` registers what each evaluates to."""
+
+_BY_NAME_ALONE = frozenset(kind.name for kind in KINDS.values() if not kind.has_layer)
 
 
 def register_kind(kind: TermKind) -> None:
@@ -244,6 +248,11 @@ def rank(strength: Strength, name: str, *, count: int = 1) -> Objective:
     return Objective((Term("rank", name, argument=strength if count == 1 else f"{strength}:{count}"),))
 
 
+def score() -> Objective:
+    """Return the objective "more real to a discriminator", and so more like what it was trained on."""
+    return Objective((Term("score", reduce="mean"),))
+
+
 def surprise() -> Objective:
     """Return the objective "a random mix of channels", chosen by the seed and the picture."""
     return Objective((Term("surprise"),))
@@ -276,7 +285,7 @@ _WEIGHT = re.compile(r"^(?P<body>.+):\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[e
 def layer_text(name: str) -> str:
     """Return a layer's name as an objective's text names it: in quotes where it could be read as more than a name."""
     is_plain = name == name.strip() and not re.search(r"""[#@,:()'"]|\s\s""", name)
-    return name if is_plain and name != "surprise" else "'" + name.replace("'", "''") + "'"
+    return name if is_plain and name not in _BY_NAME_ALONE else "'" + name.replace("'", "''") + "'"
 
 
 def parse(text: str) -> Objective:
@@ -316,8 +325,8 @@ def _parse_term(text: str) -> Term:
     kind = KINDS.get(body.partition(":")[0]) if ":" in body else None
     if kind is not None and kind.argument:
         return _parse_argument(text, body.partition(":")[2], kind, weight)
-    if body == "surprise":
-        return Term("surprise", weight=weight)
+    if body in _BY_NAME_ALONE:
+        return Term(body, reduce=KINDS[body].reduce, weight=weight)
     match = _LAYER_TERM.match(body)
     if match is None or bool(match["mean"]) != bool(match["close"] or match["close2"]):
         raise ObjectiveError(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dreamvid.engine.activations import ActivationReader
     from dreamvid.engine.architectures import ModelEntry
     from dreamvid.engine.dreamer import DreamEngine
+    from dreamvid.engine.gan.generator import Generator
     from dreamvid.engine.gan.trainer import GanTrainer
     from dreamvid.engine.network import Network
     from dreamvid.engine.visualizer import FeatureVisualizer
@@ -166,6 +167,15 @@ def build_gan_trainer(settings: GanSettings, options: RunOptions) -> GanTrainer:
 
     runtime.configure(device=options.device, threads=options.threads)
     return GanTrainer(settings)
+
+
+def load_generator(path: Path, options: RunOptions) -> Generator:
+    """Return the generator in a file; see :func:`dreamvid.engine.gan.generator.load_generator`. Loads TensorFlow."""
+    from dreamvid.engine import runtime
+    from dreamvid.engine.gan import generator
+
+    runtime.configure(device=options.device, threads=options.threads)
+    return generator.load_generator(path, trust=options.trust_model)
 
 
 def needs_picture(preset: Preset) -> bool:

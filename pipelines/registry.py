@@ -18,16 +18,25 @@ OptionGroup = Literal["source video", "encoding"]
 """Options of a run that belong together; those of settings are with the fields of the preset."""
 
 
+class SourceSetting(NamedTuple):
+    """Where a pipeline's source is a setting: its dotted path, and the role of its file."""
+
+    path: str
+    role: str
+
+
 class Pipeline(NamedTuple):
     """One way from a preset to an output.
 
     ``run`` takes the source (None where there is none), the output (None is the default), the preset and the options
-    of the run. ``default_output`` returns the output of a source beside it.
+    of the run. ``default_output`` returns the output of a source beside it. ``source_setting`` is None where the
+    source is no setting of the preset.
     """
 
     run: Callable[[Path | None, Path | None, Preset, RunOptions], RunResult]
     default_output: Callable[[Path | None, Preset], Path]
     options: frozenset[OptionGroup]
+    source_setting: SourceSetting | None = None
 
 
 def _run_video(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
@@ -90,10 +99,29 @@ def _sweep_output(source: Path | None, preset: Preset) -> Path:
     return default_output(source, preset.output)
 
 
+def _run_walk(source: Path | None, output: Path | None, preset: Preset, options: RunOptions) -> RunResult:
+    from dreamvid.pipelines.walk.run import run_walk  # noqa: PLC0415  loads OpenCV
+
+    return run_walk(output, _with_generator(source, preset), options)
+
+
+def _walk_output(source: Path | None, preset: Preset) -> Path:
+    from dreamvid.pipelines.walk.plan import default_output, generator_file  # noqa: PLC0415  loads OpenCV
+
+    return default_output(generator_file(_with_generator(source, preset)), preset.output)
+
+
+def _with_generator(source: Path | None, preset: Preset) -> Preset:
+    return preset if source is None else preset.override({"walk.generator": str(source)})
+
+
 PIPELINES: dict[str, Pipeline] = {
     "video": Pipeline(_run_video, _video_output, frozenset({"source video", "encoding"})),
     "image": Pipeline(_run_image, _image_output, frozenset()),
-    "zoom": Pipeline(_run_zoom, _zoom_output, frozenset({"encoding"})),
+    "zoom": Pipeline(_run_zoom, _zoom_output, frozenset({"encoding"}), SourceSetting("trip.start", "start")),
     "sweep": Pipeline(_run_sweep, _sweep_output, frozenset({"encoding"})),
+    "walk": Pipeline(
+        _run_walk, _walk_output, frozenset({"encoding"}), SourceSetting("walk.generator", "generator")
+    ),
 }
 """By the name that ``pipeline`` has in a preset."""

@@ -157,12 +157,13 @@ def _is_made(job: Job) -> bool:
     output = job.output
     if output is None or not output.exists() or work_folder(output).exists():
         return False
-    start = {"trip.start": str(job.source)} if job.source and job.preset.pipeline == "zoom" else {}
+    setting = PIPELINES[job.preset.pipeline].source_setting
+    start = {setting.path: str(job.source)} if job.source and setting else {}
     try:
         embedded = json.loads(read_settings(output) or "{}")
         settings = json.loads(json.dumps(portable_settings(job.preset.override(start))))
         files = embedded["files"]
-        inputs = files.pop("start", None) if start else embedded["source"]
+        inputs = files.pop(setting.role, None) if setting and start else embedded["source"]
         same = not files and (job.source is None or inputs["fingerprint"] == fingerprint(job.source))
         return bool(same) and bool(embedded["version"] == __version__ and embedded["settings"] == settings)
     except (DreamvidError, OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -172,6 +173,8 @@ def _is_made(job: Job) -> bool:
 def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:
     if not preset.inputs and preset.pipeline == "zoom":
         return [None]
+    if not preset.inputs and preset.pipeline == "walk" and preset.walk.generator is not None:
+        return [preset.walk.generator]
     if not preset.inputs:
         raise SettingsError(f"preset {name} names no inputs; give one with -i FILE")
     inputs: list[Path] = []
@@ -197,6 +200,6 @@ def _job(name: str, preset: Preset, source: Path | None, folder: Path | None) ->
     if source is None:
         output = (folder or Path()) / f"{name}{usual.suffix}"
         return Job(name, preset, source, output, in_folder=folder is not None)
-    stem, _, suffix = usual.name.rpartition(".dream")
+    stem, _, suffix = usual.name.rpartition(".walk" if preset.pipeline == "walk" else ".dream")
     output = (folder or usual.parent) / f"{stem}.{name}{suffix}"
     return Job(name, preset, source, output, output_is_folder=not suffix, in_folder=folder is not None)

@@ -20,6 +20,7 @@ from dreamvid.pipelines.registry import PIPELINES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dreamvid.pipelines.registry import SourceSetting
     from dreamvid.pipelines.result import RunResult
 
 _log = logging.getLogger(__name__)
@@ -79,10 +80,11 @@ def replay(
             "%s was made by dreamvid %s, this is %s: it may differ", dreamed.name, recipe.version, __version__
         )
     folders = list(dict.fromkeys([*([source.parent] if source else []), dreamed.parent, Path()]))
+    setting = _source_setting(recipe)
     source_path = _find_source(source, recipe, folders)
     files = {
         role: _given_source(source, file)
-        if source is not None and role == "start"
+        if source is not None and setting is not None and role == setting.role
         else _find(file, folders, role)
         for role, file in recipe.files.items()
     }
@@ -95,7 +97,7 @@ def replay(
         options = replace(options, output_is_folder=dreamed.is_dir())
     is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
     name = "zoom" if source_path is None else "image" if is_still else "video"
-    pipeline = PIPELINES["sweep" if preset.pipeline == "sweep" else name]
+    pipeline = PIPELINES[preset.pipeline if preset.pipeline in {"sweep", "walk"} else name]
     return pipeline.run(source_path, output, preset, options)
 
 
@@ -140,7 +142,8 @@ def _file_reference(value: dict[str, Any]) -> FileReference:
 def _find_source(source: Path | None, recipe: EmbeddedSettings, folders: list[Path]) -> Path | None:
     """Return what a dream was made from; None where that is nothing but settings, as for trips."""
     if recipe.source is None:
-        if source is not None and "start" not in recipe.files:
+        setting = _source_setting(recipe)
+        if source is not None and (setting is None or setting.role not in recipe.files):
             raise SettingsError(
                 f"{source}: this trip started from no file; --set trip.start={source} makes one that does"
             )
@@ -148,6 +151,12 @@ def _find_source(source: Path | None, recipe: EmbeddedSettings, folders: list[Pa
     if source is None:
         return _find(recipe.source, folders, "its source")
     return _given_source(source, recipe.source)
+
+
+def _source_setting(recipe: EmbeddedSettings) -> SourceSetting | None:
+    """Return which setting is the source of a dream that has none besides; settings may say anything."""
+    pipeline = PIPELINES.get(str(recipe.settings.get("pipeline")))
+    return PIPELINES["zoom"].source_setting if pipeline is None else pipeline.source_setting
 
 
 def _given_source(source: Path, original: FileReference) -> Path:

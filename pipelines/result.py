@@ -38,6 +38,8 @@ class RunResult:
         not measured.
     resumed_at
         The frame at which this run went on with the work of an earlier one.
+    verb
+        What was done to the frames, for the closing line.
     """
 
     source: Path
@@ -50,6 +52,7 @@ class RunResult:
     dream_rms: float = 0.0
     objective_gain: float | None = None
     resumed_at: int = 0
+    verb: str = "dreamed"
 
     def line(self) -> str:
         """Return the closing line: frames, time, fps, size, path."""
@@ -58,7 +61,7 @@ class RunResult:
         clock = f"{int(minutes)}:{seconds:04.1f}" if minutes else f"{seconds:.1f} s"
         speed = self.frames / max(self.seconds, 1e-9)
         return (
-            f"dreamed {frames} in {clock} ({speed:.2f} fps), {self.size}, "
+            f"{self.verb} {frames} in {clock} ({speed:.2f} fps), {self.size}, "
             f"{byte_size(_file_size(self.output))}: {printable(self.output)}"
         )
 

@@ -26,6 +26,7 @@ from dreamvid.cli import (
     replay,
     sweep,
     video,
+    walk,
     zoom,
 )
 from dreamvid.cli.explain import explain
@@ -62,6 +63,8 @@ app.command("demo")(demo.demo)
 app.command("jobs")(jobs.jobs)
 app.command("measure")(measure.measure)
 app.command("activations")(activations.activations)
+gan.app.command("walk")(walk.walk)
+gan.app.command("grid")(walk.grid)
 app.add_typer(gan.app, name="gan")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

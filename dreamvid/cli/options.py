@@ -24,6 +24,8 @@ from dreamvid.pipelines.registry import PIPELINES
 
 _MAX_CHUNK_SECONDS = 3600
 _MAX_THREADS = 1024
+_SOURCELESS = {"zoom": ("zoom trips", "zoom"), "walk": ("latent walks", "gan walk")}
+"""Pipelines whose presets are for their own command alone: in words, and that command."""
 _DEVICE = re.compile(r"auto|cpu|gpu(:[0-9]+)?", re.IGNORECASE)
 
 
@@ -82,9 +84,10 @@ def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
                 reference = values.pop("preset_reference")
                 preset = Preset() if reference is None else Preset.load(reference)
                 values["preset"] = preset.override(changes)
-                if reference is not None and preset.pipeline == "zoom" != pipeline:
+                if reference is not None and preset.pipeline in _SOURCELESS and preset.pipeline != pipeline:
+                    name, command = _SOURCELESS[preset.pipeline]
                     raise SettingsError(
-                        f"--preset {reference}: is for zoom trips; use it with 'dreamvid zoom' or 'dreamvid render'"
+                        f"--preset {reference}: is for {name}; use it with 'dreamvid {command}' or 'dreamvid render'"
                     )
             if takes_changes:
                 values["changes"] = changes

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 Keys = tuple[str, ...]
 """The keys of a nested value, from the top down."""
 
-Pipeline = Literal["video", "image", "zoom", "sweep"]
+Pipeline = Literal["video", "image", "zoom", "sweep", "walk"]
 
-EVERY: tuple[Pipeline, ...] = ("video", "image", "zoom", "sweep")
-MOVING: tuple[Pipeline, ...] = ("video", "zoom", "sweep")
-DREAMING: tuple[Pipeline, ...] = ("video", "image", "zoom")
+EVERY: tuple[Pipeline, ...] = ("video", "image", "zoom", "sweep", "walk")
+MOVING: tuple[Pipeline, ...] = ("video", "zoom", "sweep", "walk")
+DREAMING: tuple[Pipeline, ...] = ("video", "image", "zoom", "walk")
 """Those that dream by one model and objective, each of which has an option."""
 
 

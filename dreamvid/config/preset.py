@@ -41,6 +41,7 @@ from dreamvid.config.settings import (
 )
 from dreamvid.config.sweep import SweepSettings
 from dreamvid.config.trip import CameraSettings, TripSettings
+from dreamvid.config.walk import WalkSettings
 from dreamvid.errors import SettingsError
 from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.fields import BoundSchedule, bounds_of
@@ -69,9 +70,10 @@ class Preset(SettingsModel):
         description="What the result looks like, in one line.",
         json_schema_extra=Meta(affects="nothing"),
     )
-    pipeline: Literal["video", "image", "zoom", "sweep"] = Field(
+    pipeline: Literal["video", "image", "zoom", "sweep", "walk"] = Field(
         "video",
-        description="Kind of output: video, image (stills), zoom (zoom trips) or sweep (a picture through layers).",
+        description="Kind of output: video, image (stills), zoom (zoom trips), sweep (a picture through layers) or "
+        "walk (latent walks of a generator).",
     )
     projection: Literal["auto", "flat", "equirect"] = Field(
         "auto",
@@ -102,6 +104,7 @@ class Preset(SettingsModel):
     camera: CameraSettings = CameraSettings()
     trip: TripSettings = TripSettings()
     sweep: SweepSettings = SweepSettings()
+    walk: WalkSettings = WalkSettings()
     input: InputSettings = InputSettings()
     output: OutputSettings = OutputSettings()
     run: RunSettings = RunSettings()

@@ -6,6 +6,7 @@ from typing import Any
 
 from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
+from dreamvid.config.walk import MAX_SEEDS, WalkSettings
 from dreamvid.schedule.fields import EASING_SCHEMA, EXPRESSION_SCHEMA
 
 _EXTENDS = {
@@ -24,6 +25,11 @@ _FORMS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("InputSettings", "duration"): [{"type": "number", "exclusiveMinimum": 0}, _CLOCK, _NULL],
     ("OutputSettings", "fps"): [{"type": "number", "exclusiveMinimum": 0, "maximum": 1000}, _RATE, _NULL],
     ("RunSettings", "tile"): [{"type": "integer", "minimum": 64, "maximum": 8192}, {"enum": ["auto", "off"]}],
+    ("WalkSettings", "seeds"): [
+        {"type": "string"},
+        {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
+        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}, "minItems": 1},
+    ],
     ("ModelSettings", "input_range"): [{"const": "auto"}, _RANGE],
 }
 """Values whose forms only their readers know."""
@@ -39,8 +45,9 @@ def preset_schema() -> dict[str, Any]:
         field_schema = parts[part]["properties"][name]
         field_schema |= {"anyOf": forms}
         field_schema.pop("type", None)
-    for name, value in SceneSettings().model_dump(mode="json").items():
-        scene[name]["default"] = value
+    for group in (SceneSettings(), WalkSettings()):
+        for name, value in group.model_dump(mode="json").items():
+            parts[type(group).__name__]["properties"][name]["default"] = value
     for each in (full_schema, *parts.values()):
         _accept_words(each["properties"])
         _accept_scalars(each["properties"], parts)

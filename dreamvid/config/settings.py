@@ -207,7 +207,7 @@ class LookSettings(SettingsModel):
     blend: BlendMode = Field(
         "normal",
         description="Blend mode of the dream over its source.",
-        json_schema_extra=Meta(flag="--blend", pipelines=("video", "image", "sweep")),
+        json_schema_extra=Meta(flag="--blend", pipelines=("video", "image", "sweep", "walk")),
     )
     keep_color: KeepColor = Field(
         "off",
@@ -215,7 +215,7 @@ class LookSettings(SettingsModel):
             "Keep the source's colors: luma keeps its chroma, lab its hue and saturation in "
             "CIE L*a*b*, histogram its color distribution."
         ),
-        json_schema_extra=Meta(flag="--keep-color", pipelines=("video", "image", "sweep")),
+        json_schema_extra=Meta(flag="--keep-color", pipelines=("video", "image", "sweep", "walk")),
     )
 
 
@@ -231,7 +231,7 @@ class MaskSettings(SettingsModel):
             "Where the dream is visible: off (everywhere), luma (bright areas), motion "
             "(moving areas), or an image or video file that is white there."
         ),
-        json_schema_extra=Meta(flag="--mask", pipelines=("video", "image", "sweep")),
+        json_schema_extra=Meta(flag="--mask", pipelines=("video", "image", "sweep", "walk")),
     )
     feather: float = Field(
         8.0,
@@ -269,7 +269,7 @@ class StabilitySettings(SettingsModel):
             "Temporal stability: 0 dreams each frame alone and flickers, 1 hardly changes the"
             " dream from frame to frame."
         ),
-        json_schema_extra=Meta(flag="--steadiness", pipelines=("video",)),
+        json_schema_extra=Meta(flag="--steadiness", pipelines=("video", "walk")),
     )
     decay: Annotated[Scheduled[float], Bounds(ge=0.0, le=1.0)] | None = Field(
         None,
@@ -295,7 +295,7 @@ class StabilitySettings(SettingsModel):
             "Dream every Nth frame (1 to 8) and carry its detail to those between from both sides; auto: at least "
             "about 6 frames a second, more where the picture moves far. Faster and steadier."
         ),
-        json_schema_extra=Meta(flag="--cadence", pipelines=("video",)),
+        json_schema_extra=Meta(flag="--cadence", pipelines=("video", "walk")),
     )
     cuts: bool = Field(
         True,

@@ -1,4 +1,4 @@
-"""Load the user's own model files safely, and find out their size, pixel range and classes.
+"""Load the user's own model files safely, `.gan` files too, and find out their size, pixel range and classes.
 
 No pickle is read, and no code runs but with ``trust``.
 """
@@ -25,6 +25,8 @@ from dreamvid.engine.preprocessing import input_map, preset_map
 from dreamvid.engine.runtime import keras, tf
 from dreamvid.engine.weight_files import attribute_text, check_file, first_line, load_weights_file
 from dreamvid.errors import ModelError
+from dreamvid.gan_file import DISCRIMINATOR, SUFFIX, open_gan
+from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from dreamvid.config.settings import ModelSettings
     from dreamvid.engine.graph import Graph, Node, Ref
     from dreamvid.engine.preprocessing import InputMap
+    from dreamvid.gan_file import GanFile
 
-_SUFFIXES = (".keras", ".h5", ".hdf5")
+_SUFFIXES = (".keras", ".h5", ".hdf5", SUFFIX)
 _CODE = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 """Classes that carry program code inside a file."""
 _INPUT_FUNCTIONS = frozenset(
@@ -44,13 +47,16 @@ _WRAPPED = re.compile(r"^Exception encountered when calling .*|\x1b\[\d*m", re.M
 """What Keras puts around an error that a layer raised."""
 _FAILED = object()
 
+SCORE = "score"
+"""The class of a discriminator: how real it takes a picture to be."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A network's graph and what goes with it.
 
     ``bound`` names layers that need the input's own size; ``range_assumed`` says that nothing told the range
-    of its pixels.
+    of its pixels. ``logits`` of a ``.gan`` are its discriminator's score, which is the class ``score``.
     """
 
     name: str
@@ -68,7 +74,7 @@ def is_model_file(name: str) -> bool:
 
 
 def load_own_model(settings: ModelSettings, *, trust: bool) -> LoadedModel:
-    """Return the network in the file that ``settings.name`` names.
+    """Return the network in the file that ``settings.name`` names; of a ``.gan`` it is the discriminator.
 
     Raises
     ------
@@ -76,6 +82,8 @@ def load_own_model(settings: ModelSettings, *, trust: bool) -> LoadedModel:
         Where the file is no network of layers that can dream.
     """
     path = Path(os.path.expanduser(settings.name))  # noqa: PTH111  leaves ~nobody as it is
+    if path.suffix.lower() == SUFFIX:
+        return _load_discriminator(path, settings, trust=trust)
     model = load_model_file(path, trust=trust)
     if settings.weights is not None:
         model, _ = load_weights_file(
@@ -99,6 +107,39 @@ def load_own_model(settings: ModelSettings, *, trust: bool) -> LoadedModel:
     return LoadedModel(
         path.name, graph, chosen_map, logits, classes, bound, range_assumed=known_range is None
     )
+
+
+def _load_discriminator(path: Path, settings: ModelSettings, *, trust: bool) -> LoadedModel:
+    """Return the discriminator of a ``.gan``, whose logits are its score: a map of scores of larger pictures."""
+    if settings.weights is not None:
+        raise ModelError(f"{path}: a .gan file has its own weights; leave out --weights")
+    gan = open_gan(path)
+    graph = from_keras(load_gan_member(gan, DISCRIMINATOR, trust=trust), f"{path} ({DISCRIMINATOR})")
+    score = graph.resolve(graph.outputs[0])
+    shape = graph.node(score.node).shapes[score.index]
+    if graph.input_shape != (None, None, None, gan.settings.channels) or len(shape) != 4 or shape[-1] != 1:  # noqa: PLR2004  a map
+        raise ModelError(
+            f"{path}: its discriminator does not map pictures of any size with {gan.settings.channels} channels to "
+            "scores"
+        )
+    low, high = gan.settings.input_range
+    channels = gan.settings.channels
+    stated = settings.input_range != "auto"
+    pixels = (
+        stated_input_map(settings, channels)
+        if stated
+        else input_map([low], [high], channels=channels, color_map=settings.color_map)
+    )
+    return LoadedModel(path.name, graph, pixels, score, (SCORE,), frozenset())
+
+
+def load_gan_member(gan: GanFile, member: str, *, trust: bool = False) -> Any:
+    """Return the Keras model in a member of a ``.gan`` file, uncompiled; errors as for :func:`load_model_file`."""
+    with gan.extract(member) as file:
+        try:
+            return load_model_file(file, trust=trust)
+        except ModelError as error:
+            raise ModelError(str(error).replace(str(file), f"{printable(gan.path)} ({member})")) from error
 
 
 def load_model_file(path: Path, *, trust: bool = False) -> Any:

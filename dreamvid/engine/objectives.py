@@ -9,6 +9,7 @@ layer      mean over positions and channels of a^2 (or of a)
 channel    mean over positions of a_c^2 (or of a_c)
 neuron     a_c^2 (or a_c) at the position nearest to a place in the whole picture. The place moves along
            with shift and tiles; every window that sees it takes part.
+score      the logit of a network that has one, a discriminator, as for a class.
 class      the class's logit, averaged over positions: for networks that pool before their classifier (all
            of keras.applications but VGG) exactly the logit of the whole picture, since pooling and
            classifier are both linear. Where a network classifies only whole windows, their mean.
@@ -28,10 +29,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from dreamvid.engine.graph_transforms import LOGITS
+from dreamvid.engine.model_files import SCORE
 from dreamvid.engine.runtime import tf
 from dreamvid.errors import ObjectiveError
 from dreamvid.image.resize import resize
-from dreamvid.objective import KINDS
+from dreamvid.objective import KINDS, Term
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from dreamvid.engine.extractor import Extractor
     from dreamvid.engine.network import Network
     from dreamvid.engine.tiling import WindowBatch
-    from dreamvid.objective import Objective, Term
+    from dreamvid.objective import Objective
     from dreamvid.types import RGB
 
 _MAX_GUIDE_POSITIONS = 1024
@@ -139,6 +141,7 @@ class BoundObjective:
                 raise ObjectiveError(
                     f"objective '{term}' leaves its channels to a picture, and there is none; name them"
                 )
+            term = _score_layer(term, network)  # noqa: PLW2901  what is looked up
             output, stride, index = _look_up(term, network, precision)
             if output not in outputs:
                 outputs.append(output)
@@ -215,6 +218,7 @@ def _neuron(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: b
     return tf.reduce_sum(activation(bound.term, feature[..., bound.index]) * position)
 
 
+@objective_value("score")
 @objective_value("class")
 def _class(bound: BoundTerm, feature: Any, batch: WindowBatch, *, tiles_only: bool) -> Any:
     if feature.shape[1:3] == (1, 1):
@@ -252,8 +256,12 @@ def mean_over_picture(values: Any, bound: BoundTerm, batch: WindowBatch, *, tile
 def _look_up(term: Term, network: Network, precision: str) -> tuple[str, int, int | None]:
     """Return the output that a term looks at, its stride, and the channel or class."""
     if KINDS[term.kind].needs_classifier:
-        stride = network.extractor((LOGITS,), precision=precision).stride
-        return LOGITS, stride, network.class_index(term.argument)
+        index = 0 if term.kind == SCORE else network.class_index(term.argument)
+        if term.kind == SCORE and len(network.classes) != 1:
+            raise ObjectiveError(
+                f"{network.name} is no discriminator, which gives one score; name a layer, channel or class instead"
+            )
+        return LOGITS, network.extractor((LOGITS,), precision=precision).stride, index
     layer = network.layer(term.layer)
     if term.channel is not None and term.channel >= layer.channels:
         raise ObjectiveError(
@@ -261,6 +269,14 @@ def _look_up(term: Term, network: Network, precision: str) -> tuple[str, int, in
             f"there is no channel {term.channel}"
         )
     return layer.name, layer.stride, term.channel
+
+
+def _score_layer(term: Term, network: Network) -> Term:
+    """Return ``score`` as a layer where another program's network has one of that name; other terms as they are."""
+    is_layer = term.kind == SCORE != "".join(network.classes)
+    if is_layer and any(layer.name == SCORE for layer in (*network.layers, *network.pooled_layers)):
+        return Term("layer", SCORE, weight=term.weight)
+    return term
 
 
 def _guide_image(term: Term, guides: Mapping[str, RGB]) -> RGB:

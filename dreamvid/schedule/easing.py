@@ -62,6 +62,10 @@ class Easing:
             return 1.0
         return _CURVES[self.name](share) if self.control is None else _bezier(share, *self.control)
 
+    def __str__(self) -> str:
+        """Return a text that :func:`parse_easing` reads back."""
+        return self.name if self.control is None else f"bezier({', '.join(f'{x:g}' for x in self.control)})"
+
     def plain(self) -> str | list[float]:
         """Return what :func:`parse_easing` reads back."""
         return self.name if self.control is None else list(self.control)

@@ -1,11 +1,11 @@
-"""Prepare the music of a zoom trip: a track of its length, and the signals that drive its camera."""
+"""Prepare the music of a trip or walk: a track of its length, and the signals that drive it."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.times import SIGNALS
@@ -20,26 +20,36 @@ if TYPE_CHECKING:
 _FADE_SECONDS, _MAX_FADE_SHARE = 2.0, 0.25
 
 
+class MusicSettings(Protocol):
+    """Settings with a music track: those of trips and of walks."""
+
+    @property
+    def music(self) -> Path | None: ...  # noqa: D102
+    @property
+    def music_start(self) -> Fraction: ...  # noqa: D102
+    @property
+    def loop(self) -> bool: ...  # noqa: D102
+
+
 class Soundtrack(NamedTuple):
-    """A WAV file of exactly a trip's length, and its signals, in [0, 1] by name, at a time in seconds."""
+    """A WAV file of exactly a film's length, and its signals, in [0, 1] by name, at a time in seconds."""
 
     file: Path
     signals: Callable[[float], Mapping[str, float]]
 
 
 @contextmanager
-def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[Soundtrack | None]:
-    """Yield the trip's music, or None; its file is removed afterwards.
+def soundtrack(settings: MusicSettings, duration: Fraction, fps: Fraction) -> Iterator[Soundtrack | None]:
+    """Yield the music of a trip or walk, or None; its file is removed afterwards.
 
-    The track starts at ``trip.music_start``, is repeated where it is too short, and fades out unless the trip is a
-    loop.
+    The track starts at ``music_start``, is repeated where it is too short, and fades out unless the film is a loop.
 
     Raises
     ------
     ReadError
         If the track cannot be read or has no audio.
     """
-    music = preset.trip.music
+    music = settings.music
     if music is None:
         yield None
         return
@@ -48,12 +58,12 @@ def soundtrack(preset: Preset, duration: Fraction, fps: Fraction) -> Iterator[So
     from dreamvid.media.input.audio import read_audio  # noqa: PLC0415  loads PyAV
 
     seconds = float(duration)
-    track = AudioTrack(*read_audio(music, start=float(preset.trip.music_start), duration=seconds))
+    track = AudioTrack(*read_audio(music, start=float(settings.music_start), duration=seconds))
     # Signals are those of the track before it fades out.
     unfaded = fit_track(track, seconds, fade_in=0.0, fade_out=0.0)
     signals = analyse(unfaded.samples, unfaded.rate)
     faded = unfaded
-    if not preset.trip.loop:
+    if not settings.loop:
         faded = fit_track(track, seconds, fade_out=min(_FADE_SECONDS, _MAX_FADE_SHARE * seconds))
     frame = 1.0 / float(fps)
     with tempfile.TemporaryDirectory(prefix="dreamvid-") as scratch:

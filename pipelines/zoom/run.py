@@ -159,7 +159,7 @@ def run_zoom(
     check((lambda _: True) if unfinished else options.confirm_overwrite)
     palette = _read_palette(files.get("palette"))
     started = time.perf_counter()
-    with soundtrack(preset, plan.duration, plan.info.rate) as music:
+    with soundtrack(preset.trip, plan.duration, plan.info.rate) as music:
         clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
         settings = restore_begun_settings(plan.preset, output, fresh=options.fresh)
         timeline = load_timeline(

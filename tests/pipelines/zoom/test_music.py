@@ -22,7 +22,7 @@ RATE = 22050
 
 
 def test_without_music_there_is_none(build_preset: Callable[..., Preset]) -> None:
-    with soundtrack(build_preset(), Fraction(1), Fraction(12)) as music:
+    with soundtrack(build_preset().trip, Fraction(1), Fraction(12)) as music:
         assert music is None
 
 
@@ -32,7 +32,7 @@ def test_a_track_is_as_long_as_the_trip_and_fades_out_but_not_in_a_loop(
 ) -> None:
     tone = write_wav(0.6 * np.sin(np.arange(RATE) * 0.1))
     preset = build_preset(trip__music=str(tone), trip__loop=loop)
-    with soundtrack(preset, Fraction(2), Fraction(12)) as music:
+    with soundtrack(preset.trip, Fraction(2), Fraction(12)) as music:
         assert music is not None
         with wave.open(str(music.file)) as file:
             assert file.getnframes() == 2 * file.getframerate()
@@ -50,7 +50,9 @@ def test_a_beat_is_at_the_frame_nearest_to_its_click(
     for time in clicks:
         first = round(time * RATE)
         samples[first : first + len(click)] += click
-    with soundtrack(build_preset(trip__music=str(write_wav(samples))), Fraction(6), Fraction(24)) as music:
+    with soundtrack(
+        build_preset(trip__music=str(write_wav(samples))).trip, Fraction(6), Fraction(24)
+    ) as music:
         assert music is not None
         beats = np.array([music.signals(index / 24)["beat"] for index in range(6 * 24)])
     struck = np.flatnonzero((beats > 0.9) & (beats > np.roll(beats, 1)))

@@ -1,0 +1,1 @@
+"""Latent walks: ways through the pictures of a generator, as films."""

@@ -1,0 +1,225 @@
+"""Run a latent walk: make its film from the generator's pictures, plain or dreamed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dreamvid.checkpoint.layout import OUTPUT, State, work_folder
+from dreamvid.config.fields import named_files
+from dreamvid.pipelines.build import build_dreamer, load_generator, warn_unused_trip_fields
+from dreamvid.pipelines.frame_loop import FrameLoop, LoopState
+from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.octave_limit import dreamed_size
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.output_path import check_target
+from dreamvid.pipelines.provenance import (
+    KEY,
+    is_delivered,
+    make_manifest,
+    restore_begun_settings,
+    settings_json,
+)
+from dreamvid.pipelines.result import RunResult
+from dreamvid.pipelines.resume import OutputJob, run_resumable
+from dreamvid.pipelines.scenes import VideoClock, load_timeline
+from dreamvid.pipelines.walk.course import plan_course
+from dreamvid.pipelines.walk.loop import ClosedLoop, LoopTimeline
+from dreamvid.pipelines.walk.plan import default_output, generator_file, plan_walk
+from dreamvid.pipelines.walk.source import WalkSource
+from dreamvid.pipelines.zoom.music import soundtrack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.frame_loop import DreamedFrame
+    from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.resume import FrameProducer, FrameSink, ResumePoint
+    from dreamvid.pipelines.scenes import BuildDreamer
+    from dreamvid.pipelines.walk.plan import WalkPlan
+    from dreamvid.pipelines.walk.source import Generator
+    from dreamvid.pipelines.zoom.music import Soundtrack
+    from dreamvid.types import FrameWriter
+
+    LoadGenerator = Callable[[Path, RunOptions], Generator]
+
+_CARRIED_BYTES = 40
+"""A pixel of what a scene hands on, in float32: source, dream, and detail that fades."""
+
+
+def run_walk(
+    output: Path | None,
+    preset: Preset,
+    options: RunOptions = RunOptions(),
+    *,
+    build: BuildDreamer = build_dreamer,
+    load: LoadGenerator = load_generator,
+) -> RunResult:
+    """Make a latent walk, or resume an earlier run of the same walk.
+
+    Parameters
+    ----------
+    output
+        The file or folder to write; None is ``<name>.walk.mp4`` beside the generator.
+    preset
+        ``walk`` says what is made; where ``walk.dream`` is set, all else says how it is dreamed, as a video is.
+    build, load
+        Return the dreamer of a scene, and the generator in a file.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; nothing is left but whole chunks to resume from.
+    KeyboardInterrupt
+        If the run was asked to stop; its text says how to resume.
+    """
+    from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
+
+    started = time.perf_counter()
+    generator = generator_file(preset)
+    output = output or default_output(generator, preset.output)
+    plan = plan_walk(preset, load(generator, options))
+    folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)
+    files = {**dict(named_files(preset.walk)), "generator": generator}
+    check = partial(check_target, output, list(files.values()), folder=folder)
+    unfinished = not options.fresh and work_folder(output).is_dir()
+    # Beside unfinished work the output may be this very walk, complete: whether to replace it is asked below.
+    check((lambda _: True) if unfinished else options.confirm_overwrite)
+    with soundtrack(plan.preset.walk, plan.duration, plan.info.rate) as music:
+        film = _open_film(plan, music, output, options, build)
+        files = {**film.files, **files}
+        text = settings_json(preset, source=None, resolved=film.resolved, files=files)
+        delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))
+        task = _output_job(
+            plan, film, output, text, files, command=options.command, folder=folder, delivered=delivered
+        )
+        writer = _open_writer(plan, output, text, music, folder=folder)
+        result = run_resumable(task, film.produce, writer, options)
+    return RunResult(
+        source=generator,
+        output=output,
+        frames=result.frames,
+        seconds=time.perf_counter() - started,
+        size=plan.info.size,
+        resolved=film.resolved,
+        stages={**film.stages, "final": result.encoding},
+        dream_rms=LoopState.from_values(result.values).dream_rms,
+        resumed_at=result.resumed_at,
+        verb="dreamed" if preset.walk.dream else "walked",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Film:
+    """What makes the frames; ``stages`` are filled by it, ``state_bytes`` is the size of a checkpoint."""
+
+    produce: FrameProducer
+    stages: Mapping[str, float]
+    resolved: dict[str, object] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    state_bytes: int = 0
+
+
+def _open_film(
+    plan: WalkPlan, music: Soundtrack | None, output: Path, options: RunOptions, build: BuildDreamer
+) -> _Film:
+    """Return the film of a walk; loads all that its dreams need."""
+    clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
+    course = plan_course(plan.preset.walk, clock, plan.frames)
+    source = WalkSource(plan.generator, plan.path, course, plan.info, plan.preroll)
+    if not plan.preset.walk.dream:
+        frames = _PlainFrames(source, options)
+        return _Film(frames, frames.stages)
+    warn_unused_trip_fields(plan.preset)
+    masks = open_masks(plan.preset, rate=plan.info.rate, keep_going=options.keep_going)
+    timeline = load_timeline(
+        restore_begun_settings(plan.preset, output, fresh=options.fresh),
+        options,
+        clock,
+        plan.info.size,
+        build,
+        first_picture=lambda: source.frame(plan.preroll).rgb,
+    )
+    dreamed = dreamed_size(plan.preset, plan.info.size)
+
+    def on_frame(frame: DreamedFrame) -> None:
+        if frame.index >= plan.preroll:
+            options.progress.frame(frame.index - plan.preroll)
+
+    loop = FrameLoop(
+        source,
+        LoopTimeline(clock, timeline.spans, timeline.scenes, plan.preroll, plan.frames),
+        masks,
+        stores_carries=timeline.carries,
+        on_frame=on_frame,
+    )
+    return _Film(
+        ClosedLoop(loop, plan.preroll, plan.frames) if plan.preroll else loop,
+        loop.stages,
+        timeline.resolved(dreamed),
+        timeline.files,
+        _CARRIED_BYTES * dreamed.height * dreamed.width * timeline.carries + plan.preroll_bytes,
+    )
+
+
+class _PlainFrames:
+    """A :class:`dreamvid.pipelines.resume.FrameProducer` of a walk that is not dreamed."""
+
+    def __init__(self, source: WalkSource, options: RunOptions) -> None:
+        self.stages = {"generate": 0.0}
+        self._source = source
+        self._options = options
+
+    def __call__(self, begin: ResumePoint, write: FrameSink, stop_requested: StopRequested) -> None:
+        since = time.perf_counter()
+        for frame in self._source.from_frame(begin.frame):
+            self.stages["generate"] += time.perf_counter() - since
+            write(frame, State)
+            self._options.progress.frame(frame.index)
+            if stop_requested():
+                return
+            since = time.perf_counter()
+
+
+def _output_job(
+    plan: WalkPlan,
+    film: _Film,
+    output: Path,
+    text: str,
+    files: Mapping[str, Path],
+    *,
+    command: tuple[str, ...],
+    folder: bool,
+    delivered: bool,
+) -> OutputJob:
+    """Return the job of the output; ``text`` are the embedded settings."""
+    from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
+
+    bits = chunk_bits(output, info=plan.info, output=plan.preset.output, folder=folder)
+    inputs = list(files.values())
+    manifest = make_manifest(text, output=output, inputs=inputs, info=plan.info, bits=bits, command=command)
+    return OutputJob(output, manifest, film.state_bytes, delivered)
+
+
+def _open_writer(
+    plan: WalkPlan, output: Path, text: str, music: Soundtrack | None, *, folder: bool
+) -> FrameWriter:
+    """Return the writer of the output, which may be replaced; ``text`` are the embedded settings."""
+    from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
+
+    return open_writer(
+        output,
+        info=plan.info,
+        output=plan.preset.output,
+        streams_from=None if music is None else music.file,
+        streams_are_generated=True,
+        metadata={KEY: text},
+        overwrite=True,
+        expected_frames=plan.frames,
+        part=work_folder(output) / OUTPUT,
+        folder=folder,
+    )

@@ -1,0 +1,71 @@
+"""The frames of a walk, made one by one: the generator's pictures, enlarged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from dreamvid.image.resize import cover
+from dreamvid.types import Frame, Size, VideoInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
+
+    from dreamvid.pipelines.walk.course import Course
+    from dreamvid.pipelines.walk.path import LatentPath
+    from dreamvid.types import RGB
+
+
+class Generator(Protocol):
+    """What is asked of a generator; :class:`dreamvid.engine.gan.generator.Generator` is one."""
+
+    @property
+    def latent_size(self) -> int: ...  # noqa: D102
+    @property
+    def size(self) -> Size: ...  # noqa: D102
+    def picture(self, latent: NDArray[np.float32]) -> RGB: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class WalkSource:
+    """A :class:`dreamvid.types.SeekableSource` of a walk's frames, each of which stands for itself.
+
+    ``preroll`` frames from the end of a loop come before its first one, at time 0; ``first`` is the index to begin
+    at, in which they are counted.
+    """
+
+    generator: Generator
+    path: LatentPath
+    course: Course
+    info: VideoInfo
+    preroll: int = 0
+    first: int = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.first, self.preroll + len(self.course.positions)):
+            yield self.frame(index)
+
+    def from_frame(self, index: int, time: Fraction | None = None) -> WalkSource:  # noqa: ARG002  part of the protocol
+        """Return a source of the same frames from this index on."""
+        return replace(self, first=index)
+
+    def frame(self, index: int) -> Frame:
+        """Return the frame of an index."""
+        place = index - self.preroll
+        picture = enlarge(self.generator.picture(self.latent(place)), self.info.size)
+        return Frame(index, max(0, place) / self.info.rate, picture, duration=1 / self.info.rate)
+
+    def latent(self, place: int) -> NDArray[np.float32]:
+        """Return the latent vector of a frame of the walk, ``[latent_size]``; -1 is the last one."""
+        course = self.course
+        return self.path.at(float(course.positions[place])) * np.float32(course.truncations[place])
+
+
+def enlarge(picture: RGB, size: Size) -> RGB:
+    """Return a picture at another size, cropped where its shape is another one, ``[H, W, 3]`` in [0, 1]."""
+    return cover(picture, size)
