@@ -365,7 +365,7 @@ def diagnose_engine(model: ModelSettings, device: str) -> dict[str, Any]:
     return {
         "model": network.name,
         "objective": str(objective),
-        **precision.diagnose(network, precision.needed_outputs(objective), configured),
+        **precision.diagnose(network, precision.needed_outputs(objective, network), configured),
         "keras weights folder": str(weights_folder()),
     }
 

@@ -141,7 +141,7 @@ class BoundObjective:
                 raise ObjectiveError(
                     f"objective '{term}' leaves its channels to a picture, and there is none; name them"
                 )
-            term = _score_layer(term, network)  # noqa: PLW2901  what is looked up
+            term = resolve_score(term, network)  # noqa: PLW2901  what is looked up
             output, stride, index = _look_up(term, network, precision)
             if output not in outputs:
                 outputs.append(output)
@@ -178,6 +178,14 @@ class BoundObjective:
                 feature = balance_channels(feature, variety)
             values.append(_VALUES[bound.term.kind](bound, feature, batch, tiles_only=tiles_only))
         return tf.reduce_sum(tf.stack(values) * weights)
+
+
+def resolve_score(term: Term, network: Network) -> Term:
+    """Return ``score`` as a layer where a network that is no ``.gan`` has one so named; other terms as they are."""
+    if term.kind != SCORE or network.classes == (SCORE,):
+        return term
+    is_layer = any(layer.name == SCORE for layer in (*network.layers, *network.pooled_layers))
+    return Term("layer", SCORE, weight=term.weight) if is_layer else term
 
 
 def balance_channels(feature: Any, exponent: Any) -> Any:
@@ -269,14 +277,6 @@ def _look_up(term: Term, network: Network, precision: str) -> tuple[str, int, in
             f"there is no channel {term.channel}"
         )
     return layer.name, layer.stride, term.channel
-
-
-def _score_layer(term: Term, network: Network) -> Term:
-    """Return ``score`` as a layer where another program's network has one of that name; other terms as they are."""
-    is_layer = term.kind == SCORE != "".join(network.classes)
-    if is_layer and any(layer.name == SCORE for layer in (*network.layers, *network.pooled_layers)):
-        return Term("layer", SCORE, weight=term.weight)
-    return term
 
 
 def _guide_image(term: Term, guides: Mapping[str, RGB]) -> RGB:

@@ -21,7 +21,9 @@ import platformdirs
 
 from dreamvid._version import __version__
 from dreamvid.engine.graph_transforms import LOGITS
+from dreamvid.engine.objectives import resolve_score
 from dreamvid.engine.runtime import DeviceInfo, devices, tf, versions
+from dreamvid.objective import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,13 +74,13 @@ def resolve(network: Network, objective: Objective, choice: PrecisionChoice, dev
     """Return the format for this objective: ``choice``, or measured for ``auto``."""
     if choice != "auto":
         return choice
-    return choose(network, needed_outputs(objective), device=device).chosen
+    return choose(network, needed_outputs(objective, network), device=device).chosen
 
 
-def needed_outputs(objective: Objective) -> tuple[str, ...]:
-    """Return the layers that an objective looks at, each once; class terms look at the logits."""
-    names = (LOGITS if term.kind == "class" else term.layer for term in objective.terms)
-    return tuple(dict.fromkeys(names))
+def needed_outputs(objective: Objective, network: Network) -> tuple[str, ...]:
+    """Return the layers that an objective looks at, each once; terms of classes and scores look at the logits."""
+    terms = (resolve_score(term, network) for term in objective.terms)
+    return tuple(dict.fromkeys(LOGITS if KINDS[term.kind].needs_classifier else term.layer for term in terms))
 
 
 def choose(

@@ -128,9 +128,9 @@ def test_explicit_choice_is_not_measured(dreamnet: Network, measured: list[Any])
     assert not measured
 
 
-def test_needed_outputs_are_the_layers_of_the_terms_once_each() -> None:
+def test_needed_outputs_are_the_layers_of_the_terms_once_each(dreamnet: Network) -> None:
     objective = parse("mixed1, mixed2#3:0.5, class:5, mixed1#2, guide:a.jpg@mixed3")
-    assert precision.needed_outputs(objective) == ("mixed1", "mixed2", "logits", "mixed3")
+    assert precision.needed_outputs(objective, dreamnet) == ("mixed1", "mixed2", "logits", "mixed3")
 
 
 def test_diagnosis_says_what_was_chosen_and_why(

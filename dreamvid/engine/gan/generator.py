@@ -31,6 +31,7 @@ _MAX_LATENT_SIZE = 1 << 16
 _LONGEST_SIDE = 4096
 _PICTURE_RANK = 4
 _GRAY, _COLOR = 1, 3
+_SUFFIXES = (".keras", ".h5", ".hdf5")
 _RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 """Ranges of pixels by a generator's last activation."""
 
@@ -67,8 +68,8 @@ def load_generator(path: Path, *, trust: bool = False) -> Generator:
     """Return the generator in a ``.gan`` file, or in a ``.keras`` or ``.h5`` file of another program.
 
     A generator takes one vector of floats, ``(batch, n)`` or ``(batch, 1, 1, n)``, and gives one picture of fixed
-    size with 1 or 3 channels, channels last. The range of its pixels is the one that a ``.gan`` states, else that of its
-    last activation (tanh or sigmoid); without either it is taken to be -1 to 1, with a warning.
+    size with 1 or 3 channels, channels last. The range of its pixels is the one that a ``.gan`` states, else that of
+    its last activation (tanh or sigmoid); without either it is taken to be -1 to 1, with a warning.
 
     Raises
     ------
@@ -81,6 +82,8 @@ def load_generator(path: Path, *, trust: bool = False) -> Generator:
         gan = open_gan(path)
         model = load_gan_member(gan, GENERATOR, trust=trust)
         stated = gan.settings.input_range
+    elif path.is_file() and path.suffix.lower() not in _SUFFIXES:
+        raise ModelError(f"{name}: must be a .gan, .keras or .h5 file")
     else:
         model = load_model_file(path, trust=trust)
     latent_shape, size = _shapes(model, name)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from dreamvid.gan_file import latent_vectors
 from dreamvid.pipelines.walk.path import LatentPath, NoisePath, SeedPath, slerp
 from dreamvid.schedule.easing import Easing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SIZE = 64
 
