@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
 
-from dreamvid.image.resize import cover
+from dreamvid.image.resize import cover, resize
 from dreamvid.types import Frame, Size, VideoInfo
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.walk.course import Course
     from dreamvid.pipelines.walk.path import LatentPath
     from dreamvid.types import RGB
+
+
+# Sigma of the blur, in pixels of the small picture, and how many times enlarged it is blurred, at most.
+_BLUR, _BLURRED_SCALE = 0.4, 4.0
 
 
 class Generator(Protocol):
@@ -67,5 +72,16 @@ class WalkSource:
 
 
 def enlarge(picture: RGB, size: Size) -> RGB:
-    """Return a picture at another size, cropped where its shape is another one, ``[H, W, 3]`` in [0, 1]."""
-    return cover(picture, size)
+    """Return a picture at another size, cropped where its shape is another one, ``[H, W, 3]`` in [0, 1].
+
+    Bicubic interpolation by more than two or three times shows the grid of the small picture as steps along edges; a
+    blur of less than half of its pixels removes them.
+    """
+    height, width = picture.shape[:2]
+    scale = min(max(size.height / height, size.width / width), _BLURRED_SCALE)
+    if scale > 1.0:
+        picture = resize(picture, Size(round(scale * height), round(scale * width)))
+        picture = np.asarray(
+            cv2.GaussianBlur(picture, (0, 0), _BLUR * scale, borderType=cv2.BORDER_REFLECT), np.float32
+        )
+    return np.clip(cover(picture, size), 0.0, 1.0)
