@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         WriteError,
     )
     from dreamvid.objective import Objective, channel, class_logit, guide, layer, neuron, parse
-    from dreamvid.pipelines.api import dream, dream_image, dream_video, load_dreamer, zoom_trip
+    from dreamvid.pipelines.api import dream, dream_image, dream_video, latent_walk, load_dreamer, zoom_trip
     from dreamvid.pipelines.build import clear_cache
     from dreamvid.pipelines.result import RunResult
 
@@ -64,6 +64,7 @@ __all__ = [
     "dream_image",
     "dream_video",
     "guide",
+    "latent_walk",
     "layer",
     "load_dreamer",
     "neuron",
@@ -77,7 +78,7 @@ _HOMES = {
         "ObjectiveError ReadError SettingsError WorkError WriteError"
     ),
     "dreamvid.objective": "Objective channel class_logit guide layer neuron parse",
-    "dreamvid.pipelines.api": "dream dream_image dream_video load_dreamer zoom_trip",
+    "dreamvid.pipelines.api": "dream dream_image dream_video latent_walk load_dreamer zoom_trip",
     "dreamvid.pipelines.build": "clear_cache",
     "dreamvid.pipelines.result": "RunResult",
     "dreamvid.config.preset": "Preset",

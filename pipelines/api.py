@@ -1,4 +1,4 @@
-"""The library's few public functions: dream an array, an image file, a video file, make a zoom trip."""
+"""The library's few public functions: dream an array, an image, a video, make a zoom trip or a latent walk."""
 
 from __future__ import annotations
 
@@ -205,6 +205,44 @@ def zoom_trip(
     return run_zoom(
         None if output is None else Path(output),
         settings.override({"pipeline": "zoom", **changes}),
+        _options(output, device, progress, overwrite=overwrite),
+    )
+
+
+def latent_walk(
+    generator: str | Path,
+    output: str | Path | None = None,
+    preset: PresetLike = None,
+    *,
+    overwrite: bool = False,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> RunResult:
+    """Walk through the pictures of a generator; see ``dreamvid gan walk --help``.
+
+    Parameters
+    ----------
+    generator
+        A ``.gan`` file, or a Keras generator in a ``.keras`` or ``.h5`` file.
+    output
+        None writes ``<name>.walk.mp4`` beside the generator; a text that ends in a slash is a folder of PNGs.
+    preset
+        A :class:`~dreamvid.Preset`, or nested values for one:
+        ``{"walk": {"seeds": [3, 17, 8], "duration": 30, "dream": True}}``.
+    progress
+        Receives the events of the run.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; nothing half-written is left.
+    """
+    from dreamvid.pipelines.walk.run import run_walk  # noqa: PLC0415  PyAV loads only when media is touched
+
+    settings, _ = _settle(preset, None)
+    return run_walk(
+        None if output is None else Path(output),
+        settings.override({"pipeline": "walk", "walk.generator": str(generator)}),
         _options(output, device, progress, overwrite=overwrite),
     )
 

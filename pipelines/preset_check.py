@@ -95,6 +95,9 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     mask = mask_file(preset.mask)
     if mask is not None and not file_exists(mask):
         yield ("mask", "source"), f"there is no file '{mask}'"
+    generator = preset.walk.generator
+    if preset.pipeline == "walk" and generator is not None and not file_exists(generator):
+        yield ("walk", "generator"), f"there is no file '{generator}'"
     clock = VideoClock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
     scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]
     try:
@@ -193,7 +196,9 @@ def _cost(preset: Preset) -> float:
         key, rate = preset.trip.keyframe, float(preset.output.fps or 24)
         grown = max(1, round(constant(preset.trip.rate) * steps * constant(preset.look.strength) / rate))
         steps = grown if key is None else _KEYFRAME_COST * steps / (float(key) * rate)
-    if preset.pipeline == "video":
+    if preset.pipeline == "walk" and not preset.walk.dream:
+        return 0.0
+    if preset.pipeline in {"video", "walk"}:
         carried = preset.stability.steps
         share = 1.0 - constant(preset.stability.steadiness)
         steps = max(1.0, round(steps * share)) if carried is None else max(1.0, constant(carried))

@@ -17,7 +17,9 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.gan.request import DEFAULT_MINUTES, TrainingRequest
 
-app = typer.Typer(help="Train a network that invents pictures like yours, and walk through them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train a network that invents pictures like yours, and walk through them.", no_args_is_help=True
+)
 
 _LENGTH, _PICTURES, _NETWORKS = "How long", "The pictures", "The networks"
 _MAX_MINUTES = 100_000.0

@@ -51,7 +51,7 @@ def show(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Length of the video in the plot (s); default: that of the trip, else 10.",
+            help="Length of the video in the plot (s); default: that of the trip or walk, else 10.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Replace an existing chart.")] = False,
@@ -67,7 +67,8 @@ def show(
     from dreamvid.pipelines.scenes import VideoClock  # noqa: PLC0415  the same
 
     input_settings = (preset if duration is None else preset.override({"input.duration": duration})).input
-    default = preset.trip.duration if preset.pipeline == "zoom" else Fraction(10)
+    lengths = {"zoom": preset.trip.duration, "walk": preset.walk.duration}
+    default = lengths.get(preset.pipeline) or Fraction(10)
     clock = VideoClock(preset.output.fps or Fraction(24), input_settings.duration or default)
     write_schedule_chart(plot, preset, clock, overwrite=yes)
     typer.echo(str(plot))

@@ -93,7 +93,7 @@ class Preset(SettingsModel):
         description="What to enhance: auto (what the network dreams best), LAYER, LAYER#CHANNEL, "
         "LAYER#CHANNEL@X/Y, mean(LAYER), class:NAME, guide:FILE@LAYER, "
         "rank:strong|average|weak[:COUNT]@LAYER (channels by how strongly the picture activates them), "
-        "surprise; commas add, :WEIGHT weighs, a negative weight repels.",
+        "surprise, score (of a discriminator); commas add, :WEIGHT weighs, a negative weight repels.",
         json_schema_extra=Meta(flag="--objective", pipelines=DREAMING),
     )
     octaves: OctaveSettings = OctaveSettings()

@@ -42,7 +42,7 @@ class ModelSettings(SettingsModel):
     name: Annotated[str, FileName("model", _MODEL_FILE)] = Field(
         "dreamnet",
         min_length=1,
-        description="Network: a name from 'models list', or a .keras or .h5 file.",
+        description="Network: a name from 'models list', a .keras or .h5 file, or a .gan file (its discriminator).",
         json_schema_extra=Meta(flag="--model", pipelines=DREAMING),
     )
     weights: Annotated[Path, FileName("weights")] | None = Field(

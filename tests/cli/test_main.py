@@ -242,7 +242,9 @@ def test_every_pipeline_of_presets_has_a_row_and_a_command() -> None:
     names = set(get_args(Preset.model_fields["pipeline"].annotation))
     assert set(PIPELINES) == names
     subcommands = [
-        command for group in app.registered_groups for command in group.typer_instance.registered_commands
+        command
+        for group in app.registered_groups
+        for command in (group.typer_instance or app).registered_commands
     ]
     assert names <= {command.name for command in [*app.registered_commands, *subcommands]}
     assert {name for option in SETTING_OPTIONS for name in option.pipelines} == names
