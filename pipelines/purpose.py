@@ -48,8 +48,9 @@ def for_purpose(preset: Preset, output: Path | None, info: VideoInfo | None) -> 
             )
     if "codec" not in given and (output is None or output.suffix.lower() == ".mov"):
         changes["output.codec"] = "hap-alpha" if info is not None and info.has_alpha else "hap"
-    if info is None and "loop" not in preset.trip.model_fields_set:
-        changes["trip.loop"] = True
+    group, field = (preset.trip, "trip.loop") if info is None else (preset.input, "input.loop")
+    if "loop" not in group.model_fields_set:
+        changes[field] = True
     return preset.override(changes) if changes else preset
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dreamvid.checkpoint.layout import OUTPUT, work_folder
 from dreamvid.config.settings import output_size
 from dreamvid.pipelines.build import build_dreamer, cadence_at, warn_unused_trip_fields
+from dreamvid.pipelines.footage_loop import FootageLoop, LoopTimeline, LoopWriter, check_loop
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop, LoopState
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, WAITING_BYTES, check_memory
@@ -156,7 +157,7 @@ class PreparedVideo:
         needs_cuts = carries or (job.masks is not None and job.masks.follows_motion)
         loop = FrameLoop(
             job.frames,
-            self.timeline,
+            self.timeline if job.loop is None else LoopTimeline.around(self.timeline, job.loop),
             job.masks,
             detect_cuts=needs_cuts and job.preset.stability.cuts,
             stores_carries=carries,
@@ -169,7 +170,7 @@ class PreparedVideo:
         return RunResult(
             source=job.source,
             output=job.output,
-            frames=encoded.frames,
+            frames=encoded.frames if job.loop is None else job.loop.frames,
             seconds=state.seconds + encoded.encoding,
             size=job.info.size,
             resolved=self.resolved,
@@ -200,8 +201,14 @@ class _VideoJob:
 
     @property
     def info(self) -> VideoInfo:
-        """Of the frames as they are dreamed."""
-        return described(self.preset, self.frames.info)
+        """Of the frames that are written."""
+        info = self.frames.info if self.loop is None else self.loop.loop_info
+        return described(self.preset, info)
+
+    @property
+    def loop(self) -> FootageLoop | None:
+        """The footage, where it becomes a loop."""
+        return self.frames if isinstance(self.frames, FootageLoop) else None
 
     def first_picture(self) -> RGB:
         """Return the first frame in the source's own size, ``[H, W, 3]``, so that it is the same whatever is made."""
@@ -230,18 +237,22 @@ class _VideoJob:
         """Return what writes the output; that it may be replaced has been found out before."""
         from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
-        return open_writer(
+        start, duration = self.preset.input.start, self.preset.input.duration
+        if self.loop is not None:
+            start, duration = start + self.loop.fade / self.info.rate, self.loop.loop_info.duration
+        writer = open_writer(
             self.output,
             info=self.info,
             output=self.preset.output,
             streams_from=self.source,
-            start=self.preset.input.start,
-            duration=self.preset.input.duration,
+            start=start,
+            duration=duration,
             metadata={KEY: text},
             overwrite=True,
             part=work_folder(self.output) / OUTPUT,
             folder=self.folder,
         )
+        return writer if self.loop is None else LoopWriter(writer, self.loop)
 
     def manifest(self, text: str, files: Mapping[str, Path]) -> Manifest:
         """Return what is to be made, for its work directory."""
@@ -249,8 +260,9 @@ class _VideoJob:
 
         bits = chunk_bits(self.output, info=self.info, output=self.preset.output, folder=self.folder)
         inputs = (self.source, *files.values())
+        dreamed = self.info if self.loop is None else self.loop.info
         return make_manifest(
-            text, output=self.output, inputs=inputs, info=self.info, bits=bits, command=self.options.command
+            text, output=self.output, inputs=inputs, info=dreamed, bits=bits, command=self.options.command
         )
 
 
@@ -268,18 +280,23 @@ def _open(source: Path, output: Path | None, preset: Preset, options: RunOptions
     output, preset, options = split_frame_name(output, preset, options)
     media = probe(source, fps=preset.output.fps)
     preset = for_purpose(preset, output, media.video)
+    duration = preset.input.duration
+    if preset.input.loop:
+        preset = check_loop(preset, media.video, has_sound=bool(media.audio))
+        duration = None if duration is None else duration + preset.input.crossfade
     size = output_size(media.video.size, preset.output)
     check_memory(source.name, size, VIDEO_BYTES + WAITING_BYTES * _waiting_frames(preset, media.video.rate))
     frames = open_source(
         source,
         start=preset.input.start,
-        duration=preset.input.duration,
+        duration=duration,
         size=None if size == media.video.size else size,
         fps=preset.output.fps,
         keep_going=options.keep_going,
     )
     preset = resolve_projection(preset, printable(source.name), media.video.spherical)
+    looped = FootageLoop.of(frames, preset, printable(source.name)) if preset.input.loop else None
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output, folder=options.output_is_folder)
-    return _VideoJob(source, output, folder, preset, options, frames, masks)
+    return _VideoJob(source, output, folder, preset, options, looped or frames, masks)

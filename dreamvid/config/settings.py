@@ -326,6 +326,19 @@ class InputSettings(SettingsModel):
         description="Length of the part to use; default: to the end.",
         json_schema_extra=Meta("s", "--duration", ("video",)),
     )
+    loop: bool = Field(
+        False,
+        description="Make a seamless loop: the end turns into what comes before the beginning, which is a cross-fade "
+        "later than the clip's. Without sound.",
+        json_schema_extra=Meta(flag="--loop", pipelines=("video",)),
+    )
+    crossfade: Seconds = Field(
+        Fraction(1),
+        gt=0,
+        le=60,
+        description="Length of a loop's cross-fade; at most a third of the clip.",
+        json_schema_extra=Meta("s"),
+    )
 
 
 class OutputSettings(SettingsModel):
