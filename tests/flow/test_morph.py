@@ -20,7 +20,7 @@ def texture(seed: int, shift: int = 0) -> RGB:
     noise = np.random.default_rng(seed).random((96, 160, 3), dtype=np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 3)
     smooth = (smooth - smooth.mean()) / smooth.std() * 0.15 + 0.5
-    return np.clip(np.roll(smooth, shift, axis=1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.roll(smooth, shift, axis=1), 0, 1), np.float32)
 
 
 def test_what_moves_is_met_halfway() -> None:

@@ -64,7 +64,7 @@ def picture(index: int) -> RGB:
     rng = np.random.default_rng(0)
     wide = cv2.GaussianBlur(rng.random((SIZE.height, 400, 3), dtype=np.float32), (0, 0), 4)
     wide = (wide - wide.mean()) / wide.std() * 0.15 + 0.5
-    return np.clip(wide[:, 2 * index : 2 * index + SIZE.width], 0, 1).astype(np.float32)
+    return np.asarray(np.clip(wide[:, 2 * index : 2 * index + SIZE.width], 0, 1), np.float32)
 
 
 @pytest.fixture
