@@ -316,6 +316,19 @@ def known_models() -> tuple[ModelEntry, ...]:
     return architectures.known_models()
 
 
+def dream_suggestions() -> dict[str, list[str]]:
+    """Return objectives that dream well, by network: layers, and the classes of the embedded one; no TensorFlow."""
+    from dreamvid.engine import architectures, labels
+
+    suggestions = {
+        entry.name: list(dict.fromkeys((entry.objective, *entry.layers)))
+        for entry in architectures.known_models()
+    }
+    names = labels.class_names("dreamnet_classes.txt")
+    suggestions["dreamnet"] += [f"class:{labels.synonyms(name)[0]}" for name in names]
+    return suggestions
+
+
 def step_cost(model: str) -> float | None:
     """Return the time of a network's gradient step as a multiple of dreamnet's; None where it is not known."""
     from dreamvid.engine import architectures

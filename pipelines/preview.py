@@ -161,13 +161,14 @@ def _dream_at(request: PreviewRequest, at: Fraction) -> tuple[RGB, float, float]
         seconds.append(taken)
         tasks.append(task)
         if result is None:
-            result = composite(replace(task, mask=_mask(request.masks, task)), tuple(dreams))
+            result = composite(replace(task, mask=mask_of_one(request.masks, task)), tuple(dreams))
     if result is None:
         raise SettingsError(f"--preview: there is no frame at {float(at):.2f} s")
     return result, seconds[0], seconds[-1]
 
 
-def _mask(masks: Masks | None, item: FrameTask) -> Mask | None:
+def mask_of_one(masks: Masks | None, item: FrameTask) -> Mask | None:
+    """Return the mask of a frame without its neighbors; None is everywhere, also where it would follow motion."""
     return None if masks is None or masks.follows_motion else next(masks.over([item])).mask
 
 

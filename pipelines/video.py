@@ -98,7 +98,7 @@ def prepare(
     )  # asked below, once it is known what is there
     check_target(job.output, [source], confirm, folder=job.folder)
     clock, begun = VideoClock.of(job.info), restore_begun_settings(preset, job.output, fresh=options.fresh)
-    begun = _with_defaults(begun)
+    begun = with_video_defaults(begun)
     build = padded(build) if is_panorama(preset) else build
     timeline = load_timeline(begun, options, clock, job.info.size, build, first_picture=job.first_picture)
     dreamed = dreamed_size(preset, job.info.size)
@@ -118,7 +118,7 @@ def _warn_of_cadence(preset: Preset) -> None:
         _log.warning("cadence: a steadiness of 0 carries no detail, so every frame is dreamed")
 
 
-def _with_defaults(preset: Preset) -> Preset:
+def with_video_defaults(preset: Preset) -> Preset:
     """Return a preset with the defaults of videos where they differ from those of stills."""
     return preset.override({"ascent.variety": 0.0}) if preset.ascent.variety is None else preset
 

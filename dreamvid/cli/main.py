@@ -24,6 +24,7 @@ from dreamvid.cli import (
     presets,
     render,
     replay,
+    studio,
     sweep,
     video,
     walk,
@@ -59,6 +60,7 @@ app.command("sweep")(sweep.sweep)
 app.command("render")(render.render)
 app.command("replay")(replay.replay)
 app.add_typer(presets.app, name="presets")
+app.command("studio")(studio.studio)
 app.command("demo")(demo.demo)
 app.command("jobs")(jobs.jobs)
 app.command("measure")(measure.measure)

@@ -1,0 +1,164 @@
+/** The queue with its progress, what was dreamed in the folder, and the player. */
+
+import { post } from "./api.js";
+import { bytes, clock, find, make, say } from "./elements.js";
+import { allFiles, loadFiles, onFiles, restore } from "./library.js";
+import { look, pipeline } from "./look.js";
+
+const FINISHED = new Set(["done"]);
+const WORDS = { waiting: "waiting", running: "rendering", stopping: "finishing its frame", paused: "paused", failed: "stopped", done: "finished" };
+const VIDEO_FORMATS = [".mp4", ".webm", ".mov", ".mkv", ".gif", ".apng", ".webp"];
+const STILL_FORMATS = [".png", ".jpg", ".webp", ".tiff"];
+
+let jobs = [];
+let closing = null;
+
+export function buildRenders(studio) {
+  find("quality").append(...studio.qualities.map((quality) => make("option", { value: quality, selected: quality === "normal" }, quality)));
+  find("render").addEventListener("click", render);
+  onFiles(showResults);
+  find("player-close").addEventListener("click", () => find("player").close());
+  find("player").addEventListener("close", () => { find("player-stage").replaceChildren(); closing?.focus(); });
+}
+
+/** Offer the formats that fit what is made. */
+export function showRenderChoices() {
+  const formats = pipeline() === "image" ? STILL_FORMATS : VIDEO_FORMATS;
+  if (find("format").dataset.key !== formats.join()) {
+    find("format").dataset.key = formats.join();
+    find("format").replaceChildren(...formats.map((format) => make("option", { value: format }, format)));
+  }
+  find("render").disabled = !look.source && pipeline() !== "zoom";
+  find("render").textContent = pipeline() === "image" ? "Render the still" : pipeline() === "zoom" ? "Render the trip" : "Render the video";
+}
+
+/** Follow the jobs and the folder as the server reports them. */
+export function follow() {
+  const events = new EventSource("/api/events");
+  events.addEventListener("jobs", (event) => showJobs(JSON.parse(event.data)));
+  events.addEventListener("files", () => loadFiles().catch(() => {}));
+}
+
+async function render() {
+  const button = find("render");
+  button.disabled = true;
+  try {
+    const job = await post("/api/jobs", { values: look.values, source: look.source, time: look.time, name: look.name, quality: find("quality").value, format: find("format").value });
+    say(`${job.output} is queued.`, { label: "Show", run: () => { location.hash = "#renders"; } });
+  } catch (error) {
+    say(error.message);
+  }
+  button.disabled = false;
+}
+
+async function act(job, action) {
+  try {
+    showJobs((await post(`/api/jobs/${job.id}`, { action })).jobs);
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+function showJobs(now) {
+  const finished = now.filter((job) => FINISHED.has(job.state) && jobs.some((old) => old.id === job.id && !FINISHED.has(old.state)));
+  jobs = now;
+  const open = jobs.filter((job) => !FINISHED.has(job.state));
+  find("busy").hidden = open.length === 0;
+  find("busy").textContent = String(open.length);
+  find("no-jobs").hidden = jobs.length > 0;
+  const list = find("jobs");
+  const known = new Map([...list.children].map((item) => [item.dataset.id, item]));
+  const focused = document.activeElement?.dataset?.action ? [document.activeElement.closest("li").dataset.id, document.activeElement.dataset.action] : null;
+  list.replaceChildren(...jobs.map((job) => jobItem(job, open, known.get(job.id))));
+  if (focused) list.querySelector(`li[data-id="${focused[0]}"] [data-action="${focused[1]}"]`)?.focus();
+  for (const job of finished) {
+    say(`${job.output} is finished.`, job.result ? { label: "Play", run: () => play(job.result) } : null);
+    loadFiles().catch(() => {});
+  }
+}
+
+function jobItem(job, open, old) {
+  const place = open.findIndex((each) => each.id === job.id);
+  const image = old?.querySelector("img") ?? make("img", { alt: "" });
+  const address = job.result ? `/api/files/${job.result}/frame?longest=240` : job.done ? `/api/jobs/${job.id}/frame?at=${Math.floor(job.done / 12)}` : "";
+  if (address && image.dataset.address !== address) {
+    image.dataset.address = address;
+    const next = new Image();
+    next.addEventListener("load", () => { image.src = next.src; });
+    next.src = address;
+  }
+  image.hidden = !address;
+  const button = (action, text, label) => {
+    const element = make("button", { type: "button", "aria-label": `${label ?? text} ${job.output}` }, text);
+    element.dataset.action = action;
+    element.addEventListener("click", () => act(job, action));
+    return element;
+  };
+  const actions = [];
+  if (job.state === "running" || job.state === "waiting") actions.push(button("pause", "Pause"));
+  if (job.state === "paused" || job.state === "failed") actions.push(button("go on", "Go on"));
+  if (place > 0) actions.push(button("up", "↑", "Move up"));
+  if (place >= 0 && place < open.length - 1) actions.push(button("down", "↓", "Move down"));
+  if (job.result) {
+    const show = make("button", { type: "button", "aria-label": `Play ${job.output}` }, "Play");
+    show.addEventListener("click", () => play(job.result));
+    actions.push(show);
+  }
+  const cancel = make("button", { type: "button", "aria-label": `${job.state === "done" ? "Take off the list" : "Cancel"} ${job.output}` }, job.state === "done" ? "Take off the list" : "Cancel");
+  cancel.dataset.action = "cancel";
+  cancel.addEventListener("click", () => {
+    if (job.state === "done" || !job.done || confirm(`Cancel ${job.output}? Its ${job.done} dreamed frames are thrown away.`)) act(job, "cancel");
+  });
+  actions.push(cancel);
+  const count = job.frames ? `${job.done} of ${job.frames} frames` : job.done ? `${job.done} frames` : "";
+  const left = job.state === "running" && job.seconds_left ? `about ${clock(job.seconds_left).replace(/\.\d$/, "")} left` : "";
+  const state = job.state === "running" && !job.frames ? "starting" : job.state === "running" && job.done === job.frames ? "encoding" : WORDS[job.state];
+  const item = make("li", { class: "job" },
+    make("div", {}, image),
+    make("div", {}, make("b", {}, job.output),
+      make("p", { class: "what" }, [state, count, left].filter(Boolean).join(" · ")),
+      job.state !== "done" && job.frames ? make("progress", { max: job.frames, value: job.done, "aria-label": `Progress of ${job.output}` }) : null,
+      job.error ? make("p", { class: "error" }, job.error) : null,
+      ...job.notes.map((note) => make("p", { class: "what" }, note))),
+    make("div", { class: "actions" }, ...actions));
+  item.dataset.id = job.id;
+  return item;
+}
+
+function showResults(files) {
+  const dreamed = files.filter((file) => file.dreamed);
+  find("no-results").hidden = dreamed.length > 0;
+  find("results").replaceChildren(...dreamed.map((file) => {
+    const open = make("button", { type: "button", class: "open", "aria-label": `Play ${file.name}` },
+      make("img", { src: `/api/files/${file.id}/frame?longest=320&v=${file.changed}`, alt: "", loading: "lazy", decoding: "async" }),
+      make("span", { class: "name" }, file.name));
+    open.addEventListener("click", () => play(file.id));
+    const back = make("button", { type: "button", "aria-label": `Bring back the look of ${file.name}` }, "Its look");
+    back.addEventListener("click", async () => { await restore(file.id); location.hash = "#look"; });
+    const facts = [file.seconds ? clock(file.seconds) : "", `${file.width}×${file.height}`, bytes(file.bytes), file.sound ? "with sound" : ""].filter(Boolean).join(" · ");
+    const save = file.kind === "folder" ? null : make("a", { class: "button", href: `/api/files/${file.id}/content?download`, "aria-label": `Download ${file.name}` }, "Download");
+    return make("li", { class: "result" }, open, make("small", {}, facts), make("div", { class: "actions" }, back, save));
+  }));
+}
+
+function play(id) {
+  const file = allFiles().find((each) => each.id === id);
+  if (!file) return;
+  closing = document.activeElement;
+  const address = `/api/files/${id}/content`;
+  find("player-title").textContent = file.name;
+  find("player-note").textContent = "";
+  const moving = file.kind === "video" && !/\.(gif|apng|webp|png|avif)$/i.test(file.name);
+  const media = file.kind === "folder"
+    ? make("img", { src: `/api/files/${id}/frame?longest=960`, alt: `The first frame of ${file.name}` })
+    : moving
+      ? make("video", { src: address, controls: true, loop: true, autoplay: true, playsInline: true, "aria-label": file.name })
+      : make("img", { src: address, alt: file.name });
+  media.addEventListener("error", () => {
+    find("player-note").textContent = "This browser does not play this format; its first frame is shown. Download the file to see it in a player.";
+    find("player-stage").replaceChildren(make("img", { src: `/api/files/${id}/frame?longest=960`, alt: `The first frame of ${file.name}` }));
+  });
+  find("player-stage").replaceChildren(media);
+  find("player").showModal();
+  find("player-title").focus();
+}

@@ -1,0 +1,128 @@
+/** The picture: the dreamed frame over its source, the scrubber, and the previews that keep up with the dials. */
+
+import { page, post } from "./api.js";
+import { showMistakes } from "./dials.js";
+import { clock, find, later } from "./elements.js";
+import { look, onChange, pipeline, setTime } from "./look.js";
+import { fileOf } from "./library.js";
+
+const PAUSE = 120; // ms without a change after which a preview is asked for
+
+let busy = false;
+let again = false;
+let shown = { source: null, time: 0 };
+let rate = 24;
+
+export function buildStage() {
+  find("scrub").addEventListener("input", () => setTime(Number(find("scrub").value)));
+  find("longest").addEventListener("change", () => ask());
+  find("compare").addEventListener("input", compare);
+  onChange((what) => {
+    if (what === "source") showSource();
+    showTime();
+    if (what === "time") showUpcoming();
+    ask();
+  });
+}
+
+/** Adjust the scrubber to the source, and show its own frame until the first dream comes. */
+export function showSource() {
+  const file = fileOf(look.source);
+  const seconds = lengthOf(file);
+  rate = file?.rate || 24;
+  const scrub = find("scrub");
+  scrub.max = String(Math.max(0, seconds - 1 / rate));
+  scrub.step = String(1 / rate);
+  scrub.disabled = seconds === 0;
+  find("scrub-label").hidden = find("clock").hidden = seconds === 0;
+  find("welcome").hidden = Boolean(file) || pipeline() === "zoom";
+  if (file && shown.source !== look.source) {
+    find("dreamed").hidden = true;
+    find("compare").disabled = true;
+    show(find("source"), frameAddress(Number(find("longest").value)), `The source at ${clock(look.time)}`);
+  }
+}
+
+function lengthOf(file) {
+  if (pipeline() === "zoom") return Number.parseFloat(look.values.trip?.duration ?? "20") || 20;
+  if (!file?.seconds) return 0;
+  const start = Number.parseFloat(look.values.input?.start ?? "0") || 0;
+  const part = Number.parseFloat(look.values.input?.duration ?? "") || Infinity;
+  return Math.max(0, Math.min(file.seconds - start, part));
+}
+
+const frameAddress = (longest) => `/api/files/${look.source}/frame?time=${look.time.toFixed(4)}&longest=${longest}`;
+
+function show(image, address, alt) {
+  image.src = address;
+  image.alt = alt;
+  image.hidden = false;
+}
+
+function showTime() {
+  const seconds = lengthOf(fileOf(look.source));
+  find("scrub").value = String(look.time);
+  find("scrub").setAttribute("aria-valuetext", `${clock(look.time)} of ${clock(seconds)}`);
+  find("clock").textContent = `${clock(look.time)} / ${clock(seconds)}`;
+}
+
+/** Show the frame that the scrubber is at in a corner, while the last dream is of another. */
+const showUpcoming = later(60, () => {
+  if (look.source && pipeline() !== "zoom" && (busy || shown.time !== look.time)) {
+    show(find("upcoming"), frameAddress(200), "");
+  }
+});
+
+function compare() {
+  const share = Number(find("compare").value);
+  // The middle of the slider's thumb, which is 2.6rem wide, is where the two meet.
+  find("dreamed").style.clipPath = share ? `inset(0 0 0 calc(1.3rem + (100% - 2.6rem) * ${share / 100}))` : "";
+  find("compare").setAttribute("aria-valuetext", `${share} % source`);
+}
+
+const ask = later(PAUSE, askNow);
+
+async function askNow() {
+  if (busy) { again = true; return; }
+  if (!look.source && pipeline() !== "zoom") { tell(""); return; }
+  busy = true;
+  const wanted = { source: look.source, time: look.time, name: look.name };
+  tell("dreaming…");
+  find("picture").classList.add("waiting");
+  try {
+    const reply = await post("/api/preview", { page, source: look.source, time: look.time, values: look.values, longest: find("longest").value });
+    showMistakes([]);
+    showDream(wanted, reply);
+  } catch (error) {
+    if (!error.superseded) explain(error);
+  }
+  busy = false;
+  find("picture").classList.remove("waiting");
+  if (again) { again = false; askNow(); }
+}
+
+function showDream(wanted, reply) {
+  if (wanted.source !== look.source) return;
+  const at = find("scrub").disabled ? "" : ` at ${clock(wanted.time)}`;
+  show(find("source"), `data:image/webp;base64,${reply.source}`, `The source${at}`);
+  show(find("dreamed"), `data:image/webp;base64,${reply.dreamed}`, `The dream${at}`);
+  find("compare").disabled = false;
+  find("welcome").hidden = true;
+  shown = wanted;
+  if (shown.time === look.time) find("upcoming").hidden = true;
+  tell(pipeline() === "zoom"
+    ? `What the trip dreams at ${clock(wanted.time)}, on what it starts from; the camera moves in the render. ${reply.seconds.toFixed(1)} s`
+    : `${reply.seconds.toFixed(1)} s`);
+  find("picture").dispatchEvent(new CustomEvent("dreamed", { bubbles: true }));
+}
+
+function explain(error) {
+  const rest = showMistakes(error.mistakes);
+  const text = error.mistakes.length ? rest.map(([path, line]) => (path ? `${path}: ${line}` : line)).join(" ") : error.message;
+  tell(text || "a setting does not fit; see the dials", true);
+}
+
+function tell(text, bad = false) {
+  find("state").textContent = text;
+  find("state").classList.toggle("bad", bad);
+}
