@@ -6,9 +6,10 @@ import asyncio
 import base64
 import json
 import mimetypes
+import threading
 import time
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,8 @@ class Studio:
     max_upload: int = uploads.MAX_UPLOAD
     threads: int | None = None
     device: str = "auto"
+    ending: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is to end: what it still sends ends with it."""
 
 
 class TooMuchError(SettingsError):
@@ -341,7 +344,7 @@ class _Routes:
 
         async def stream() -> AsyncIterator[str]:
             last, seen = "", 0
-            while not await request.is_disconnected():
+            while not self._studio.ending.is_set() and not await request.is_disconnected():
                 jobs = json.dumps(await _in_thread(self._jobs))
                 if jobs != last:
                     yield f"event: jobs\ndata: {jobs}\n\n"

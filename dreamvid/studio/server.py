@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_PORT = 8480
 LOOPBACK = "127.0.0.1"
 _EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104  which is refused
-_GRACE = 1
+_GRACE = 3
 
 
 def serve(
@@ -98,9 +98,22 @@ def serve(
                 lifespan="on",
                 ws="none",
             )
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, studio.ending).run(sockets=[listening])
     finally:
         lock.release()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is to end, before it waits for its answers to be sent."""
+
+    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is sent without an end, then the rest."""
+        self._ending.set()
+        await super().shutdown(sockets)
 
 
 def _checked(folder: Path) -> Path:

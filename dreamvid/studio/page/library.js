@@ -10,7 +10,6 @@ const listeners = new Set();
 
 export const onFiles = (listener) => listeners.add(listener);
 export const fileOf = (id) => files.find((file) => file.id === id) ?? null;
-export const allFiles = () => files;
 
 export function buildLibrary(onText) {
   textDropped = onText;

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { bytes, clock, find, make, say } from "./elements.js";
-import { allFiles, loadFiles, onFiles, restore } from "./library.js";
+import { fileOf, loadFiles, onFiles, restore } from "./library.js";
 import { look, pipeline } from "./look.js";
 
 const FINISHED = new Set(["done"]);
@@ -141,10 +141,11 @@ function showResults(files) {
   }));
 }
 
-function play(id) {
-  const file = allFiles().find((each) => each.id === id);
-  if (!file) return;
+async function play(id) {
   closing = document.activeElement;
+  if (!fileOf(id)) await loadFiles();
+  const file = fileOf(id);
+  if (!file) { say("This file is no longer in the folder."); return; }
   const address = `/api/files/${id}/content`;
   find("player-title").textContent = file.name;
   find("player-note").textContent = "";
