@@ -22,6 +22,7 @@ import network
 import partial
 import peer_video
 import pipeline
+import preview
 import reuse
 import schedules
 import startup
@@ -52,6 +53,7 @@ PARTS = {
     "m": "gradient step",
     "n": "cadence",
     "o": "visualization",
+    "p": "preview",
 }
 
 
@@ -93,6 +95,7 @@ def _measure(part: str, folder: Path, options: argparse.Namespace) -> list[Figur
         "m": lambda: gradient_step.measure(folder, options.torch_python, rounds=rounds),
         "n": lambda: cadence.measure(options.clips, rounds=min(rounds, 3), frames=options.cadence_frames),
         "o": lambda: visualization.measure(rounds=rounds),
+        "p": lambda: preview.measure(folder),
     }
     return parts[part]()
 

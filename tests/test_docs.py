@@ -45,7 +45,10 @@ def commands() -> dict[str, Any]:
 
 
 def options(command: Any) -> set[str]:
-    return {flag for parameter in command.params for flag in parameter.opts} | {"--help", "-h"}
+    return {flag for parameter in command.params for flag in [*parameter.opts, *parameter.secondary_opts]} | {
+        "--help",
+        "-h",
+    }
 
 
 def anchors(page: Path) -> set[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dreamvid.studio.jobs import Job, JobFolder
 
 _PERIOD = 0.3
+_CHUNK_SECONDS = "2"
 _PATIENCE = 20.0
 
 EXIT_INTERRUPTED = 130
@@ -33,7 +34,7 @@ def render_command(job: Job, folder: JobFolder) -> Command:
     source = [] if job.source is None else ["-i", str(folder.library.folder / job.source)]
     return [
         *(sys.executable, "-m", "dreamvid", "render", str(folder.file(job, ".yaml"))),
-        *(*source, "-o", str(folder.output(job)), "--progress", "json"),
+        *(*source, "-o", str(folder.output(job)), "--progress", "json", "--chunk", _CHUNK_SECONDS),
     ]
 
 

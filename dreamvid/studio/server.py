@@ -98,7 +98,8 @@ def serve(
                 lifespan="on",
                 ws="none",
             )
-            _Server(config, studio.ending).run(sockets=[listening])
+            with suppress(KeyboardInterrupt):  # which uvicorn raises again, once all has ended
+                _Server(config, studio.ending).run(sockets=[listening])
     finally:
         lock.release()
 

@@ -6,13 +6,16 @@ import { look, onChange, pipeline, replaceLook, undo } from "./look.js";
 
 let files = [];
 let textDropped = () => {};
+let ready = Promise.resolve();
 const listeners = new Set();
 
 export const onFiles = (listener) => listeners.add(listener);
 export const fileOf = (id) => files.find((file) => file.id === id) ?? null;
 
-export function buildLibrary(onText) {
+/** Take what is dropped from now on; `started` is when the rest of the page is there. */
+export function buildLibrary(onText, started) {
   textDropped = onText;
+  ready = started;
   document.body.append(make("datalist", { id: "folder-files" }));
   find("add-files").addEventListener("change", () => { take([...find("add-files").files]); find("add-files").value = ""; });
   find("no-source").addEventListener("click", () => pick(null));
@@ -63,6 +66,7 @@ export async function restore(id) {
 }
 
 async function take(dropped) {
+  await ready;
   for (const file of dropped) {
     if (/\.ya?ml$/i.test(file.name)) {
       textDropped(await file.text(), file.name.replace(/\.ya?ml$/i, ""));

@@ -84,10 +84,10 @@ function jobItem(job, open, old) {
   if (address && image.dataset.address !== address) {
     image.dataset.address = address;
     const next = new Image();
-    next.addEventListener("load", () => { image.src = next.src; });
+    next.addEventListener("load", () => { image.src = next.src; image.hidden = false; });
     next.src = address;
   }
-  image.hidden = !address;
+  image.hidden = !image.src;
   const button = (action, text, label) => {
     const element = make("button", { type: "button", "aria-label": `${label ?? text} ${job.output}` }, text);
     element.dataset.action = action;

@@ -11,6 +11,7 @@ const PAUSE = 120; // ms without a change after which a preview is asked for
 let busy = false;
 let again = false;
 let shown = { source: null, time: 0 };
+let answered = ""; // what the picture that is shown was asked for with
 let rate = 24;
 
 export function buildStage() {
@@ -39,6 +40,7 @@ export function showSource() {
   if (file && shown.source !== look.source) {
     find("dreamed").hidden = true;
     find("compare").disabled = true;
+    answered = "";
     show(find("source"), frameAddress(Number(find("longest").value)), `The source at ${clock(look.time)}`);
   }
 }
@@ -85,15 +87,19 @@ const ask = later(PAUSE, askNow);
 async function askNow() {
   if (busy) { again = true; return; }
   if (!look.source && pipeline() !== "zoom") { tell(""); return; }
+  const asked = { page, source: look.source, time: look.time, values: look.values, longest: find("longest").value };
+  if (JSON.stringify(asked) === answered) return;
   busy = true;
-  const wanted = { source: look.source, time: look.time, name: look.name };
+  const wanted = { source: look.source, time: look.time };
   tell("dreaming…");
   find("picture").classList.add("waiting");
   try {
-    const reply = await post("/api/preview", { page, source: look.source, time: look.time, values: look.values, longest: find("longest").value });
+    const reply = await post("/api/preview", asked);
+    answered = JSON.stringify(asked);
     showMistakes([]);
     showDream(wanted, reply);
   } catch (error) {
+    answered = "";
     if (!error.superseded) explain(error);
   }
   busy = false;
@@ -113,7 +119,6 @@ function showDream(wanted, reply) {
   tell(pipeline() === "zoom"
     ? `What the trip dreams at ${clock(wanted.time)}, on what it starts from; the camera moves in the render. ${reply.seconds.toFixed(1)} s`
     : `${reply.seconds.toFixed(1)} s`);
-  find("picture").dispatchEvent(new CustomEvent("dreamed", { bubbles: true }));
 }
 
 function explain(error) {

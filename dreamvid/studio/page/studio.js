@@ -18,7 +18,6 @@ async function start() {
   document.title = `${studio.folder} – dreamvid studio`;
   buildDials(studio);
   buildStage();
-  buildLibrary(useText);
   buildShelf(studio);
   buildText();
   buildRenders(studio);
@@ -79,4 +78,5 @@ find("theme").addEventListener("click", () => {
 addEventListener("hashchange", showView);
 addEventListener("unhandledrejection", (event) => { say(event.reason?.message ?? String(event.reason)); });
 showView();
-start().catch((error) => close(error.message));
+const started = start().catch((error) => close(error.message));
+buildLibrary(useText, started);
