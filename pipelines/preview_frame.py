@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dreamvid.config.settings import output_size
-from dreamvid.errors import DreamvidError, ReadError
+from dreamvid.errors import ReadError
 from dreamvid.image.resize import cover, resize
 from dreamvid.pipelines.build import build_dreamer, choose_channels
 from dreamvid.pipelines.compositing import make_compositor
@@ -24,18 +24,22 @@ from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.padded_dreamer import padded
+from dreamvid.pipelines.panorama import is_panorama, resolve_projection
 from dreamvid.pipelines.preview import mask_of_one
 from dreamvid.pipelines.scenes import VideoClock, first_still, load_timeline
 from dreamvid.pipelines.video import with_video_defaults
-from dreamvid.pipelines.zoom.run import plan_zoom
+from dreamvid.pipelines.zoom.run import plan_zoom, with_projection
 from dreamvid.schedule.times import START
-from dreamvid.types import Frame, Size
+from dreamvid.text import printable
+from dreamvid.types import Frame, Size, Spherical
 
 if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
     from dreamvid.config.preset import Preset
+    from dreamvid.media.still.reader import Still
     from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.types import RGB, VideoInfo
 
@@ -78,7 +82,7 @@ def dream_preview(
     preset = preset.override({"octaves.largest": largest, **_largest_of_scenes(preset, largest)})
     if source is None:
         source_rgb, dreamed = _dream_trip(preset, time, options, build)
-    elif preset.pipeline == "image" or is_still(source):
+    elif preset.pipeline == "image" or _is_still(source):
         source_rgb, dreamed = _dream_still(source, preset, options)
     else:
         source_rgb, dreamed = _dream_video_frame(source, preset, time, options, build)
@@ -87,26 +91,9 @@ def dream_preview(
 
 def read_preview(source: Path, time: Fraction, longest: int) -> RGB:
     """Return a source's own picture at a time (seconds from its start), ``[H, W, 3]``, at most ``longest`` px."""
-    if is_still(source):
-        return shrink(_read_still(source), longest)
+    if _is_still(source):
+        return shrink(_read_still(source).rgb, longest)
     return shrink(_read_frame(source, source.stat().st_mtime_ns, time, None, None).rgb, longest)
-
-
-def is_still(source: Path) -> bool:
-    """Return whether a file is one picture rather than a video, an animation or a folder."""
-    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
-    from dreamvid.media.still.reader import read_embedded  # noqa: PLC0415  imageio the same
-
-    if source.is_dir():
-        return False
-    try:
-        return probe(source).video.frames == 1
-    except DreamvidError as error:
-        try:
-            read_embedded(source)
-        except DreamvidError:
-            raise error from None
-        return True
 
 
 def shrink(picture: RGB, longest: int) -> RGB:
@@ -136,6 +123,8 @@ def _dream_video_frame(
     source: Path, preset: Preset, time: Fraction, options: RunOptions, build: BuildDreamer
 ) -> tuple[RGB, RGB]:
     info = _video_info(source, source.stat().st_mtime_ns, preset.output.fps)
+    preset = resolve_projection(preset, printable(source.name), info.spherical)
+    build = padded(build) if is_panorama(preset) else build
     size = output_size(info.size, preset.output)
     check_memory(source.name, size, VIDEO_BYTES)
     info = replace(info, size=size)
@@ -161,8 +150,14 @@ def _dream_video_frame(
 
 
 def _dream_still(source: Path, preset: Preset, options: RunOptions) -> tuple[RGB, RGB]:
+    from dreamvid.media.still.panorama import goes_around  # noqa: PLC0415  imageio loads only when media is touched
+
     preset = first_still(preset)
-    rgb = _read_still(source)
+    still = _read_still(source)
+    rgb = still.rgb
+    preset = resolve_projection(
+        preset, printable(source.name), Spherical() if goes_around(still.panorama) else None
+    )
     size = output_size(Size(*rgb.shape[:2]), preset.output)
     if size != rgb.shape[:2]:
         rgb = cover(rgb, size)
@@ -177,7 +172,7 @@ def _dream_still(source: Path, preset: Preset, options: RunOptions) -> tuple[RGB
 
 def _dream_trip(preset: Preset, time: Fraction, options: RunOptions, build: BuildDreamer) -> tuple[RGB, RGB]:
     """Dream what a trip starts from by the objective of a time, once, with all steps; the camera stands still."""
-    plan = plan_zoom(preset)
+    plan = plan_zoom(with_projection(preset))
     clock = VideoClock(plan.info.rate, plan.duration, lambda _: START.signals)
     timeline = load_timeline(
         plan.preset, options, clock, plan.info.size, build, first_picture=lambda: plan.start
@@ -211,7 +206,13 @@ def _read_frame(
     raise ReadError(f"{source.name}: has no frame at {float(time):g} s")
 
 
-def _read_still(source: Path) -> RGB:
+def _read_still(source: Path) -> Still:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
-    return read_still(source).rgb
+    return read_still(source)
+
+
+def _is_still(source: Path) -> bool:
+    from dreamvid.media.still.reader import is_still  # noqa: PLC0415  imageio loads only when media is touched
+
+    return source.is_file() and is_still(source)

@@ -463,6 +463,11 @@ class _Routes:
     async def _look(self, body: dict[str, Any]) -> tuple[Preset, LibraryFile | None]:
         """Return the preset and the source of a request; a trip's source is what it starts from, in its preset."""
         preset = await _in_thread(look.build_preset, body.get("values", {}), self._studio.library)
+        if preset.pipeline not in look.SHOWN_PIPELINES:
+            raise SettingsError(
+                "pipeline: the studio makes videos, stills and zoom trips; 'dreamvid render' makes a "
+                f"{preset.pipeline}"
+            )
         source = await self._file(body["source"]) if body.get("source") else None
         if source is None or preset.pipeline != "zoom":
             return preset, source

@@ -64,7 +64,7 @@ def form_fields() -> tuple[dict[str, Any], ...]:
 def _fields(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     paths = field_paths(Preset)
     for path, info in paths.items():
-        if path in _LEFT_OUT or path.startswith("sweep."):
+        if path in _LEFT_OUT or path.startswith(("sweep.", "walk.")):
             continue
         place = _schema_at(schema, path)
         group = path.partition(".")[0]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from dreamvid.checkpoint.layout import SUFFIX as WORK_SUFFIX
 from dreamvid.errors import DreamvidError, ReadError
 from dreamvid.media.containers import STILL_SUFFIXES
-from dreamvid.pipelines.preview_frame import is_still
 from dreamvid.pipelines.provenance import read_settings
 from dreamvid.text import printable
 
@@ -25,7 +24,6 @@ FileKind = Literal["video", "still", "folder", "music", "network"]
 STATE_FOLDER = ".dreamvid-studio"
 """Where the studio keeps its jobs, in the folder that it shows."""
 
-ANIMATION_SUFFIXES = (".gif", ".apng", ".webp", ".avif", ".png")
 VIDEO_SUFFIXES = (
     *(
         ".mp4",
@@ -46,7 +44,7 @@ VIDEO_SUFFIXES = (
 )
 PICTURE_SUFFIXES = (*STILL_SUFFIXES, ".avif", ".jp2", ".ppm", ".tga")
 MUSIC_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".aiff", ".aif", ".wma")
-NETWORK_SUFFIXES = (".keras", ".h5")
+NETWORK_SUFFIXES = (".keras", ".h5", ".gan")
 KINDS: dict[str, FileKind] = {
     **dict.fromkeys(NETWORK_SUFFIXES, "network"),
     **dict.fromkeys(MUSIC_SUFFIXES, "music"),
@@ -186,9 +184,11 @@ def _holds_pictures(folder: Path) -> bool:
 def _look_into(file: LibraryFile) -> dict[str, Any]:
     if file.kind in {"music", "network"}:
         return {}
+    from dreamvid.media.still.reader import is_still  # noqa: PLC0415  imageio loads only when media is touched
+
     try:
-        still = file.kind == "still" and file.path.suffix.lower() not in ANIMATION_SUFFIXES
-        facts = _still_facts(file) if still or is_still(file.path) else _video_facts(file)
+        is_picture = file.kind != "folder" and is_still(file.path)
+        facts = _still_facts(file) if is_picture else _video_facts(file)
     except DreamvidError as error:
         return {"problem": " ".join(str(error).split())}
     return {**facts, "dreamed": _is_dreamed(file.path)}

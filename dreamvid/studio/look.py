@@ -25,6 +25,7 @@ from dreamvid.config.yaml_text import YamlTextError, read_yaml
 from dreamvid.errors import PresetError, ReadError, SettingsError
 from dreamvid.pipelines.provenance import fingerprint, make_portable
 from dreamvid.pipelines.replay import read_recipe
+from dreamvid.studio.library import NETWORK_SUFFIXES
 from dreamvid.text import printable, quoted
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from dreamvid.config.fields import FileName, Keys
     from dreamvid.pipelines.replay import FileReference
     from dreamvid.studio.library import Library, LibraryFile
+
+SHOWN_PIPELINES = ("video", "image", "zoom")
+"""What the studio makes."""
 
 _NOT_PART_OF_A_LOOK = ("inputs",)
 _FILE_SUFFIXES = (".yaml", ".yml")
@@ -110,7 +114,7 @@ def to_yaml(preset: Preset) -> str:
 def command_line(preset: Preset, source: str | None) -> str:
     """Return the command that renders a look; one with scenes renders its preset file, ``look.yaml``."""
     values = values_of(preset)
-    if "scenes" in values or preset.pipeline == "sweep":
+    if "scenes" in values or preset.pipeline not in SHOWN_PIPELINES:
         return shlex.join(["dreamvid", "render", "look.yaml", *(["-i", source] if source else [])])
     arguments = ["dreamvid", preset.pipeline, *([_argument(source)] if source else [])]
     for path, value in _leaves(values):
@@ -177,6 +181,11 @@ def restore(file: LibraryFile, library: Library) -> RestoredLook:
         preset = Preset.build(recipe.settings)
     except SettingsError as error:
         raise ReadError(f"{printable(file.name)}: its settings do not fit this version: {error}") from None
+    if preset.pipeline not in SHOWN_PIPELINES:
+        raise ReadError(
+            f"{printable(file.name)} is a {preset.pipeline}; the studio makes videos, stills and zoom trips: "
+            f"dreamvid replay {shlex.quote(printable(file.name))}"
+        )
     if preset.run.precision == "auto" and recipe.precision is not None:
         preset = preset.override({"run.precision": recipe.precision})
     source = None
@@ -195,7 +204,7 @@ def restore(file: LibraryFile, library: Library) -> RestoredLook:
     values = rename_files(values_of(preset), lambda name, _: names.get(name, name), Preset)
     if recipe.source is None:
         values["pipeline"] = "zoom"
-    elif preset.pipeline != "sweep":
+    else:
         values["pipeline"] = "image" if _is_one_picture(file, library) else "video"
     return RestoredLook(values, source, tuple(notes))
 
@@ -238,7 +247,7 @@ def _in_folder(values: dict[str, Any], library: Library) -> dict[str, Any]:
         file = None if _is_path(name) else library.named(name)
         if file is not None:
             return str(file.path)
-        if mark.role == "model" and not _is_path(name) and not name.lower().endswith((".keras", ".h5")):
+        if mark.role == "model" and not _is_path(name) and not name.lower().endswith(NETWORK_SUFFIXES):
             return name
         raise LookError([("", f"there is no file {quoted(name)} in the folder; add it there")])
 

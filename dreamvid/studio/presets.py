@@ -11,7 +11,7 @@ from dreamvid.config.loader import find_presets
 from dreamvid.config.preset import load_preset
 from dreamvid.errors import ReadError
 from dreamvid.pipelines.preset_check import list_presets, speed_class
-from dreamvid.studio.look import values_of
+from dreamvid.studio.look import SHOWN_PIPELINES, values_of
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def shelf() -> list[dict[str, Any]]:
             "picture": has_picture(entry.name),
         }
         for entry in list_presets()
-        if entry.preset is not None and entry.preset.pipeline != "sweep"
+        if entry.preset is not None and entry.preset.pipeline in SHOWN_PIPELINES
     ]
     return sorted(entries, key=lambda entry: not entry["picture"])
 

@@ -148,7 +148,7 @@ def run_zoom(
     from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
     output, preset, options = split_frame_name(output, preset, options)
-    preset = _with_projection(for_purpose(preset, output, None))
+    preset = with_projection(for_purpose(preset, output, None))
     plan = plan_zoom(preset)
     output = output or default_output(plan.start_image, preset.output)
     folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)
@@ -194,7 +194,7 @@ def run_zoom(
     )
 
 
-def _with_projection(preset: Preset) -> Preset:
+def with_projection(preset: Preset) -> Preset:
     """Return the preset with the projection that the start picture says, where it is left to that; all checked."""
     from dreamvid.media.still.panorama import goes_around  # noqa: PLC0415  imageio loads only when media is touched
     from dreamvid.media.still.reader import is_still, read_still  # noqa: PLC0415  the same
