@@ -127,6 +127,13 @@ class FileLock:
         if not os.path.samestat(os.fstat(self._descriptor), current):
             raise BlockingIOError
 
+    def note(self, text: str) -> None:
+        """Replace the content of the file, which was made for the lock, for others to read; errors are ignored."""
+        with suppress(OSError):
+            if self._descriptor is not None:
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, text.encode(), 0)
+
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
         if self._descriptor is not None:

@@ -12,7 +12,8 @@
     │   ├── ReadError          an input that is missing, empty, no video, or refused
     │   │   └── DamagedError   an input that decodes only in part
     │   └── WriteError         an output that exists, cannot be written or did not verify
-    ├── WorkError              unfinished work that does not fit, is damaged, or is in use by another run
+    ├── WorkError              unfinished work that does not fit, or is damaged
+    │   └── BusyError          unfinished work that another run is at
     └── EngineError            no usable device, or too little memory
         └── NonFiniteDreamError       a dream with values that are not finite
             └── NothingDreamedError   the same for all frames of a run
@@ -73,7 +74,11 @@ class WriteError(MediaError):
 
 
 class WorkError(DreamvidError):
-    """Unfinished work that does not fit the settings, is damaged, or is in use by another run."""
+    """Unfinished work that does not fit the settings, or is damaged."""
+
+
+class BusyError(WorkError):
+    """Unfinished work that another run is at."""
 
 
 class EngineError(DreamvidError):

@@ -38,6 +38,17 @@ def byte_size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def number_ranges(numbers: Iterable[int]) -> str:
+    """Return whole numbers, in their order, as ``3, 7-9``."""
+    spans: list[tuple[int, int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], number
+        else:
+            spans.append((number, number))
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest known name, or an empty string."""
     by_lower = {k.lower(): k for k in known}

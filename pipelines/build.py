@@ -383,6 +383,13 @@ def diagnose_engine(model: ModelSettings, device: str) -> dict[str, Any]:
     }
 
 
+def count_gpus() -> int:
+    """Return the number of GPUs that TensorFlow sees."""
+    from dreamvid.engine import runtime
+
+    return sum(device.kind == "gpu" for device in runtime.devices())
+
+
 def clear_cache() -> None:
     """Free the memory of networks and compiled functions that are cached in the process for the next dream."""
     from dreamvid.engine import dreamer

@@ -32,6 +32,8 @@ class RunOptions:
     ----------
     device
         ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+    devices
+        Devices that share a video: ``all``; ``gpu:0`` and others; ``cpu:2``, two processes. Empty for ``device``.
     threads
         CPU threads of TensorFlow; None is all cores.
     trust_model
@@ -60,6 +62,7 @@ class RunOptions:
     """
 
     device: str = "auto"
+    devices: tuple[str, ...] = ()
     threads: int | None = None
     trust_model: bool = False
     keep_going: bool = False

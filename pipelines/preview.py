@@ -17,7 +17,8 @@ from dreamvid.checkpoint.disk_space import room_needed
 from dreamvid.errors import DreamvidError, SettingsError
 from dreamvid.image.resize import resize
 from dreamvid.pipelines.build import cadence_at
-from dreamvid.pipelines.frame_loop import composite, dream_or_fallback
+from dreamvid.pipelines.dream_stream import dream_or_fallback
+from dreamvid.pipelines.frame_loop import composite
 from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.text import byte_size

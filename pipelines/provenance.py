@@ -49,12 +49,16 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def portable_settings(preset: Preset) -> dict[str, Any]:
-    """Return the preset as plain JSON values, with base names in place of paths."""
+def plain_settings(preset: Preset) -> dict[str, Any]:
+    """Return the preset as plain JSON values."""
     data: dict[str, Any] = preset.model_dump(mode="json", exclude_none=True, exclude={"inputs"})
     changes: dict[str, Any] = preset.model_dump(mode="json", exclude_unset=True, include={"scenes"})
-    data |= changes  # a scene says only what differs
-    return make_portable(data)
+    return data | changes  # a scene says only what differs
+
+
+def portable_settings(preset: Preset) -> dict[str, Any]:
+    """Return the preset as plain JSON values, with base names in place of paths."""
+    return make_portable(plain_settings(preset))
 
 
 def make_portable(data: dict[str, Any]) -> dict[str, Any]:
@@ -97,30 +101,31 @@ def read_settings(path: Path) -> str | None:
     return tags.get(KEY)
 
 
-def is_delivered(output: Path, text: str, check: Callable[[], object]) -> bool:
+def is_delivered(output: Path, text: str, check: Callable[[], object], *, work: Path | None = None) -> bool:
     """Return whether the output is in place already: a run was killed between renaming it and tidying up.
 
     Outputs get their name only when they are whole, and their last bytes once all of their work is; the embedded text
     tells this one from others. ``check`` is called where it is not, and raises where it may not be replaced; that an
-    empty directory is left then says that it is in place all the same.
+    empty directory is left then says that it is in place all the same. ``work`` is where the work lies, by default
+    beside the output.
 
     Raises
     ------
     WriteError
         What ``check`` raises.
     """
-    work = work_folder(output)
+    work = work_folder(output) if work is None else work
     try:
         complete = (work / COMPLETE).stat().st_mtime_ns
     except OSError:
         complete = None
     last = complete is not None and _modified_at(output) >= complete and not is_delivered_by(work)
-    if last and _embeds(output, text):
+    if last and embeds(output, text):
         return True
     try:
         check()
     except WriteError:
-        if {path.name for path in work.iterdir()} <= {LOCK} and _embeds(output, text):
+        if {path.name for path in work.iterdir()} <= {LOCK} and embeds(output, text):
             return True
         raise
     return False
@@ -136,7 +141,8 @@ def _modified_at(output: Path) -> int:
         return 0
 
 
-def _embeds(output: Path, text: str) -> bool:
+def embeds(output: Path, text: str) -> bool:
+    """Return whether a text is embedded in an output; what cannot be read embeds none."""
     try:
         return read_settings(output) == text
     except DreamvidError:
@@ -256,16 +262,22 @@ def fingerprints(value: dict[str, Any]) -> Iterator[str]:
 
 def restore_begun_settings(preset: Preset, output: Path, *, fresh: bool) -> Preset:
     """Return the preset with the precision that ``auto`` became when the unfinished work on an output was begun."""
-    if fresh or preset.run.precision != "auto":
+    if fresh:
         return preset
     try:
         manifest = read_manifest(work_folder(output))
     except WorkError:  # opening it says so
         return preset
-    resolved = {} if manifest is None else manifest.dream.get("resolved", {})
-    if "scenes" in resolved or resolved.get("precision") is None:
+    return preset if manifest is None else pin_precision(preset, manifest)
+
+
+def pin_precision(preset: Preset, manifest: Manifest) -> Preset:
+    """Return the preset with the precision that ``auto`` became, by a manifest, where all scenes have the same."""
+    resolved = manifest.dream.get("resolved", {})
+    found = {scene.get("precision") for scene in resolved.get("scenes", [resolved])}
+    if preset.run.precision != "auto" or len(found) != 1 or None in found:
         return preset
-    return preset.override({"run.precision": resolved["precision"]})
+    return preset.override({"run.precision": found.pop()})
 
 
 def _frames(info: VideoInfo) -> int | None:

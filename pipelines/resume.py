@@ -14,7 +14,7 @@ import queue
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeAlias
 
 from dreamvid.checkpoint.chunk_writer import ChunkWriter
@@ -29,7 +29,7 @@ from dreamvid.text import printable
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
     from fractions import Fraction
     from pathlib import Path
     from types import TracebackType
@@ -53,14 +53,14 @@ FrameSink: TypeAlias = Callable[[Frame, Callable[[], State]], None]
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where to start: the index of the first frame wanted, the state after the one before, and the times before it.
+    """Where to start: the index of the first frame wanted, the state after the one before, and times of earlier ones.
 
-    ``times`` are those of all frames before ``frame``, in seconds, or empty where they are not known.
+    ``times`` are in seconds, by index; one that is known may be found by seeking.
     """
 
     frame: int = 0
     state: State | None = None
-    times: Sequence[Fraction] = ()
+    times: Mapping[int, Fraction] = field(default_factory=dict)
 
 
 class FrameProducer(Protocol):
@@ -131,12 +131,12 @@ def run_resumable(
         work folder is removed.
     """
     folder = work_folder(task.output)
-    store = open_store(folder, task.manifest, _lossless, fresh=options.fresh)
+    store = open_store(folder, task.manifest, lossless, fresh=options.fresh)
     try:
         resumed_at, began = store.frames, time.perf_counter()
         options.progress.start(task.manifest.pictures.frames, task.output.name, resumed_at)
         if not task.delivered:
-            _check_room(task, store)
+            check_store_room(store, task.state_bytes)
             guard = InputGuard(task.manifest)
             with Encoding(store, writer) as encoding:
                 if not store.complete:
@@ -162,35 +162,49 @@ def _make_frames(
         encoding.add(record)
         options.progress.chunk(record.number, record.end)
 
-    begin = ResumePoint(store.frames, store.state(), store.times())
-    if begin.frame and begin.state is None:
-        raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
     chunks = ChunkWriter(store, options.chunk, encoding.write, on_chunk, check=guard.check)
-    stopped = False
+    begin = ResumePoint(store.frames, state_of(store), dict(enumerate(store.times())))
     with options.interruptible() as asked:
-        try:
-            produce(begin, chunks.write, lambda: asked() or encoding.failed)
-            chunks.close()
-            stopped = asked()
-        except BaseException:
-            chunks.abandon()
-            raise
+        keep_frames(produce, begin, chunks, lambda: asked() or encoding.failed)
+        stopped = asked()
     encoding.check()
     if stopped:
         raise KeyboardInterrupt
     store.finish()
 
 
-def _lossless(pictures: Pictures) -> ChunkFormat:
+def state_of(store: Store) -> State | None:
+    """Return the state after a store's last frame, None where it has no frames; raises ``WorkError``."""
+    state = store.state()
+    if store.frames and state is None:
+        raise WorkError(f"{printable(store.folder)} has changed meanwhile; run the same command again")
+    return state
+
+
+def keep_frames(
+    produce: FrameProducer, begin: ResumePoint, chunks: ChunkWriter, stop_requested: StopRequested
+) -> None:
+    """Make frames and save them in chunks; after an error, the last chunk is not complete and is removed."""
+    try:
+        produce(begin, chunks.write, stop_requested)
+        chunks.close()
+    except BaseException:
+        chunks.abandon()
+        raise
+
+
+def lossless(pictures: Pictures) -> ChunkFormat:
+    """Return what writes and reads the chunks of these pictures."""
     from dreamvid.media.lossless import Ffv1Chunks  # noqa: PLC0415  PyAV loads only when media is touched
 
     return Ffv1Chunks(Size(pictures.height, pictures.width), pictures.bits, pictures.alpha)
 
 
-def _check_room(task: OutputJob, store: Store) -> None:
+def check_store_room(store: Store, state_bytes: int) -> None:
+    """Raise a ``WriteError`` where the disk lacks room for what is missing in a store; see :func:`room_needed`."""
     pictures = store.manifest.pictures
     frames = store.frames if store.complete else pictures.frames
-    needed = room_needed(pictures, frames, store.records, state=task.state_bytes)
+    needed = room_needed(pictures, frames, store.records, state=state_bytes)
     check_room(store.folder.parent, needed)
 
 

@@ -10,6 +10,8 @@
         000001.json       record of the chunk, written last: without it the chunk does not count
         complete.json     every frame is there
         output.part       the output while it is encoded; a folder for a sequence of pictures
+        plan.json         the parts of a dream that several workers make
+        part-000001/      work folder of the first part
 
 Only files of these names are ever read, written or removed.
 """
@@ -23,6 +25,7 @@ import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,21 +35,22 @@ from dreamvid.atomic import PART
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from dreamvid.errors import WriteError
 
 SUFFIX = ".work"
-LOCK, MANIFEST, COMPLETE = "lock", "manifest.json", "complete.json"
+LOCK, MANIFEST, COMPLETE, PLAN = "lock", "manifest.json", "complete.json", "plan.json"
 OUTPUT = f"output{PART}"
 # Suffixes of the three files of a chunk.
 FRAMES, STATE, RECORD = ".mkv", ".npz", ".json"
 
 # Bytes of a file name, on all common file systems.
 _MAX_NAME = 255
-_OURS = re.compile(r"(?:\d{6,}\.(?:mkv|npz|json)|manifest\.json|complete\.json|lock)(?:\.part)?|output\.part")
+_OURS = re.compile(
+    r"(?:\d{6,}\.(?:mkv|npz|json)|(?:manifest|complete|plan)\.json|lock)(?:\.part)?|output\.part|part-\d{6,}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,11 @@ def chunk_file(folder: Path, number: int, suffix: str) -> Path:
     return folder / f"{number:06d}{suffix}"
 
 
+def part_folder(folder: Path, number: int) -> Path:
+    """Return the work folder of a part of a plan; parts are counted from 1."""
+    return folder / f"part-{number:06d}"
+
+
 def is_ours(name: str) -> bool:
     """Return whether a file of this name belongs to a work folder."""
     return _OURS.fullmatch(name) is not None
@@ -141,8 +150,10 @@ def clear(folder: Path, except_for: str | None = None) -> None:
 
 
 def unlink(entry: os.DirEntry[str]) -> None:
-    """Remove a file, a link, or the folder that was to become the output."""
-    if entry.name == OUTPUT and entry.is_dir(follow_symlinks=False):
+    """Remove a file, a link, the folder that was to become the output, or that of a part with what is ours in it."""
+    if not entry.is_dir(follow_symlinks=False):
+        os.unlink(entry.path)  # noqa: PTH108  scandir's own
+    elif entry.name == OUTPUT:
         shutil.rmtree(entry.path)
     else:
-        os.unlink(entry.path)  # noqa: PTH108  scandir's own
+        remove(Path(entry.path))

@@ -31,7 +31,7 @@ from dreamvid.checkpoint.layout import (
     write_file,
 )
 from dreamvid.checkpoint.manifest import Manifest, OtherVersionError, changes, minor_changes
-from dreamvid.errors import DamagedError, WorkError, WriteError
+from dreamvid.errors import BusyError, DamagedError, WorkError, WriteError
 from dreamvid.text import printable
 from dreamvid.types import Frame
 
@@ -82,7 +82,7 @@ def open_store(
         lock = FileLock(folder / LOCK, create=True)
         sync(folder.parent)
     except BlockingIOError:
-        raise WorkError(f"{printable(folder)}: another run works there; wait for that one") from None
+        raise BusyError(f"{printable(folder)}: another run works there; wait for that one") from None
     except (FileExistsError, NotADirectoryError):
         raise WorkError(f"{printable(folder)} is in the way; remove it, or name another output") from None
     except OSError as error:
@@ -100,6 +100,35 @@ def open_store(
     if store.lost:
         _log.warning("%s is damaged: it is dreamed anew from frame %d on", printable(folder), store.frames)
     return store
+
+
+def open_for_reading(folder: Path, chunks: Callable[[Pictures], ChunkFormat]) -> Store:
+    """Open an existing work folder for what its manifest says, whatever that is.
+
+    Raises
+    ------
+    BusyError
+        If another run works there.
+    WorkError
+        If there is none, or its manifest is lost.
+    """
+    try:
+        lock = FileLock(folder / LOCK, create=True)
+    except BlockingIOError:
+        raise BusyError(f"{printable(folder)}: another run works there; wait for that one") from None
+    except FileNotFoundError:
+        raise WorkError(f"{printable(folder)}: there is no such work") from None
+    except OSError as error:
+        raise folder_error(folder, error, "read") from None
+    try:
+        manifest = read_manifest(folder)
+        if manifest is not None:
+            return Store(folder, manifest, chunks(manifest.pictures), lock)
+    except BaseException:
+        lock.release()
+        raise
+    lock.release()
+    raise WorkError(f"{printable(folder)}: its manifest is lost; what was dreamed there must be made again")
 
 
 class Store:
@@ -243,6 +272,10 @@ class Store:
                 self.folder / COMPLETE, json.dumps({"frames": self.frames, "delivered": True}).encode()
             )
         self.release()
+
+    def note(self, text: str) -> None:
+        """Write into the file of the lock who holds it, for others to read."""
+        self._lock.note(text)
 
     def release(self) -> None:
         """Release the lock; all complete chunks stay."""

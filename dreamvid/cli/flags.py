@@ -89,6 +89,13 @@ COMMON_OPTIONS = (
     CommonOption("yes", ("--yes", "-y"), "Replace an existing output."),
     CommonOption("trust_model", ("--trust-model",), "Load a model file that contains code (Lambda layers)."),
     CommonOption("device", ("--device",), "Device to compute on.", "auto|cpu|gpu|gpu:N"),
+    CommonOption(
+        "devices",
+        ("--devices",),
+        "Share the video between devices: all GPUs, some, or processes on the CPU.",
+        "all|gpu:0,gpu:1|cpu:2",
+        group="source video",
+    ),
     CommonOption("threads", ("--threads",), "CPU threads for the network; default: all cores.", "N"),
     CommonOption("progress", ("--progress",), "json: print one JSON object per line on stderr.", "auto|json"),
     CommonOption("report", ("--report",), "Write the figures of the run as JSON.", "FILE"),

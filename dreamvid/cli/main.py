@@ -21,6 +21,7 @@ from dreamvid.cli import (
     jobs,
     measure,
     models,
+    plan,
     presets,
     render,
     replay,
@@ -59,6 +60,9 @@ app.command("atlas")(atlas.atlas)
 app.command("sweep")(sweep.sweep)
 app.command("render")(render.render)
 app.command("replay")(replay.replay)
+app.command("plan")(plan.plan)
+app.command("part")(plan.part)
+app.command("join")(plan.join)
 app.add_typer(presets.app, name="presets")
 app.command("studio")(studio.studio)
 app.command("demo")(demo.demo)

@@ -59,6 +59,7 @@ class CommandRun:
         common = self.common
         return RunOptions(
             device=common.device,
+            devices=common.devices,
             threads=common.threads,
             trust_model=common.trust_model,
             keep_going=common.keep_going,

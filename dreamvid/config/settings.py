@@ -12,12 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
 
 from dreamvid.config.fields import DREAMING, MOVING, FileName, Meta, SettingsModel
-from dreamvid.errors import SettingsError
+from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.schedule.fields import Bounds, Scheduled
-from dreamvid.schedule.times import Rate, Seconds
+from dreamvid.schedule.times import Rate, Seconds, TimeOffset, parse_offset
 from dreamvid.types import BlendMode, KeepColor, Size
 
 Codec = Literal["auto", "h264", "h265", "vp9", "av1", "prores", "ffv1", "hap", "hap-alpha", "hap-q", "dxv"]
@@ -258,6 +258,33 @@ class FlowSettings(SettingsModel):
     )
 
 
+def _parse_period(value: object) -> TimeOffset:
+    try:
+        period = parse_offset(value)
+    except ScheduleError:
+        period = None
+    if period is None or period.unit not in {"s", "f"} or period.amount <= 0.0:
+        raise ValueError("must be seconds (12s, 1:05) or frames (300f), more than 0")
+    return period
+
+
+Period = Annotated[
+    TimeOffset,
+    BeforeValidator(_parse_period),
+    PlainSerializer(str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\s*(\d+:)*\d+(\.\d*)?\s*[SsFf]?\s*$"},
+                {"type": "number", "exclusiveMinimum": 0},
+            ],
+            "examples": ["12s", "300f"],
+        }
+    ),
+]
+"""Time after which something comes again: seconds, or frames."""
+
+
 class StabilitySettings(SettingsModel):
     """How the dream follows the motion from frame to frame."""
 
@@ -301,6 +328,15 @@ class StabilitySettings(SettingsModel):
         True,
         description="Start each shot from scratch; --no-cuts carries detail across cuts.",
         json_schema_extra=Meta(flag="--no-cuts", pipelines=("video",)),
+    )
+
+    renew: Period | None = Field(
+        None,
+        description=(
+            "Grow the dream anew in long shots each time this has passed (12s, 300f), cross-fading for a second, "
+            "so that parts of a shot can be dreamed on several devices; off by default."
+        ),
+        json_schema_extra=Meta(flag="--renew", pipelines=("video",)),
     )
 
     @field_validator("cadence", mode="before")

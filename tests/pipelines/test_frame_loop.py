@@ -12,7 +12,8 @@ import pytest
 from dreamvid.errors import DamagedError, EngineError, NothingDreamedError, WriteError
 from dreamvid.flow.stabilizer import IndependentFrames
 from dreamvid.pipelines.compositing import Compositor, dream_size
-from dreamvid.pipelines.frame_loop import FrameLoop, LoopState, dream_video
+from dreamvid.pipelines.frame_loop import FrameLoop, dream_video
+from dreamvid.pipelines.loop_state import LoopState
 from dreamvid.pipelines.resume import ResumePoint
 from dreamvid.pipelines.scenes import FrameSettings, Timeline
 from dreamvid.types import RGB, Carry, Frame, FrameSource, InitialDetail, Motion, Size, StepMap, VideoInfo
@@ -229,7 +230,7 @@ class SeekableClip(Clip):
 def test_a_resumed_run_begins_24_frames_earlier_by_index_and_time(known: bool) -> None:  # noqa: FBT001  a parameter
     clip = SeekableClip(40)
     loop = FrameLoop(clip, Timeline.single(FrameSettings(Brighten(), IndependentFrames(), Compositor())))
-    times = [Fraction(index, 24) for index in range(30)] if known else []
+    times = {index: Fraction(index, 24) for index in range(30)} if known else {}
     written: list[int] = []
     begin = ResumePoint(30, LoopState(frames=30).to_checkpoint(), times)
     loop(begin, lambda frame, _: written.append(frame.index), lambda: False)

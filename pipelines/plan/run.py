@@ -1,0 +1,110 @@
+"""Dream a video on several devices of this machine, in the parts of a plan in its work folder."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from dreamvid.checkpoint.chunk import read_records
+from dreamvid.errors import NothingDreamedError
+from dreamvid.pipelines.build import count_gpus
+from dreamvid.pipelines.plan.crew import Crew, worker_command
+from dreamvid.pipelines.plan.devices import worker_devices
+from dreamvid.pipelines.plan.join import PartsReader, encode
+from dreamvid.pipelines.plan.make import open_plan
+from dreamvid.pipelines.provenance import InputGuard
+from dreamvid.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from dreamvid.checkpoint.store import Store
+    from dreamvid.pipelines.options import RunOptions
+    from dreamvid.pipelines.plan.devices import WorkerDevice
+    from dreamvid.pipelines.plan.plan import Plan
+    from dreamvid.pipelines.result import RunResult
+    from dreamvid.pipelines.video_job import LoadedVideo
+
+
+def dream_on_devices(
+    video: LoadedVideo,
+    folder: Path,
+    *,
+    delivered: bool = False,
+    command: Callable[[Plan, WorkerDevice, RunOptions], Sequence[str]] = worker_command,
+) -> RunResult:
+    """Dream a video with one process for each of ``options.devices``; go on where an earlier run was cut off.
+
+    Parameters
+    ----------
+    folder
+        The work folder of the output, where the plan lies.
+    delivered
+        An earlier run finished the output already; only its work folder is left, and is removed.
+    command
+        As for :class:`~dreamvid.pipelines.plan.crew.Crew`.
+
+    Raises
+    ------
+    DreamvidError
+        In one line; parts and complete chunks of parts stay.
+    KeyboardInterrupt
+        Where the run was asked to stop; its text says how to go on.
+    """
+    job = video.job
+    options = job.options
+    devices = worker_devices(options.devices or (options.device,), count_gpus)
+    plan, store = open_plan(folder, video)
+    reader = PartsReader(plan)
+    encoding, kept = 0.0, kept_frames(plan)
+    try:
+        if not delivered:
+            _dream_parts(plan, Crew(plan, devices, options, command), kept, options)
+            InputGuard(plan.manifest).check()
+            store.finish()
+            encoding = encode(reader, job, options)
+    except BaseException as error:  # noqa: BLE001  raised again there
+        _keep_or_remove(plan, store, options, error)
+    result = reader.result(job, encoding, kept)
+    if options.keep_work:
+        store.keep()
+    else:
+        store.remove()
+    return result
+
+
+def _dream_parts(plan: Plan, crew: Crew, kept: int, options: RunOptions) -> None:
+    options.progress.start(plan.frames, plan.output.name, kept)
+    with options.interruptible() as asked:
+        crew.run(kept, asked)
+        if asked():
+            raise KeyboardInterrupt
+
+
+def kept_frames(plan: Plan) -> int:
+    """Return the number of frames in complete chunks of all parts."""
+    count = 0
+    for number in range(1, len(plan.parts) + 1):
+        records = read_records(plan.folder_of(number), plan.manifest_of(number, plan.manifest).identity)
+        count += records[-1].end if records else 0
+    return count
+
+
+def _keep_or_remove(plan: Plan, store: Store, options: RunOptions, error: BaseException) -> None:
+    """Keep the plan if anything was dreamed, and raise the error; an interruption says how to go on."""
+    kept = kept_frames(plan)
+    if not kept or isinstance(error, NothingDreamedError):
+        store.remove()
+        raise error
+    store.release()
+    if isinstance(error, KeyboardInterrupt):
+        way = (
+            f"go on with: {shlex.join(options.command)}"
+            if options.command
+            else "the same call goes on from there"
+        )
+        raise KeyboardInterrupt(
+            f"interrupted; {kept} of {plan.frames} frames are kept in {printable(plan.folder)}; {way}"
+        ) from None
+    raise error
