@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from dataclasses import asdict, dataclass
@@ -11,16 +12,29 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.atomic import is_locked
 from dreamvid.checkpoint.chunk import read_records
 from dreamvid.checkpoint.disk_space import room_needed
-from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, RECORD, STATE, SUFFIX, chunk_file, is_ours
+from dreamvid.checkpoint.layout import (
+    COMPLETE,
+    LOCK,
+    MANIFEST,
+    PLAN,
+    RECORD,
+    STATE,
+    SUFFIX,
+    chunk_file,
+    is_ours,
+)
 from dreamvid.checkpoint.store import is_delivered_by, read_manifest
 from dreamvid.errors import ReadError, WorkError, WriteError
+from dreamvid.pipelines.plan.plan import read_plan
 from dreamvid.pipelines.provenance import fingerprint, fingerprints
 from dreamvid.text import byte_size, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dreamvid.checkpoint.chunk import ChunkRecord
     from dreamvid.checkpoint.manifest import InputFile, Manifest
+    from dreamvid.pipelines.plan.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,7 @@ class UnfinishedJob:
     complete
         Every frame is dreamed; only the encoding is missing.
     running
-        A run is at it.
+        A run is at it, or a worker at one of its parts.
     needs
         What must be seen to before it can go on, a line each.
     command
@@ -47,6 +61,10 @@ class UnfinishedJob:
         When, as ISO 8601.
     unit
         What is kept: frames, or the pictures of an atlas.
+    parts, done_parts
+        Parts of a plan, and how many of them are done; 0 for a run on one device.
+    workers
+        What each worker is at, a line each.
     """
 
     work: str
@@ -61,6 +79,9 @@ class UnfinishedJob:
     command: str
     began: str
     unit: str = "frames"
+    parts: int = 0
+    done_parts: int = 0
+    workers: tuple[str, ...] = ()
 
     @property
     def progress(self) -> str:
@@ -69,7 +90,8 @@ class UnfinishedJob:
             return f"all {self.kept} {self.unit} dreamed, to be encoded"
         if not self.frames:
             return f"{self.kept} {self.unit}"
-        return f"{self.kept} of {self.frames} {self.unit} ({100 * self.kept // self.frames} %)"
+        parts = f", {self.done_parts} of {self.parts} parts" if self.parts else ""
+        return f"{self.kept} of {self.frames} {self.unit} ({100 * self.kept // self.frames} %){parts}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -85,10 +107,14 @@ def unfinished_jobs(folder: Path) -> list[UnfinishedJob]:
         Where the folder cannot be read.
     """
     try:
-        places = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_dir())
+        places = sorted(path for path in folder.iterdir() if _may_be_work(path))
     except OSError as error:
         raise ReadError(f"cannot read {printable(folder)}: {error.strerror}") from None
     return [job for path in places if (job := _job(path)) is not None]
+
+
+def _may_be_work(path: Path) -> bool:
+    return (path.suffix == SUFFIX and path.is_dir()) or (path / PLAN).is_file()
 
 
 def _job(work: Path) -> UnfinishedJob | None:
@@ -102,11 +128,13 @@ def _job(work: Path) -> UnfinishedJob | None:
         ours = names & {LOCK, MANIFEST, chunk_file(work, 1, RECORD).name}
         lost = "the command that began it: its manifest is lost"
         return _unreadable(work, lost) if ours and all(map(is_ours, names)) else None
-    if is_delivered_by(work) and work.with_name(manifest.output).exists():
+    if is_delivered_by(work) and (PLAN in names or work.with_name(manifest.output).exists()):
         return None
     try:
+        if PLAN in names:
+            return _job_in_parts(work, read_plan(work))
         records = read_records(work, manifest.identity)
-    except WriteError as error:
+    except (ReadError, WriteError) as error:
         return _unreadable(work, str(error))
     while records and chunk_file(work, records[-1].number, STATE).name not in names:
         records.pop()
@@ -129,6 +157,50 @@ def _job(work: Path) -> UnfinishedJob | None:
         began=manifest.began,
         unit="pictures" if manifest.dream["settings"].get("atlas") else "frames",
     )
+
+
+def _job_in_parts(work: Path, plan: Plan) -> UnfinishedJob:
+    """Return what is known of a plan: how far its parts are, and who works on them."""
+    records: list[ChunkRecord] = []
+    workers: list[str] = []
+    left = plan.missing()
+    for number, part in enumerate(plan.parts, 1):
+        folder = plan.folder_of(number)
+        kept = read_records(folder, plan.manifest_of(number, plan.manifest).identity)
+        records += kept
+        if number in left and is_locked(folder / LOCK):
+            frames = kept[-1].end if kept else 0
+            workers.append(f"part {number}, {frames} of {part.frames} frames: {_holder(folder / LOCK)}")
+    running = bool(workers) or is_locked(work / LOCK)
+    needed = room_needed(plan.manifest.pictures, plan.frames, records)
+    command = _command(plan.manifest)
+    if plan.manifest.command[1:2] == ("plan",):
+        command = f"dreamvid {'part' if left else 'join'} {shlex.quote(printable(work))}"
+    return UnfinishedJob(
+        work=printable(work),
+        output=printable(plan.output),
+        kept=sum(len(record.times) for record in records),
+        frames=plan.frames,
+        kept_bytes=sum(record.size for record in records),
+        needed_bytes=needed,
+        complete=not left,
+        running=running,
+        needs=() if running else tuple(_needs(work, plan.manifest, needed)),
+        command=command,
+        began=plan.manifest.began,
+        parts=len(plan.parts),
+        done_parts=len(plan.parts) - len(left),
+        workers=tuple(workers),
+    )
+
+
+def _holder(lock: Path) -> str:
+    """Return who holds a lock, by what they wrote into its file."""
+    try:
+        facts = json.loads(lock.read_bytes())
+        return printable(f"{facts['device']} of {facts['host']}, process {facts['process']}")
+    except (OSError, ValueError, KeyError, TypeError):
+        return "a worker"
 
 
 def _unreadable(work: Path, why: str) -> UnfinishedJob:

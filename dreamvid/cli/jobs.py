@@ -25,6 +25,8 @@ def jobs(
         typer.echo(f"no unfinished work in {folder}")
     for job in unfinished:
         typer.echo(f"{job.output}: {job.progress}{', running now' if job.running else ''}")
+        for worker in job.workers:
+            typer.echo(f"  {worker}")
         for need in job.needs:
             typer.echo(f"  needs {need}")
         if job.command and not job.running:

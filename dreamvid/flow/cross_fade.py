@@ -36,7 +36,7 @@ def cross_fade(picture: RGB, before: RGB, after: RGB, share: float) -> RGB:
         return after
     detail_before, detail_after = before - picture, after - picture
     statistics = mix(measure_statistics(detail_before), measure_statistics(detail_after), share)
-    mixed: RGB = detail_before + np.float32(share) * (detail_after - detail_before)
+    mixed = np.asarray(detail_before + np.float32(share) * (detail_after - detail_before), np.float32)
     result = hold_statistics(mixed, statistics, max_gain=_MAX_GAIN)
     result += picture
     return np.clip(result, 0.0, 1.0, out=result)

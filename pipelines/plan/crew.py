@@ -128,8 +128,9 @@ class Crew:
         threading.Thread(target=self._read, args=(member, process.stderr), daemon=True).start()
 
     def _read(self, member: _Member, lines: IO[str]) -> None:
-        for line in lines:
-            self._lines.put((member, line))
+        with lines:
+            for line in lines:
+                self._lines.put((member, line))
         self._lines.put((member, None))
 
     def _take_line(self) -> None:
@@ -169,7 +170,7 @@ class Crew:
 
     def _end(self, member: _Member) -> None:
         """Take the end of a process: start it again where it died."""
-        code = member.process.wait()
+        code = _close(member.process)
         self._members.remove(member)
         self._done += member.dreamed if code == 0 else member.kept
         if code == 0 or not self._plan.missing():
@@ -197,4 +198,12 @@ class Crew:
         finally:
             for member in self._members:
                 member.process.kill()
-                member.process.wait()
+                _close(member.process)
+
+
+def _close(process: subprocess.Popen[str]) -> int:
+    """Wait for a process that ends, and close the pipe to it; return its exit code."""
+    code = process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    return code

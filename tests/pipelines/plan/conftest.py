@@ -1,4 +1,4 @@
-"""A clip of several shots, and a dream of it that depends on everything that a dream may, and takes no network."""
+"""A clip of several shots, and its dream by one run."""
 
 from __future__ import annotations
 
@@ -11,45 +11,20 @@ import pytest
 from dreamvid.config.preset import Preset
 from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.writer import open_writer
-from dreamvid.pipelines.build import LoadedDreamer
 from dreamvid.pipelines.landscape import Landscape, write_wind
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.video import dream_file
 from dreamvid.types import Frame, Size, VideoInfo
+from tests.pipelines.plan.waves import load_waves
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.pipelines.scenes import BuildDreamer
-    from dreamvid.types import RGB, StepMap
 
 SIZE, RATE = Size(36, 64), Fraction(24000, 1001)
 SHOTS = (30, 26, 80)
 """Lengths of the shots, in frames."""
-
-
-class Waves:
-    """A dream that takes no network."""
-
-    def dream(
-        self,
-        image: RGB,
-        *,
-        detail: RGB | None = None,
-        steps: int | None = None,
-        step_map: StepMap | None = None,
-        frame_index: int | None = None,
-    ) -> RGB:
-        base = image if detail is None else image + detail
-        phase = np.float32(frame_index or 0) + np.float32(steps or 0)
-        strength = np.float32(0.02) * (1.0 if step_map is None else step_map[..., None])
-        waves = base + strength * np.sin(40.0 * base + phase)
-        return np.asarray(np.clip(waves, 0.0, 1.0), np.float32)
-
-
-def load_waves(*_: object) -> LoadedDreamer:
-    resolved = {"precision": "float32", "device": "a processor", "objective": "waves"}
-    return LoadedDreamer(Waves(), lambda _: dict(resolved), {})  # type: ignore[arg-type]  # no network
 
 
 def write_shots(path: Path, lengths: tuple[int, ...] = SHOTS) -> Path:
