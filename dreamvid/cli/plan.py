@@ -14,7 +14,9 @@ import typer
 from dreamvid.cli.options import CommonOptions, common_command, dreaming_command, output_option
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
-from dreamvid.text import printable
+from dreamvid.errors import SettingsError
+from dreamvid.pipelines.plan.export import FARMS, export
+from dreamvid.text import printable, quoted
 
 PlanArgument = Annotated[
     Path,
@@ -32,16 +34,29 @@ def plan(
         Path | None,
         output_option("Folder of the plan; default: <name>.dream.mp4.work beside the input."),
     ] = None,
+    farm: Annotated[
+        str | None,
+        typer.Option(
+            "--export",
+            metavar="slurm|openjd|flamenco",
+            help="Print a job for a render farm that dreams the parts and joins them.",
+        ),
+    ] = None,
     *,
     preset: Preset,
     common: CommonOptions,
 ) -> None:
     """Divide a video into parts that 'dreamvid part' dreams, on any number of machines, and 'dreamvid join' joins."""
+    if farm not in {None, *FARMS}:
+        raise SettingsError(f"--export: must be slurm, openjd or flamenco, not {quoted(farm)}")
     with run_command(common, "planning") as run:
         from dreamvid.pipelines.plan.make import make_plan  # noqa: PLC0415  loads OpenCV and PyAV
 
         made = make_plan(source, output, preset, run.options)
         folder = shlex.quote(printable(made.folder))
+        if farm is not None:
+            typer.echo(export(made, farm), nl=False)  # type: ignore[arg-type]  # it is one of FARMS
+            return
         run.print(made.line())
         run.print(f"dream them with: dreamvid part {folder} [NUMBER...]; then: dreamvid join {folder}")
 
