@@ -132,7 +132,7 @@ class FrameLoop:
         if first:
             first = max((index for index in begin.times if index <= first), default=first)
             frames = cast("SeekableSource", self.source).from_frame(first, begin.times.get(first))
-        moving = self._estimate_motion(decoded)
+        moving = self._estimate_motion(decoded, self.state.first_needed)
         masked = moving if self.masks is None else self.masks.over(moving)
         threads.start("decode", lambda: _feed(self._decode(frames), decoded))
         threads.start("observe", lambda: _feed(masked, prepared))
@@ -159,13 +159,15 @@ class FrameLoop:
             yield task
             before = time.perf_counter()
 
-    def _estimate_motion(self, tasks: Iterable[FrameTask]) -> Iterator[FrameTask]:
+    def _estimate_motion(self, tasks: Iterable[FrameTask], first: int) -> Iterator[FrameTask]:
+        """Find cuts, and the motion from frame ``first`` on; those before it are not dreamed."""
         from dreamvid.flow.shot_detection import mark_cuts  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
         last: FrameTask | None = None
         for task, is_cut in mark_cuts(tasks, lambda task: task.picture, detect=self.detect_cuts):
             before = time.perf_counter()
-            motions = tuple(None if is_cut else _motion(part, task, last) for part in task.parts)
+            rests = is_cut or task.frame.index < first
+            motions = tuple(None if rests else _motion(part, task, last) for part in task.parts)
             last = task
             self._count("observe", before)
             yield replace(task, motions=motions, starts_shot=is_cut)

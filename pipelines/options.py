@@ -34,6 +34,8 @@ class RunOptions:
         ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
     devices
         Devices that share a video: ``all``; ``gpu:0`` and others; ``cpu:2``, two processes. Empty for ``device``.
+    allow_mixed
+        Whether devices or versions of another kind may work on the parts of one dream.
     threads
         CPU threads of TensorFlow; None is all cores.
     trust_model
@@ -63,6 +65,7 @@ class RunOptions:
 
     device: str = "auto"
     devices: tuple[str, ...] = ()
+    allow_mixed: bool = False
     threads: int | None = None
     trust_model: bool = False
     keep_going: bool = False

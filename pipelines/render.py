@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import logging
 import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.result import RunResult
+
+_log = logging.getLogger(__name__)
 
 _MOST_INPUTS = 10_000
 
@@ -138,6 +141,8 @@ def render(
 
 def _run(job: Job, options: RunOptions) -> RunResult:
     run = PIPELINES[job.preset.pipeline].run
+    if options.devices and job.preset.pipeline != "video":
+        _log.warning("--devices: %s is no video, and is made on one device", job.name)
     with made_folder(job.output.parent) if job.in_folder and job.output else nullcontext():
         return run(
             job.source, job.output, job.preset, replace(options, output_is_folder=job.output_is_folder)

@@ -97,7 +97,10 @@ def replay(
         options = replace(options, output_is_folder=dreamed.is_dir())
     is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
     name = "zoom" if source_path is None else "image" if is_still else "video"
-    pipeline = PIPELINES[preset.pipeline if preset.pipeline in {"sweep", "walk"} else name]
+    name = preset.pipeline if preset.pipeline in {"sweep", "walk"} else name
+    if options.devices and name != "video":
+        _log.warning("--devices: %s is no video, and is made on one device", dreamed.name)
+    pipeline = PIPELINES[name]
     return pipeline.run(source_path, output, preset, options)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _QUEUE_FRAMES = 2
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.02
 _PATIENCE = 10.0
 """Seconds that stages have to end in after an interruption: one may hang on a disk that has gone."""
 

@@ -77,7 +77,7 @@ def prepare(
         (lambda _: True) if unfinished else options.confirm_overwrite
     )  # asked below, once it is known what is there
     check_target(job.output, [source], confirm, folder=job.folder)
-    video = load_video(job, restore_begun_settings(preset, job.output, fresh=options.fresh), build)
+    video = load_video(job, restore_begun_settings(job.preset, job.output, fresh=options.fresh), build)
     check = partial(check_target, job.output, [source], options.confirm_overwrite, folder=job.folder)
     delivered = unfinished and is_delivered(job.output, video.text, check)
     return PreparedVideo(video, OutputJob(job.output, video.manifest(), video.state_bytes, delivered))

@@ -96,6 +96,12 @@ COMMON_OPTIONS = (
         "all|gpu:0,gpu:1|cpu:2",
         group="source video",
     ),
+    CommonOption(
+        "allow_mixed",
+        ("--allow-mixed",),
+        "Let other kinds of devices or versions share a dream; last bits of frames may differ.",
+        group="source video",
+    ),
     CommonOption("threads", ("--threads",), "CPU threads for the network; default: all cores.", "N"),
     CommonOption("progress", ("--progress",), "json: print one JSON object per line on stderr.", "auto|json"),
     CommonOption("report", ("--report",), "Write the figures of the run as JSON.", "FILE"),

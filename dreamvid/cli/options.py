@@ -47,6 +47,7 @@ class CommonOptions:
     trust_model: bool = False
     device: str = "auto"
     devices: tuple[str, ...] = ()
+    allow_mixed: bool = False
     threads: int | None = None
     progress: Literal["auto", "json"] = "auto"
     report: Path | None = None
@@ -65,20 +66,26 @@ def output_option(help_text: str) -> Any:
     return typer.Option("-o", "--output", metavar="OUT", parser=str, help=help_text)
 
 
-def dreaming_command(pipeline: str) -> Callable[[Command], Command]:
+def dreaming_command(pipeline: str, *, omit: Iterable[str] = ()) -> Callable[[Command], Command]:
     """Give a command the options of a pipeline; see :data:`~dreamvid.pipelines.registry.PIPELINES`.
 
     The function receives ``common: CommonOptions``, and of the following what it has parameters for: ``preset``, the
     one of ``--preset`` with all other options laid over it, and ``changes``, these options as dotted paths and
-    values, those of ``--quality`` included. Without the first there is no ``--preset``.
+    values, those of ``--quality`` included. Without the first there is no ``--preset``. ``omit`` are names of common
+    options that it does not get.
     """
+    left_out = frozenset(omit)
     groups = PIPELINES[pipeline].options
 
     def decorate(function: Command) -> Command:
         signature = inspect.signature(function, eval_str=True)
         takes_preset, takes_changes = (name in signature.parameters for name in ("preset", "changes"))
         settings = [option for option in SETTING_OPTIONS if pipeline in option.pipelines]
-        common_options = [option for option in COMMON_OPTIONS if option.group in {None, *groups}]
+        common_options = [
+            option
+            for option in COMMON_OPTIONS
+            if option.group in {None, *groups} and option.name not in left_out
+        ]
 
         def command(context: typer.Context, **values: Any) -> None:
             quality = parse_quality(values.pop("quality"), draft=values.pop("draft"))

@@ -24,7 +24,7 @@ PlanArgument = Annotated[
 ]
 
 
-@dreaming_command("video")
+@dreaming_command("video", omit=("devices", "allow_mixed", "keep_work", "yes", "report"))
 def plan(
     source: Annotated[
         Path,
@@ -55,13 +55,13 @@ def plan(
         made = make_plan(source, output, preset, run.options)
         folder = shlex.quote(printable(made.folder))
         if farm is not None:
-            typer.echo(export(made, farm), nl=False)  # type: ignore[arg-type]  # it is one of FARMS
+            typer.echo(export(made, farm), nl=False)
             return
         run.print(made.line())
         run.print(f"dream them with: dreamvid part {folder} [NUMBER...]; then: dreamvid join {folder}")
 
 
-@common_command("chunk", "trust_model", "device", "threads", "progress", "log_file", "quiet")
+@common_command("chunk", "allow_mixed", "trust_model", "device", "threads", "progress", "log_file", "quiet")
 def part(
     folder: PlanArgument,
     numbers: Annotated[
@@ -71,13 +71,6 @@ def part(
         ),
     ] = None,
     *,
-    allow_mixed: Annotated[
-        bool,
-        typer.Option(
-            "--allow-mixed",
-            help="Take part with another device or other versions than planned; last bits of frames may differ.",
-        ),
-    ] = False,
     until_input_ends: Annotated[
         bool, typer.Option("--until-input-ends", hidden=True, help="Stop when standard input ends.")
     ] = False,
@@ -96,7 +89,7 @@ def part(
         if plan.is_joined or all(map(plan.is_done, wanted or plan.missing())):
             run.print(f"{name}: there already in {where}")
             return
-        worker = prepare_worker(plan, run.options, allow_mixed=allow_mixed)
+        worker = prepare_worker(plan, run.options)
         done = list(dream_parts(worker, wanted) if wanted else dream_free_parts(worker))
         run.print(f"{describe(done)}: dreamed; {len(plan.missing())} of {len(plan.parts)} to go in {where}")
 

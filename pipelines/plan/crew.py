@@ -38,6 +38,7 @@ def worker_command(plan: Plan, device: WorkerDevice, options: RunOptions) -> lis
     """Return the command that dreams all parts that are free."""
     command = [sys.executable, "-m", "dreamvid", "part", str(plan.folder), "--device", device.device]
     command += ["--progress", "json", "--until-input-ends", "--chunk", str(options.chunk)]
+    command += ["--allow-mixed"] * options.allow_mixed
     return command + ["--trust-model"] * options.trust_model
 
 

@@ -12,7 +12,7 @@ from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.frame_loop import LEAD_IN
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan.division import divide
-from dreamvid.pipelines.plan.plan import Plan, has_plan, read_plan, usable_cores, with_threads
+from dreamvid.pipelines.plan.plan import Plan, has_plan, read_plan, threads_of, usable_cores, with_threads
 from dreamvid.pipelines.provenance import pin_precision
 from dreamvid.pipelines.resume import lossless
 from dreamvid.pipelines.threads import prefetch
@@ -57,7 +57,7 @@ def make_plan(
     job = open_video_job(source, None, preset, options)
     folder = work_folder(job.output) if folder is None else folder
     begun = None if options.fresh else read_manifest(folder)
-    video = load_video(job, preset if begun is None else pin_precision(preset, begun), build)
+    video = load_video(job, job.preset if begun is None else pin_precision(job.preset, begun), build)
     plan, store = open_plan(folder, video)
     store.release()
     return plan
@@ -76,7 +76,9 @@ def open_plan(folder: Path, video: LoadedVideo) -> tuple[Plan, Store]:
         Where it cannot be written, or the disk lacks room.
     """
     options = video.job.options
-    manifest = with_threads(video.manifest(), options.threads or usable_cores())
+    begun = None if options.fresh else read_manifest(folder)
+    threads = options.threads or (begun and threads_of(begun)) or usable_cores()
+    manifest = with_threads(video.manifest(), threads)
     store = open_store(folder, manifest, lossless, fresh=options.fresh)
     try:
         if not store.records:

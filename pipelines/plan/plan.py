@@ -90,7 +90,7 @@ class Plan:
     @property
     def threads(self) -> int:
         """Threads of the network on a CPU: sums that are divided among another number are rounded otherwise."""
-        return int(self.manifest.versions[_THREADS])
+        return threads_of(self.manifest) or usable_cores()
 
     @property
     def is_joined(self) -> bool:
@@ -170,6 +170,12 @@ def with_threads(manifest: Manifest, threads: int) -> Manifest:
     return replace(manifest, versions=manifest.versions | {_THREADS: str(threads)})
 
 
+def threads_of(manifest: Manifest) -> int | None:
+    """Return the threads that a manifest says, None where it says none."""
+    text = manifest.versions.get(_THREADS, "")
+    return int(text) if text.isdecimal() else None
+
+
 def usable_cores() -> int:
     """Return the number of cores that this process may use, which is the network's number of threads by default."""
     if hasattr(os, "sched_getaffinity"):
@@ -207,7 +213,6 @@ def read_plan(path: Path) -> Plan:
             raise ValueError  # noqa: TRY301  as for all that is damaged
         if value["version"] != VERSION:
             raise ReadError(f"{printable(path)}: the plan is of another version of dreamvid")
-        int(manifest.versions[_THREADS])
         settings = rename_files(value["settings"], lambda name, _: _absolute(name, folder), Preset)
         return Plan(
             folder=folder,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.chunk import read_records
-from dreamvid.errors import NothingDreamedError
+from dreamvid.errors import DreamvidError, NothingDreamedError
 from dreamvid.pipelines.build import count_gpus
 from dreamvid.pipelines.plan.crew import Crew, worker_command
 from dreamvid.pipelines.plan.devices import worker_devices
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.plan.plan import Plan
     from dreamvid.pipelines.result import RunResult
     from dreamvid.pipelines.video_job import LoadedVideo
+
+
+_log = logging.getLogger(__name__)
 
 
 def dream_on_devices(
@@ -98,13 +102,11 @@ def _keep_or_remove(plan: Plan, store: Store, options: RunOptions, error: BaseEx
         store.remove()
         raise error
     store.release()
+    command = shlex.join(options.command)
+    way = f"go on with: {command}" if command else "the same call goes on from there"
+    text = f"{kept} of {plan.frames} frames are kept in {printable(plan.folder)}; {way}"
     if isinstance(error, KeyboardInterrupt):
-        way = (
-            f"go on with: {shlex.join(options.command)}"
-            if options.command
-            else "the same call goes on from there"
-        )
-        raise KeyboardInterrupt(
-            f"interrupted; {kept} of {plan.frames} frames are kept in {printable(plan.folder)}; {way}"
-        ) from None
+        raise KeyboardInterrupt(f"interrupted; {text}") from None
+    if isinstance(error, DreamvidError):
+        _log.warning("%s", text)
     raise error

@@ -114,15 +114,10 @@ class Worker:
         store.finish()
 
 
-def prepare_worker(
-    plan: Plan, options: RunOptions, *, build: BuildDreamer = build_dreamer, allow_mixed: bool = False
-) -> Worker:
+def prepare_worker(plan: Plan, options: RunOptions, *, build: BuildDreamer = build_dreamer) -> Worker:
     """Load all that a plan's parts need, and check that this machine makes what was planned.
 
-    Parameters
-    ----------
-    allow_mixed
-        Whether another device or other versions than the plan's only lead to a warning.
+    With ``options.allow_mixed``, another device or other versions than the plan's only lead to a warning.
 
     Raises
     ------
@@ -138,13 +133,13 @@ def prepare_worker(
         threads=options.threads or plan.threads,
     )
     job = open_video_job(plan.source, plan.output, plan.preset, options)
-    video = load_video(job, pin_precision(plan.preset, plan.manifest), build)
+    video = load_video(job, pin_precision(job.preset, plan.manifest), build)
     manifest = with_threads(video.manifest(), options.threads or plan.threads)
-    check_same(plan, manifest, allow_mixed=allow_mixed)
+    _check_same(plan, manifest, allow_mixed=options.allow_mixed)
     return Worker(plan, video, manifest)
 
 
-def check_same(plan: Plan, manifest: Manifest, *, allow_mixed: bool) -> None:
+def _check_same(plan: Plan, manifest: Manifest, *, allow_mixed: bool) -> None:
     """Raise a ``WorkError`` where a manifest is not that of a plan; device and versions may be allowed to differ."""
     if different := changes(plan.manifest, manifest):
         raise WorkError(f"{printable(plan.folder)} was planned otherwise: {different}; make the plan again")

@@ -76,8 +76,8 @@ def planned(shots: Path, settings: Preset, tmp_path: Path, build: Any) -> Planne
 def worker(build: Any) -> Callable[..., Worker]:
     """Return what loads a plan as a worker of its own does."""
 
-    def prepare(plan: Plan, options: RunOptions = QUICK, **other: Any) -> Worker:
-        return prepare_worker(read_plan(plan.folder), options, build=build, **other)
+    def prepare(plan: Plan, options: RunOptions = QUICK) -> Worker:
+        return prepare_worker(read_plan(plan.folder), options, build=build)
 
     return prepare
 
@@ -246,7 +246,7 @@ def test_a_worker_of_another_kind_is_refused_unless_allowed(
     ) as caught:
         prepare_worker(plan, QUICK, build=other)
     assert "\n" not in str(caught.value)
-    list(dream_free_parts(prepare_worker(plan, QUICK, build=other, allow_mixed=True)))
+    list(dream_free_parts(prepare_worker(plan, replace(QUICK, allow_mixed=True), build=other)))
     assert "frames may differ in their last bits from those of other workers" in caplog.text
     join(plan, tmp_path / "out.mkv")
     assert "in parts 1-5, whose frames may differ" in caplog.text
@@ -269,7 +269,7 @@ def test_another_precision_is_refused(planned: Planned, build: Any) -> None:
         return LoadedDreamer(loaded.dreamer, lambda _: facts, {})
 
     with pytest.raises(WorkError, match="precision was float32, is float16"):
-        prepare_worker(plan, QUICK, build=other, allow_mixed=True)
+        prepare_worker(plan, replace(QUICK, allow_mixed=True), build=other)
 
 
 def test_a_changed_input_and_changed_settings_are_refused(
