@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
-_PATIENCE = 60.0
-"""Seconds in which a process that was asked to stop finishes its frame."""
 _STARTS = 4
 """Times that a process is started without having done a part in between."""
 _PREFIX = "dreamvid: "
@@ -191,11 +188,9 @@ class Crew:
         for member in self._members:
             with suppress(OSError):
                 member.process.send_signal(signal.SIGINT)
-        until = time.monotonic() + _PATIENCE
         try:
             for member in self._members:
-                with suppress(subprocess.TimeoutExpired):
-                    member.process.wait(max(0.0, until - time.monotonic()))
+                member.process.wait()
         finally:
             for member in self._members:
                 member.process.kill()

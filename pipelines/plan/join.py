@@ -19,7 +19,7 @@ from dreamvid.pipelines.loop_state import LoopState
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.plan.plan import describe
-from dreamvid.pipelines.provenance import embeds, is_delivered
+from dreamvid.pipelines.provenance import InputGuard, embeds, is_delivered
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import lossless
 from dreamvid.pipelines.threads import prefetch
@@ -180,6 +180,7 @@ def join(plan: Plan, output: Path | None = None, options: RunOptions = RunOption
     store = open_store(plan.folder, plan.manifest, lossless)
     try:
         if not delivered:
+            InputGuard(plan.manifest).check()
             store.finish()
             reader = PartsReader(plan)
             result = reader.result(job, encode(reader, job, options))

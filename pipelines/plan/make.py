@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.disk_space import check_room, room_needed
@@ -54,7 +55,8 @@ def make_plan(
     DreamvidError
         In one line; a plan that is there and fits is left as it is.
     """
-    job = open_video_job(source, None, preset, options)
+    # That the plan is a folder says nothing of the output.
+    job = open_video_job(source, None, preset, replace(options, output_is_folder=False))
     folder = work_folder(job.output) if folder is None else folder
     begun = None if options.fresh else read_manifest(folder)
     video = load_video(job, job.preset if begun is None else pin_precision(job.preset, begun), build)

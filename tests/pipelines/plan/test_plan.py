@@ -285,6 +285,24 @@ def test_a_changed_input_and_changed_settings_are_refused(
         prepare_worker(plan, QUICK, build=build)
 
 
+def test_an_input_that_has_changed_gives_no_sound(
+    shots: Path, settings: Preset, tmp_path: Path, build: Any
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(shots.read_bytes())
+    options = replace(QUICK, output_is_folder=True)  # as of a plan that is named with a slash
+    plan = make_plan(clip, tmp_path / "plan", settings, options, build=build)
+    list(dream_free_parts(prepare_worker(plan, QUICK, build=build)))
+    clip.write_bytes(clip.read_bytes() + b"\0" * 8)
+    with pytest.raises(ReadError, match="has changed"):
+        join(plan)
+    clip.write_bytes(shots.read_bytes())
+    result = join(plan)
+    assert result is not None
+    assert result.output == tmp_path / "clip.dream.mkv"
+    assert result.output.is_file()
+
+
 def test_a_plan_may_be_moved_with_its_source(
     shots: Path, settings: Preset, tmp_path: Path, build: Any, straight: Path
 ) -> None:
