@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dreamvid.types import RGB
 
 _MAX_GAIN = 1.5
-"""Detail of two dreams that have nothing in common is weaker by the root of 2 where they are mixed half and half."""
+"""Two dreams that have nothing in common are weaker by the root of 2 where they are mixed half and half."""
 
 
 def cross_fade(picture: RGB, before: RGB, after: RGB, share: float) -> RGB:
@@ -34,9 +34,16 @@ def cross_fade(picture: RGB, before: RGB, after: RGB, share: float) -> RGB:
         return before
     if share >= 1.0:
         return after
-    detail_before, detail_after = before - picture, after - picture
-    statistics = mix(measure_statistics(detail_before), measure_statistics(detail_after), share)
-    mixed = np.asarray(detail_before + np.float32(share) * (detail_after - detail_before), np.float32)
-    result = hold_statistics(mixed, statistics, max_gain=_MAX_GAIN)
+    result = mix_and_hold(before - picture, after - picture, share)
     result += picture
     return np.clip(result, 0.0, 1.0, out=result)
+
+
+def mix_and_hold(before: RGB, after: RGB, share: float) -> RGB:
+    """Return a mixture of two pictures or details ``[H, W, 3]``, each band between the strengths that it has in both.
+
+    ``share`` is that of ``after``, in [0, 1].
+    """
+    statistics = mix(measure_statistics(before), measure_statistics(after), share)
+    mixed = np.asarray(before + np.float32(share) * (after - before), np.float32)
+    return hold_statistics(mixed, statistics, max_gain=_MAX_GAIN)

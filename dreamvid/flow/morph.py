@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dreamvid.flow.detail_statistics import hold_statistics, measure_statistics, mix
+from dreamvid.flow.cross_fade import mix_and_hold
 from dreamvid.flow.occlusion import carry_mask
 from dreamvid.flow.warp import warp_cubic
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 # Width of the soft edge between what moves from one picture to the other and what only dissolves, as a share of the
 # longer side.
 _EDGE_WIDTH = 0.03
-# Largest gain of a band: two pictures that have nothing in common are weaker by the root of 2 where they are mixed.
-_MAX_GAIN = 1.5
 
 
 class MorphFlows(NamedTuple):
@@ -56,6 +54,4 @@ def dissolve(before: RGB, after: RGB, share: float) -> RGB:
 
     A plain mixture would be pale midway.
     """
-    statistics = mix(measure_statistics(before), measure_statistics(after), share)
-    mixed = before + np.float32(share) * (after - before)
-    return np.clip(hold_statistics(mixed, statistics, max_gain=_MAX_GAIN), 0.0, 1.0)
+    return np.clip(mix_and_hold(before, after, share), 0.0, 1.0)

@@ -126,7 +126,7 @@ class PartsReader:
         return RunResult(
             source=job.source,
             output=job.output,
-            frames=self.plan.frames,
+            frames=self.plan.frames if job.loop is None else job.loop.frames,
             seconds=self.seconds + encoding,
             size=job.info.size,
             resolved=json.loads(self.plan.text)["resolved"],
