@@ -18,7 +18,8 @@ from dreamvid.errors import ReadError
 from dreamvid.image.resize import cover, resize
 from dreamvid.pipelines.build import build_dreamer, choose_channels
 from dreamvid.pipelines.compositing import make_compositor
-from dreamvid.pipelines.frame_loop import composite, dream_or_fallback
+from dreamvid.pipelines.dream_stream import dream_or_fallback
+from dreamvid.pipelines.frame_loop import composite
 from dreamvid.pipelines.frame_task import FrameTask
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
@@ -28,7 +29,7 @@ from dreamvid.pipelines.padded_dreamer import padded
 from dreamvid.pipelines.panorama import is_panorama, resolve_projection
 from dreamvid.pipelines.preview import mask_of_one
 from dreamvid.pipelines.scenes import VideoClock, first_still, load_timeline
-from dreamvid.pipelines.video import with_video_defaults
+from dreamvid.pipelines.video_job import with_video_defaults
 from dreamvid.pipelines.zoom.run import plan_zoom, with_projection
 from dreamvid.schedule.times import START
 from dreamvid.text import printable

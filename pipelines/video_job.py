@@ -172,13 +172,18 @@ class LoadedVideo:
         )
 
 
+def with_video_defaults(preset: Preset) -> Preset:
+    """Return a preset with the defaults of videos where they differ from those of stills."""
+    return preset.override({"ascent.variety": 0.0}) if preset.ascent.variety is None else preset
+
+
 def load_video(job: VideoJob, preset: Preset, build: BuildDreamer) -> LoadedVideo:
     """Load the networks of a video and check all settings.
 
     ``preset`` is the job's, with what ``auto`` is known to become. Errors are those of
     :func:`dreamvid.pipelines.scenes.load_timeline`.
     """
-    settings = preset.override({"ascent.variety": 0.0}) if preset.ascent.variety is None else preset
+    settings = with_video_defaults(preset)
     build = padded(build) if is_panorama(preset) else build
     info = job.info
     timeline = load_timeline(

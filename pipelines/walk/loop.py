@@ -59,7 +59,7 @@ class ClosedLoop:
         kept: list[NDArray[np.uint16]] = []
         if begin.state is not None:
             kept = list(begin.state.arrays[_KEY])
-            begin = ResumePoint(begin.frame + self.preroll, begin.state, ())
+            begin = ResumePoint(begin.frame + self.preroll, begin.state)
 
         def sink(frame: Frame, state: Callable[[], State]) -> None:
             place = frame.index - self.preroll

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from dreamvid.checkpoint.layout import OUTPUT, State, work_folder
 from dreamvid.config.fields import named_files
 from dreamvid.pipelines.build import build_dreamer, load_generator, warn_unused_trip_fields
-from dreamvid.pipelines.frame_loop import FrameLoop, LoopState
+from dreamvid.pipelines.frame_loop import FrameLoop
+from dreamvid.pipelines.loop_state import LoopState
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
