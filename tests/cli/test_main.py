@@ -181,6 +181,7 @@ def test_the_app_has_the_commands_of_the_guide() -> None:
         "plan",
         "part",
         "join",
+        "studio",
         "demo",
         "jobs",
         "measure",
