@@ -52,9 +52,17 @@ def check_target(
 def split_frame_name(
     output: Path | None, preset: Preset, options: RunOptions
 ) -> tuple[Path | None, Preset, RunOptions]:
-    """Return an output such as ``out/frame_%05d.png`` as the folder ``out``, with the names in the preset."""
+    """Return an output such as ``out/frame_%05d.png`` as the folder ``out``, with the names in the preset.
+
+    Raises
+    ------
+    WriteError
+        Where it names no folder.
+    """
     if output is None or not FRAME_NAME.fullmatch(output.name):
         return output, preset, options
+    if not output.parent.name:
+        raise WriteError(f"{printable(output)}: name a folder for the pictures, such as frames/{output.name}")
     named = preset.override({"output.frame_name": output.name})
     return output.parent, named, replace(options, output_is_folder=True)
 

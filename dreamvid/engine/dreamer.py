@@ -321,7 +321,7 @@ class DreamEngine:
         Each has ``size`` and ``window`` (``WxH``), ``tiles`` (their number), ``batch`` and ``layout`` (words).
         Ready for JSON; a pure function of size, settings and network.
         """
-        plans = [self.plan_tiles(octave) for octave in self._plan_octaves(size).sizes]
+        plans = [self._plan_octave(octave) for octave in self._plan_octaves(size).sizes]
         return [
             {
                 "size": str(plan.size),
@@ -332,6 +332,10 @@ class DreamEngine:
             }
             for plan in plans
         ]
+
+    def _plan_octave(self, size: Size) -> TilePlan:
+        """Return how an octave is tiled: of a panorama, the band around its horizon."""
+        return self.plan_tiles(size)
 
     def plan_tiles(self, size: Size, *, jitter: int | None = None, wraps: bool = False) -> TilePlan:
         """Return how one octave of this size is tiled; ``jitter`` px where it is not the settings'.

@@ -26,13 +26,15 @@ from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from dreamvid.engine.dreamer import Shifts
+    from dreamvid.engine.tiling import TilePlan
     from dreamvid.types import RGB, StepMap
 
 
 class PanoramaEngine(DreamEngine):
     """Dreams equirectangular panoramas; made from the same settings as a dream.
 
-    Pictures that are too flat for the whole sphere have no poles: all of them is the band around the horizon.
+    Pictures that are too flat for the whole sphere have no poles: all of them is the band around the horizon. So it
+    is where an objective is for one place of the picture or for all of it.
     """
 
     def _enlarge(self, change: RGB, size: Size) -> RGB:
@@ -42,9 +44,9 @@ class PanoramaEngine(DreamEngine):
         self, start: RGB, source: RGB, shifts: Shifts, step_scale: StepMap | None
     ) -> tuple[RGB, bool]:
         size = Size(*start.shape[:2])
-        if not is_whole_sphere(size):
+        if not self._has_caps(size):
             return self._ascend_band(start, source, shifts, step_scale)
-        rows = band_rows(size, self._rim)
+        rows = self._rows(size)
         band = None if step_scale is None else step_scale[rows]
         dreamed, has_gradient = self._ascend_band(start[rows], source[rows], shifts, band)
         weight = band_weight(size)[..., None]
@@ -58,6 +60,17 @@ class PanoramaEngine(DreamEngine):
             change += (1.0 - weight) * cap.unproject(dreamed - view)
             has_gradient = has_gradient or moved
         return np.clip(start + change, 0.0, 1.0), has_gradient
+
+    def _has_caps(self, size: Size) -> bool:
+        return is_whole_sphere(size) and self._objective.is_local
+
+    def _rows(self, size: Size) -> slice:
+        """Return the rows of the band around the horizon, as it is seen."""
+        return band_rows(size, self._rim) if self._has_caps(size) else slice(0, size.height)
+
+    def _plan_octave(self, size: Size) -> TilePlan:
+        rows = self._rows(size)
+        return self.plan_tiles(Size(rows.stop - rows.start, size.width), wraps=True)
 
     def _ascend_band(
         self, start: RGB, source: RGB, shifts: Shifts, step_scale: StepMap | None

@@ -147,6 +147,14 @@ def test_detail_is_even_on_the_sphere(toy: Network, photo: RGB) -> None:
     assert turns < 0.1
 
 
+def test_a_neuron_is_dreamed_at_its_place_and_nowhere_else(toy: Network, photo: RGB) -> None:
+    picture = np.ascontiguousarray(photo[:128])
+    detail = make_engine(toy, objective="deep#2@0.0/0.25", precondition=0.0).dream(picture) - picture
+    rows, columns = np.nonzero(np.abs(detail).max(axis=-1) > 1e-4)
+    assert np.abs(rows - 32).max() < 40
+    assert np.minimum(columns, 256 - columns).max() < 40
+
+
 def test_no_steps_give_the_source_and_its_detail(toy: Network, photo: RGB) -> None:
     detail = np.full_like(photo, 0.01)
     np.testing.assert_array_equal(
