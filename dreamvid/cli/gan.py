@@ -15,6 +15,7 @@ from dreamvid.config.gan import GanTrainingSettings
 from dreamvid.config.messages import explain
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
+from dreamvid.gan_file import SUFFIX
 from dreamvid.pipelines.gan.request import DEFAULT_MINUTES, TrainingRequest
 
 app = typer.Typer(
@@ -117,7 +118,12 @@ def train(
     with run_command(common, action="training", unit="steps/s") as run:
         from dreamvid.pipelines.gan.training import train_gan  # noqa: PLC0415  loads OpenCV and PyAV
 
-        run.finish(train_gan(request, output or source.with_suffix(".gan"), run.options))
+        run.finish(train_gan(request, output or _default_output(source), run.options))
+
+
+def _default_output(source: Path) -> Path:
+    name = source.name if source.is_dir() else source.stem
+    return source.with_name(f"{name}{SUFFIX}")
 
 
 def _minutes(text: str | None, *, default: float | None) -> float | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from dreamvid.config.fields import Meta, SettingsModel
+
+
+def _number(value: object) -> object:
+    """Return the number that the text of an option stands for."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
 
 _WIDTHS = {16: 48, 32: 40, 64: 32}
 
@@ -14,7 +20,7 @@ _WIDTHS = {16: 48, 32: 40, 64: 32}
 class GanTrainingSettings(SettingsModel):
     """What the two networks are, and how they are trained."""
 
-    size: Literal[16, 32, 64] | None = Field(
+    size: Annotated[Literal[16, 32, 64] | None, BeforeValidator(_number)] = Field(
         None,
         description="Side of the pictures; default: 64, of MNIST 32, of digits 16.",
         json_schema_extra=Meta("px"),
