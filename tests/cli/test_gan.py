@@ -60,7 +60,7 @@ def test_settings_and_the_part_of_a_video_are_passed_on(monkeypatch: pytest.Monk
     )  # fmt: skip
     settings = found.request.settings
     assert (settings.size, settings.seed, settings.width, settings.batch) == (32, 7, 8, 4)
-    assert (found.request.start, found.request.duration) == (65, Fraction(5, 2))
+    assert (found.request.start, found.request.duration) == (Fraction(65), Fraction(5, 2))
     assert found.output == Path("b.gan")
 
 
