@@ -1,4 +1,4 @@
-"""Draw charts over time: the figures of a measured dream or a training, and the schedules of a preset."""
+"""Draw charts over time: the figures of a measured dream or a training, and how strongly channels fire."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid.atomic import AtomicOutput
 from dreamvid.errors import WriteError
-from dreamvid.pipelines.scenes import scene_spans
-from dreamvid.schedule.objective_schedule import ObjectiveSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from dreamvid.config.preset import Preset
     from dreamvid.flow.stability_report import Report
     from dreamvid.pipelines.activity import ActivityReport
-    from dreamvid.pipelines.scenes import SceneSpan, VideoClock
 
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -26,9 +22,6 @@ _SOURCE_COLOR, _DREAM_COLOR = "0.45", "tab:red"
 _MIN_ERROR = 1e-8
 # Points up to which a line also gets markers.
 _MAX_MARKED_POINTS = 49
-_SCHEDULE_POINTS = 600
-# Length, in seconds, of a span that has no end.
-_OPEN_SPAN = 10.0
 
 
 def check_chart_path(path: Path) -> None:
@@ -48,20 +41,7 @@ def write_stability_chart(
         Where the file cannot be written.
     """
     target = AtomicOutput(path, inputs=inputs, overwrite=overwrite)
-    _save(_draw_stability(report, times), target, path)
-
-
-def write_schedule_chart(path: Path, preset: Preset, clock: VideoClock, *, overwrite: bool) -> None:
-    """Draw all scheduled values of a preset over time, scene after scene, into a file.
-
-    Raises
-    ------
-    DreamvidError
-        Where a schedule gives no number, or the file cannot be written.
-    """
-    check_chart_path(path)
-    target = AtomicOutput(path, inputs=[], overwrite=overwrite)
-    _save(_draw_schedules(preset, clock), target, path)
+    save_chart(_draw_stability(report, times), target, path)
 
 
 def write_activity_chart(
@@ -75,7 +55,7 @@ def write_activity_chart(
         Where the file cannot be written.
     """
     target = AtomicOutput(path, inputs=inputs, overwrite=overwrite)
-    _save(_draw_activity(report), target, path)
+    save_chart(_draw_activity(report), target, path)
 
 
 def write_training_chart(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -88,10 +68,11 @@ def write_training_chart(path: Path, rows: Sequence[Mapping[str, float]]) -> Non
     WriteError
         Where the file cannot be written.
     """
-    _save(_draw_training(rows), AtomicOutput(path, overwrite=True), path)
+    save_chart(_draw_training(rows), AtomicOutput(path, overwrite=True), path)
 
 
-def _save(figure: Any, target: AtomicOutput, path: Path) -> None:
+def save_chart(figure: Any, target: AtomicOutput, path: Path) -> None:
+    """Write a Matplotlib figure into a file of one of :data:`CHART_SUFFIXES`."""
     data = io.BytesIO()
     figure.savefig(data, format=path.suffix.lower().removeprefix("."), dpi=110)
     target.write(data.getvalue())
@@ -196,44 +177,3 @@ def _plot_line(
     plotted = [float("nan") if value is None else max(value, _MIN_ERROR) for value in values]
     marker = "." if len(plotted) <= _MAX_MARKED_POINTS else None
     axes.plot(times, plotted, style, color=color, label=label, linewidth=1.3, marker=marker, markersize=4)
-
-
-def _draw_schedules(preset: Preset, clock: VideoClock) -> Any:
-    from matplotlib.figure import Figure  # noqa: PLC0415  only charts need it; without pyplot, no display
-
-    spans = scene_spans(preset, clock)
-    names = list(dict.fromkeys(name for span in spans for name in _series(span, clock, 2)))
-    panels = list(dict.fromkeys(name.partition(": ")[0] for name in names)) or ["nothing is on a schedule"]
-    figure = Figure(figsize=(9, 1.2 + 1.8 * len(panels)), layout="constrained")
-    axes = dict(zip(panels, figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0], strict=True))
-    for span in spans:
-        for name, (times, values) in _series(span, clock, _SCHEDULE_POINTS).items():
-            panel, _, label = name.partition(": ")
-            axes[panel].plot(times, values, label=label or None)
-    for panel, axis in axes.items():
-        axis.set_title(panel, loc="left", fontsize="medium")
-        axis.grid(alpha=0.3)
-        for span in spans[1:]:
-            axis.axvline(span.start, color="0.6", linestyle=":")
-        if axis.get_legend_handles_labels()[1]:
-            axis.legend(loc="upper right", fontsize="small")
-    axes[panels[-1]].set_xlabel("s")
-    return figure
-
-
-def _series(span: SceneSpan, clock: VideoClock, points: int) -> dict[str, tuple[list[float], list[float]]]:
-    """Return times and values by name; the terms of an objective share the panel ``objective``."""
-    fps = float(clock.fps)
-    length = _OPEN_SPAN if span.end is None else span.end - span.start
-    times = [span.start + length * k / max(points - 1, 1) for k in range(points)]
-    points_in_time = [span.point(t, round(t * fps), clock) for t in times]
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    for path, value in span.scene.preset.schedules().items():
-        series[path] = (times, [value.at(point) for point in points_in_time])
-    schedule = span.scene.preset.objective
-    if isinstance(schedule, ObjectiveSchedule):
-        objectives = [schedule.at(point) for point in points_in_time]
-        for index, term in enumerate(schedule.terms):
-            weights = [objective.terms[index].weight for objective in objectives]
-            series[f"objective: {term}"] = (times, weights)
-    return series

@@ -18,6 +18,7 @@ import numpy as np
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.pipelines.panorama import is_panorama
 from dreamvid.pipelines.scenes import Timeline
+from dreamvid.schedule.lengths import known_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,7 +78,7 @@ class FootageLoop:
         """
         from dreamvid.flow.optical_flow import make_estimator  # noqa: PLC0415  OpenCV loads only when something is dreamed
 
-        count, rate, duration = source.info.frames, source.info.rate, preset.input.duration
+        count, rate, duration = source.info.frames, source.info.rate, known_seconds(preset.input.duration)
         if count is None:
             raise SettingsError(f"input.loop: how long {name} lasts is not known; say a --duration")
         if count < _LEAST_FRAMES:
@@ -112,6 +113,13 @@ class FootageLoop:
 
     def _info(self, frames: int) -> VideoInfo:
         return replace(self.source.info, frames=frames, duration=frames / self.source.info.rate)
+
+    def frames_of_loop(self) -> Iterator[Frame]:
+        """Yield the frames of the loop alone, as they come in it."""
+        rate = self.source.info.rate
+        for frame in self.from_frame(self.fade):
+            index = frame.index - self.fade
+            yield replace(frame, index=index, pts=index / rate)
 
     def from_frame(self, index: int, time: Fraction | None = None) -> FootageLoop:  # noqa: ARG002  part of the protocol
         """Return the same frames from an index on."""

@@ -22,6 +22,7 @@ from dreamvid.errors import DreamvidError, ReadError, WriteError
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
 from dreamvid.pipelines.provenance import KEY
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.text import printable
 from dreamvid.types import Frame, Size
 
@@ -175,7 +176,7 @@ def open_pair(source: Path, dreamed: Path, part: DreamedPart, *, keep_going: boo
     media = probe(dreamed)
     embedded = _embedded_settings(media)
     start = embedded.input.start if part.start is None else part.start
-    duration = embedded.input.duration if part.duration is None else part.duration
+    duration = known_seconds(embedded.input.duration) if part.duration is None else part.duration
     fps = embedded.output.fps if part.fps is None else part.fps
     source_size = probe(source, fps=fps).video.size
     size = _unpadded(media.video.size, output_size(source_size, embedded.output))

@@ -14,7 +14,9 @@ from dreamvid.objective import Objective
 from dreamvid.pipelines.build import best_objective, check_objective, load_network, step_cost
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.scenes import VideoClock, check_schedules, scene_spans
+from dreamvid.pipelines.tempo import assume_tempo, bars_seconds, in_seconds
 from dreamvid.schedule.fields import constant
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.schedule.objective_schedule import AUTO, ObjectiveSchedule
 from dreamvid.schedule.times import START
 
@@ -98,7 +100,10 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
     generator = preset.walk.generator
     if preset.pipeline == "walk" and generator is not None and not file_exists(generator):
         yield ("walk", "generator"), f"there is no file '{generator}'"
-    clock = VideoClock(preset.output.fps or _RATE, preset.input.duration or _length(preset))
+    for name, signal in preset.signals.items():
+        if signal.file is not None and not file_exists(signal.file):
+            yield ("signals", name, "source"), f"there is no file '{signal.file}'"
+    clock = _assumed_clock(preset)
     scenes = [("scenes", str(index)) if preset.scenes else () for index in range(max(1, len(preset.scenes)))]
     try:
         spans = scene_spans(preset, clock)
@@ -109,6 +114,18 @@ def _mistakes(preset: Preset) -> Iterator[tuple[Keys, str]]:
             yield from ((keys + inner, text) for inner, text in _check_schedules(span, clock, keys))
     for keys, scene in zip(scenes, preset.in_scenes(), strict=True):
         yield from ((keys + inner, text) for inner, text in _check_objective(scene.preset))
+
+
+def _assumed_clock(preset: Preset) -> VideoClock:
+    """Return a clock on which all signals of the preset's own are 0."""
+    assumed = in_seconds(assume_tempo(preset))
+    signals = dict.fromkeys(preset.signals, 0.0)
+    return VideoClock(
+        preset.output.fps or _RATE,
+        bars_seconds(assumed.tempo) or known_seconds(assumed.input.duration) or _length(preset),
+        (lambda _: signals) if signals else None,
+        assumed.tempo.grid,
+    )
 
 
 def _inherited(file: PresetFile[Preset], keys: Keys) -> Keys:
@@ -189,13 +206,13 @@ def _place(objective: Objective | ObjectiveSchedule | str, name: str) -> Keys:
 
 def _cost(preset: Preset) -> float:
     """Return the gradients of dreamnet over a whole picture that one frame takes, by the settings at the start."""
-    preset = preset.at(START)
+    preset = in_seconds(assume_tempo(preset)).at(START)
     areas = sum(preset.octaves.scale ** (-2 * octave) for octave in range(preset.octaves.count))
     steps = float(constant(preset.ascent.steps))
     if preset.pipeline == "zoom":
         key, rate = preset.trip.keyframe, float(preset.output.fps or 24)
         grown = max(1, round(constant(preset.trip.rate) * steps * constant(preset.look.strength) / rate))
-        steps = grown if key is None else _KEYFRAME_COST * steps / (float(key) * rate)
+        steps = grown if key is None else _KEYFRAME_COST * steps / (float(known_seconds(key)) * rate)
     if preset.pipeline == "walk" and not preset.walk.dream:
         return 0.0
     if preset.pipeline in {"video", "walk"}:

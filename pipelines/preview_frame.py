@@ -29,8 +29,10 @@ from dreamvid.pipelines.padded_dreamer import padded
 from dreamvid.pipelines.panorama import is_panorama, resolve_projection
 from dreamvid.pipelines.preview import mask_of_one
 from dreamvid.pipelines.scenes import VideoClock, first_still, load_timeline
+from dreamvid.pipelines.tempo import assume_tempo, bars_seconds, in_seconds
 from dreamvid.pipelines.video_job import with_video_defaults
 from dreamvid.pipelines.zoom.run import plan_zoom, with_projection
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.schedule.times import START
 from dreamvid.text import printable
 from dreamvid.types import Frame, Size, Spherical
@@ -62,7 +64,7 @@ def dream_preview(
     *,
     build: BuildDreamer = build_dreamer,
 ) -> PreviewFrame:
-    """Dream one frame.
+    """Dream one frame; signals are 0 in it, and a tempo that is ``auto`` is taken for 120 BPM.
 
     Parameters
     ----------
@@ -79,6 +81,10 @@ def dream_preview(
     DreamvidError
         In one line.
     """
+    preset = in_seconds(assume_tempo(preset))
+    bars = bars_seconds(preset.tempo)
+    if bars is not None:
+        preset = preset.override({"trip.duration": bars, "input.duration": bars})
     largest = min(longest, preset.octaves.largest or longest)
     preset = preset.override({"octaves.largest": largest, **_largest_of_scenes(preset, largest)})
     if source is None:
@@ -129,10 +135,12 @@ def _dream_video_frame(
     size = output_size(info.size, preset.output)
     check_memory(source.name, size, VIDEO_BYTES)
     info = replace(info, size=size)
-    clock = VideoClock.of(info)
+    signals = dict.fromkeys(preset.signals, 0.0)
+    clock = VideoClock.of(info, (lambda _: signals) if signals else None, preset.tempo.grid)
     duration = None if clock.duration is None else clock.duration - preset.input.start
-    if preset.input.duration is not None:
-        duration = preset.input.duration if duration is None else min(duration, preset.input.duration)
+    wanted = known_seconds(preset.input.duration)
+    if wanted is not None:
+        duration = wanted if duration is None else min(duration, wanted)
     clock = clock._replace(duration=duration)
     changed = source.stat().st_mtime_ns
     rgb = _read_frame(source, changed, preset.input.start + time, size, preset.output.fps).rgb
@@ -174,7 +182,7 @@ def _dream_still(source: Path, preset: Preset, options: RunOptions) -> tuple[RGB
 def _dream_trip(preset: Preset, time: Fraction, options: RunOptions, build: BuildDreamer) -> tuple[RGB, RGB]:
     """Dream what a trip starts from by the objective of a time, once, with all steps; the camera stands still."""
     plan = plan_zoom(with_projection(preset))
-    clock = VideoClock(plan.info.rate, plan.duration, lambda _: START.signals)
+    clock = VideoClock(plan.info.rate, plan.duration, lambda _: START.signals, plan.preset.tempo.grid)
     timeline = load_timeline(
         plan.preset, options, clock, plan.info.size, build, first_picture=lambda: plan.start
     )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeAlias
 
 from dreamvid.checkpoint.chunk_writer import ChunkWriter
 from dreamvid.checkpoint.disk_space import check_room, room_needed
-from dreamvid.checkpoint.layout import State, work_folder
+from dreamvid.checkpoint.layout import SIGNALS, State, work_folder, write_file
 from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import DreamvidError, NothingDreamedError, WorkError
 from dreamvid.pipelines.options import RunOptions
@@ -88,12 +88,15 @@ class OutputJob:
         Approximate size of one state, for the estimate of disk space.
     delivered
         An earlier run finished the output already; only its work folder is left, and is removed.
+    signals
+        Content of the file with the signals that were measured in pictures; empty for none.
     """
 
     output: Path
     manifest: Manifest
     state_bytes: int = 0
     delivered: bool = False
+    signals: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ def run_resumable(
         options.progress.start(task.manifest.pictures.frames, task.output.name, resumed_at)
         if not task.delivered:
             check_store_room(store, task.state_bytes)
+            if task.signals:
+                write_file(folder / SIGNALS, task.signals)
             guard = InputGuard(task.manifest)
             with Encoding(store, writer) as encoding:
                 if not store.complete:

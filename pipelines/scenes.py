@@ -25,7 +25,7 @@ from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.schedule.fields import constant
 from dreamvid.schedule.objective_schedule import ObjectiveSchedule
-from dreamvid.schedule.times import START, TimePoint
+from dreamvid.schedule.times import START, TimeOffset, TimePoint
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.pipelines.compositing import Compositor
+    from dreamvid.schedule.lengths import Length
+    from dreamvid.schedule.times import BeatGrid
     from dreamvid.types import RGB, Dreamer, Frame, Stabilizer, VideoInfo
 
 _log = logging.getLogger(__name__)
@@ -47,19 +49,25 @@ _ASCENT_SCHEDULES = {
 
 
 class VideoClock(NamedTuple):
-    """A video's frame rate, its duration in seconds where it is known, and its music's signals at a time."""
+    """A video's frame rate, its duration in seconds where it is known, its signals at a time, and its beats."""
 
     fps: Fraction
     duration: Fraction | None
     signals: Callable[[float], Mapping[str, float]] | None = None
+    grid: BeatGrid | None = None
 
     @classmethod
-    def of(cls, info: VideoInfo) -> VideoClock:
+    def of(
+        cls,
+        info: VideoInfo,
+        signals: Callable[[float], Mapping[str, float]] | None = None,
+        grid: BeatGrid | None = None,
+    ) -> VideoClock:
         """Return the clock of a video."""
         duration = info.duration
         if duration is None and info.frames is not None:
             duration = info.frames / info.rate
-        return cls(info.rate, duration)
+        return cls(info.rate, duration, signals, grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,12 @@ class SceneSpan:
         fps, duration = float(clock.fps), None if self.end is None else self.end - self.start
         signals = {} if clock.signals is None else clock.signals(t)
         return TimePoint(
-            max(0.0, t - self.start), max(0, f - round(self.start * fps)), fps, duration, signals
+            max(0.0, t - self.start),
+            max(0, f - round(self.start * fps)),
+            fps,
+            duration,
+            signals,
+            None if clock.grid is None else clock.grid.since(self.start),
         )
 
     def weight(self, t: float) -> float:
@@ -98,11 +111,15 @@ def scene_spans(preset: Preset, clock: VideoClock) -> list[SceneSpan]:
     scenes = preset.in_scenes()
     fps, duration = float(clock.fps), None if clock.duration is None else float(clock.duration)
     starts: list[float] = []
+    fades: list[float] = []
     for index, scene in enumerate(scenes):
+        name = "start"
         try:
-            starts.append(scene.settings.start.seconds(fps, duration))
+            starts.append(scene.settings.start.seconds(fps, duration, clock.grid) if index else 0.0)
+            name = "transition"
+            fades.append(_fade(scene.settings.transition, clock))
         except ScheduleError as error:
-            raise SettingsError(f"scenes.{index}.start: {error}") from None
+            raise SettingsError(f"scenes.{index}.{name}: {error}") from None
         if index and starts[-1] <= starts[-2]:
             raise SettingsError(
                 f"scenes.{index}.start: must be after the scene before, which starts at {starts[-2]:g} s"
@@ -110,11 +127,18 @@ def scene_spans(preset: Preset, clock: VideoClock) -> list[SceneSpan]:
     spans = []
     for index, (scene, start) in enumerate(zip(scenes, starts, strict=True)):
         is_last = index == len(scenes) - 1
-        end = duration if is_last else starts[index + 1] + float(scenes[index + 1].settings.transition)
+        end = duration if is_last else starts[index + 1] + fades[index + 1]
         if end is not None and duration is not None:
             end = max(min(end, duration), start)
-        spans.append(SceneSpan(scene, start, float(scene.settings.transition) if index else 0.0, end))
+        spans.append(SceneSpan(scene, start, fades[index] if index else 0.0, end))
     return spans
+
+
+def _fade(transition: Length, clock: VideoClock) -> float:
+    """Return the length of a cross-fade in seconds."""
+    if isinstance(transition, TimeOffset):
+        return transition.length(float(clock.fps), None, clock.grid)
+    return float(transition)
 
 
 class FrameSettings(NamedTuple):
@@ -336,7 +360,7 @@ def _turnover(objective: ObjectiveSchedule, point: TimePoint) -> float:
 def first_still(preset: Preset) -> Preset:
     """Return a preset as constants for a still picture: its first scene, at its start."""
     scene = preset.in_scenes()[0].preset
-    still = scene.at(TimePoint(t=0.0, f=0, fps=24.0, duration=10.0))
+    still = scene.at(START)
     if not isinstance(scene.objective, ObjectiveSchedule):
         return still
     # Weights to the six digits of the text form, as ever: a replay gives the same picture.

@@ -80,7 +80,9 @@ def prepare(
     video = load_video(job, restore_begun_settings(job.preset, job.output, fresh=options.fresh), build)
     check = partial(check_target, job.output, [source], options.confirm_overwrite, folder=job.folder)
     delivered = unfinished and is_delivered(job.output, video.text, check)
-    return PreparedVideo(video, OutputJob(job.output, video.manifest(), video.state_bytes, delivered))
+    return PreparedVideo(
+        video, OutputJob(job.output, video.manifest(), video.state_bytes, delivered, video.signals)
+    )
 
 
 def _warn_of_cadence(preset: Preset) -> None:

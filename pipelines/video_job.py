@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from dreamvid.pipelines.provenance import KEY, make_manifest, settings_json
 from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.renewal import Renewal
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
+from dreamvid.pipelines.signals import Clip, open_signals, signal_files
+from dreamvid.pipelines.tempo import Music, in_tempo
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -31,7 +35,10 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.masks import Masks
     from dreamvid.pipelines.options import RunOptions
     from dreamvid.pipelines.scenes import BuildDreamer, Timeline
+    from dreamvid.pipelines.signals import SignalCurves
     from dreamvid.types import RGB, Frame, FrameWriter, SeekableSource, VideoInfo
+
+_log = logging.getLogger(__name__)
 
 _BYTES_CARRIED = 40
 """A pixel of what a scene hands on, in float32: source, dream, and detail that fades."""
@@ -83,6 +90,23 @@ class VideoJob:
         for frame in frames:
             yield replace(frame, index=first + frame.index, pts=time + frame.pts)
 
+    def signals(self) -> SignalCurves:
+        """Return the signals of the preset, measured of this video where they are of the clip."""
+        start = self.preset.input.start
+        clip = Clip(self.frames, self.masks, self.source, start, self.info)
+        if self.loop is not None:
+            clip = clip._replace(
+                frames=self.loop.frames_of_loop(), start=start + self.loop.fade / self.info.rate
+            )
+        return open_signals(
+            self.preset,
+            rate=self.info.rate,
+            duration=self.info.duration,
+            clip=clip,
+            output=self.output,
+            keep_going=self.options.keep_going,
+        )
+
     def writer(self, text: str, part: Path | None = None) -> FrameWriter:
         """Return what writes the output; that it may be replaced has been found out before.
 
@@ -90,7 +114,7 @@ class VideoJob:
         """
         from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
 
-        start, duration = self.preset.input.start, self.preset.input.duration
+        start, duration = self.preset.input.start, known_seconds(self.preset.input.duration)
         if self.loop is not None:
             start, duration = start + self.loop.fade / self.info.rate, self.loop.loop_info.duration
         writer = open_writer(
@@ -112,13 +136,16 @@ class VideoJob:
 class LoadedVideo:
     """A video whose networks are loaded and whose settings are checked.
 
-    ``resolved`` is what ``auto`` became, ``text`` are the settings to embed.
+    ``resolved`` is what ``auto`` became, ``text`` are the settings to embed, ``files`` what it is made from beside the
+    video, and ``signals`` what was measured of pictures, as the content of a file of the work folder.
     """
 
     job: VideoJob
     timeline: Timeline
     resolved: dict[str, object]
     text: str
+    files: dict[str, Path]
+    signals: bytes = b""
 
     @property
     def finds_cuts(self) -> bool:
@@ -147,7 +174,7 @@ class LoadedVideo:
 
         job = self.job
         bits = chunk_bits(job.output, info=job.info, output=job.preset.output, folder=job.folder)
-        inputs = (job.source, *self.timeline.files.values())
+        inputs = (job.source, *self.files.values())
         return make_manifest(
             self.text,
             output=job.output,
@@ -186,17 +213,32 @@ def load_video(job: VideoJob, preset: Preset, build: BuildDreamer) -> LoadedVide
     settings = with_video_defaults(preset)
     build = padded(build) if is_panorama(preset) else build
     info = job.info
-    timeline = load_timeline(
-        settings, job.options, VideoClock.of(info), info.size, build, first_picture=job.first_picture
-    )
+    signals = job.signals()
+    clock = VideoClock.of(info, signals.over(None), job.preset.tempo.grid)
+    timeline = load_timeline(settings, job.options, clock, info.size, build, first_picture=job.first_picture)
+    files = {**timeline.files, **signal_files(job.preset)}
     resolved = timeline.resolved(dreamed_size(job.preset, info.size))
-    text = settings_json(job.preset, source=job.source, resolved=resolved, files=timeline.files)
-    return LoadedVideo(job, timeline, resolved, text)
+    text = settings_json(job.preset, source=job.source, resolved=resolved, files=files)
+    return LoadedVideo(job, timeline, resolved, text, files, signals.kept)
 
 
 def _waiting_frames(preset: Preset, rate: Fraction) -> int:
     """Return how many frames wait for the next dreamed one, at most."""
     return max(cadence_at(scene.preset.stability.cadence, rate) for scene in preset.in_scenes()) - 1
+
+
+def _warn_of_missing_bars(preset: Preset, info: VideoInfo) -> None:
+    """Warn of a video that ends before the bars that are asked for."""
+    duration = known_seconds(preset.input.duration)
+    if preset.tempo.bars is None or preset.input.loop or duration is None or info.duration is None:
+        return
+    if info.duration < duration - 1 / info.rate:
+        _log.warning(
+            "tempo.bars: %d bars last %.2f s, and the video only %.2f s from there on",
+            preset.tempo.bars,
+            float(duration),
+            float(info.duration),
+        )
 
 
 def open_video_job(source: Path, output: Path | None, preset: Preset, options: RunOptions) -> VideoJob:
@@ -208,7 +250,11 @@ def open_video_job(source: Path, output: Path | None, preset: Preset, options: R
     output, preset, options = split_frame_name(output, preset, options)
     media = probe(source, fps=preset.output.fps)
     preset = for_purpose(preset, output, media.video)
-    duration = preset.input.duration
+    listened = preset.input.start + (preset.input.crossfade if preset.input.loop else 0)
+    preset = in_tempo(
+        preset, preset.output.fps or media.video.rate, "input.duration", Music(source, listened)
+    )
+    duration = known_seconds(preset.input.duration)
     if preset.input.loop:
         preset = check_loop(preset, media.video, has_sound=bool(media.audio))
         duration = None if duration is None else duration + preset.input.crossfade
@@ -222,6 +268,7 @@ def open_video_job(source: Path, output: Path | None, preset: Preset, options: R
         fps=preset.output.fps,
         keep_going=options.keep_going,
     )
+    _warn_of_missing_bars(preset, frames.info)
     preset = resolve_projection(preset, printable(source.name), media.video.spherical)
     looped = FootageLoop.of(frames, preset, printable(source.name)) if preset.input.loop else None
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)

@@ -12,7 +12,6 @@ from dreamvid.cli.flags import FIELD_FLAGS
 from dreamvid.config.schema import preset_schema
 from dreamvid.schedule.easing import EASINGS
 from dreamvid.schedule.expression import FUNCTIONS, NAMES
-from dreamvid.schedule.times import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +37,8 @@ def page() -> str:
             lines += ["", f"## {name}", "", group["description"], "", *_table(group, f"{name}.", schema)]
     scene = schema["$defs"]["SceneSettings"]
     lines += ["", "## scenes", "", scene["description"], "", *_table(scene, "", schema)]
-    names = [name for name in NAMES if name not in SIGNALS]
+    signal = schema["$defs"]["SignalSettings"]
+    lines += ["", "## A signal", "", signal["description"], "", *_table(signal, "", schema)]
     lines += [
         "",
         "## Schedules",
@@ -46,7 +46,12 @@ def page() -> str:
         f"Easings: {_words(EASINGS)}, or a cubic Bezier `[x1, y1, x2, y2]`.",
         "",
     ]
-    lines += [f"Names in expressions: {_words(names)}.", "", f"Functions: {_words(FUNCTIONS)}.", ""]
+    lines += [
+        f"Names in expressions: {_words(NAMES)}, and those of signals.",
+        "",
+        f"Functions: {_words(FUNCTIONS)}.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -65,7 +70,9 @@ def _rows(group: dict[str, Any], prefix: str, schema: dict[str, Any]) -> Iterato
         if inner is not None and prefix:
             yield from _rows(inner, f"{path}.", schema)
         elif inner is None:
-            changes = any(option.get("type") == "object" for option in _options(value, schema))
+            changes = value.get("default") != {} and any(
+                option.get("type") == "object" for option in _options(value, schema)
+            )
             limits = ", ".join(filter(None, [_range(value, schema), "*schedule*" if changes else ""]))
             flag = f" `{FIELD_FLAGS[path]}`" if path in FIELD_FLAGS else ""
             yield f"| `{path}` | {_default(value)} | {limits} | {value['description']}{flag} |"
@@ -87,7 +94,7 @@ def _options(value: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, An
 
 def _default(value: dict[str, Any]) -> str:
     default = value.get("default")
-    if default is None or default in ("", []):
+    if default is None or default in ("", [], {}):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -106,6 +106,13 @@ class Signals:
             for name in SIGNALS
         }
 
+    def sampled(self, name: str) -> NDArray[np.float32]:
+        """Return a signal as values ``[M]`` a ``hop`` apart, each the highest until the next."""
+        if name != "beat":
+            return self.curves[name]
+        count = len(self.curves["rms"])
+        return np.array([self._beat(index * self.hop, self.hop) for index in range(count)], np.float32)
+
     def _beat(self, t: float, span: float) -> float:
         following = bisect_right(self.beats, t)
         if following < len(self.beats) and self.beats[following] < t + span:

@@ -9,6 +9,7 @@
         000001.npz        arrays of the state after them
         000001.json       record of the chunk, written last: without it the chunk does not count
         complete.json     every frame is there
+        signals.npz       signals that were measured in pictures, such as the motion of the source
         output.part       the output while it is encoded; a folder for a sequence of pictures
         plan.json         the parts of a dream that several workers make
         part-000001/      work folder of the first part
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".work"
 LOCK, MANIFEST, COMPLETE, PLAN = "lock", "manifest.json", "complete.json", "plan.json"
+SIGNALS = "signals.npz"
 OUTPUT = f"output{PART}"
 # Suffixes of the three files of a chunk.
 FRAMES, STATE, RECORD = ".mkv", ".npz", ".json"
@@ -49,7 +51,8 @@ FRAMES, STATE, RECORD = ".mkv", ".npz", ".json"
 # Bytes of a file name, on all common file systems.
 _MAX_NAME = 255
 _OURS = re.compile(
-    r"(?:\d{6,}\.(?:mkv|npz|json)|(?:manifest|complete|plan)\.json|lock)(?:\.part)?|output\.part|part-\d{6,}"
+    r"(?:\d{6,}\.(?:mkv|npz|json)|(?:manifest|complete|plan)\.json|signals\.npz|lock)(?:\.part)?|output\.part|"
+    r"part-\d{6,}"
 )
 
 

@@ -12,6 +12,7 @@ from dreamvid.cli.options import CommonOptions, common_command, output_option
 from dreamvid.cli.output import show_table
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
+from dreamvid.schedule.lengths import known_seconds
 
 if TYPE_CHECKING:
     from dreamvid.pipelines.activity import ActivityReport, ShownChannel
@@ -146,7 +147,7 @@ def activations(
             top=top,
             width=width,
             start=settings.input.start,
-            duration=settings.input.duration,
+            duration=known_seconds(settings.input.duration),
             fps=settings.output.fps,
             output=output,
             sheet=sheet,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from typing import TYPE_CHECKING, NamedTuple
 
-from dreamvid.config.fields import field_paths, meta_of
+from dreamvid.config.fields import field_paths, meta_of, named_group_of
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.options import CHUNK_SECONDS
 
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class SettingOption(NamedTuple):
     """A flag that sets a field of the preset, in the commands of some pipelines.
 
-    ``switch`` is the value that one without a value sets.
+    ``switch`` is the value that one without a value sets. One that ``is_named`` takes NAME=VALUE, may be
+    repeated, and sets what the field holds under each name.
     """
 
     flag: str
     field: str
     pipelines: tuple[str, ...]
     switch: bool | None = None
+    is_named: bool = False
 
     @property
     def parameter(self) -> str:
@@ -38,7 +40,8 @@ def _setting_options() -> Iterator[SettingOption]:
         meta = meta_of(info)
         if meta.flag:
             switch = not info.default if isinstance(info.default, bool) else None
-            yield SettingOption(meta.flag, field, meta.pipelines, switch)
+            is_named = named_group_of(info) is not None
+            yield SettingOption(meta.flag, field, meta.pipelines, switch, is_named)
 
 
 SETTING_OPTIONS = tuple(_setting_options())

@@ -17,6 +17,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.gan_file import SUFFIX
 from dreamvid.pipelines.gan.request import DEFAULT_MINUTES, TrainingRequest
+from dreamvid.schedule.lengths import known_seconds
 
 app = typer.Typer(
     help="Train a network that invents pictures like yours, and walk through them.", no_args_is_help=True
@@ -113,7 +114,7 @@ def train(
         minutes=_minutes(minutes, default=DEFAULT_MINUTES if steps is None else None),
         steps=None if steps is None else _steps(steps),
         start=part.start,
-        duration=part.duration,
+        duration=known_seconds(part.duration),
     )
     with run_command(common, action="training", unit="steps/s") as run:
         from dreamvid.pipelines.gan.training import train_gan  # noqa: PLC0415  loads OpenCV and PyAV

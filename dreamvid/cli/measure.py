@@ -13,6 +13,7 @@ from dreamvid.cli.options import CommonOptions, common_command
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.pipelines.measure import DreamedPart
+from dreamvid.schedule.lengths import known_seconds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,7 +79,9 @@ def measure(
             dreamed,
             run.options,
             part=DreamedPart(
-                None if start is None else settings.input.start, settings.input.duration, settings.output.fps
+                None if start is None else settings.input.start,
+                known_seconds(settings.input.duration),
+                settings.output.fps,
             ),
             plot=plot,
             compare=compare,

@@ -153,11 +153,25 @@ def _take_changes(values: dict[str, Any], options: Iterable[SettingOption]) -> d
     changes: dict[str, object] = {}
     for option in options:
         value = values.pop(option.parameter)
-        if option.switch is None and value is not None:
+        if option.is_named:
+            changes |= _parse_named(option, value or [])
+        elif option.switch is None and value is not None:
             changes[option.field] = parse_value(option.field, value)
         elif option.switch is not None and value:
             changes[option.field] = option.switch
     return {**changes, **parse_assignments(values.pop("assignments") or [])}
+
+
+def _parse_named(option: SettingOption, texts: Iterable[str]) -> dict[str, object]:
+    """Return the values of NAME=VALUE texts by dotted path."""
+    changes: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not name or not equals or "." in name:
+            raise SettingsError(f"{option.flag} {text}: must read NAME=SOURCE, for example heart=heart.csv")
+        path = f"{option.field}.{name}"
+        changes[path] = parse_value(path, value)
+    return changes
 
 
 def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOptions:
@@ -262,6 +276,15 @@ def _setting_parameter(option: SettingOption) -> inspect.Parameter:
     if option.switch is not None:
         info = typer.Option(option.flag, help=field.description, metavar="", rich_help_panel=panel)
         return _parameter(option.parameter, Annotated[bool, info], default=False)
+    if option.is_named:
+        info = typer.Option(
+            option.flag,
+            help=f"{field.description} May be repeated.",
+            metavar="NAME=SOURCE",
+            rich_help_panel="Beats and signals",
+            show_default=False,
+        )
+        return _parameter(option.parameter, Annotated[list[str] | None, info], None)
     unit = meta_of(field).unit
     facts = [unit] if unit else []
     if field.default is not None:

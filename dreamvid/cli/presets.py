@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +46,15 @@ def show(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Plot its schedules (.png .svg .pdf).")
     ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="The clip for the plot, where signals are measured of it, or the tempo.",
+        ),
+    ] = None,
     duration: Annotated[
         str | None,
         typer.Option(
@@ -59,18 +67,14 @@ def show(
     """Print a preset as YAML, with what it extends and all defaults."""
     preset = load_preset(name).preset
     if plot is None:
-        if duration is not None:
-            raise SettingsError("--duration: is for the chart; name its file with --plot FILE")
+        given = {"--duration": duration, "--input": source}
+        for option in [name for name, value in given.items() if value is not None]:
+            raise SettingsError(f"{option}: is for the chart; name its file with --plot FILE")
         typer.echo(_to_yaml(_values(preset)), nl=False)
         return
-    from dreamvid.pipelines.charts import write_schedule_chart  # noqa: PLC0415  loads what pictures need
-    from dreamvid.pipelines.scenes import VideoClock  # noqa: PLC0415  the same
+    from dreamvid.pipelines.schedule_chart import write_schedule_chart  # noqa: PLC0415  loads what pictures need
 
-    input_settings = (preset if duration is None else preset.override({"input.duration": duration})).input
-    lengths = {"zoom": preset.trip.duration, "walk": preset.walk.duration}
-    default = lengths.get(preset.pipeline) or Fraction(10)
-    clock = VideoClock(preset.output.fps or Fraction(24), input_settings.duration or default)
-    write_schedule_chart(plot, preset, clock, overwrite=yes)
+    write_schedule_chart(plot, preset, source=source, duration=duration, overwrite=yes)
     typer.echo(str(plot))
 
 

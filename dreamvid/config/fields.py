@@ -25,6 +25,8 @@ Pipeline = Literal["video", "image", "zoom", "sweep", "walk"]
 
 EVERY: tuple[Pipeline, ...] = ("video", "image", "zoom", "sweep", "walk")
 MOVING: tuple[Pipeline, ...] = ("video", "zoom", "sweep", "walk")
+TIMED: tuple[Pipeline, ...] = ("video", "zoom", "walk")
+"""Those that run through time, and may do so in bars."""
 DREAMING: tuple[Pipeline, ...] = ("video", "image", "zoom", "walk")
 """Those that dream by one model and objective, each of which has an option."""
 
@@ -125,6 +127,8 @@ class SettingsModel(BaseModel):
 def _values(value: Any) -> Any:
     if isinstance(value, SettingsModel):
         return value.values()
+    if isinstance(value, Mapping):
+        return {key: _values(item) for key, item in value.items()}
     return tuple(_values(item) for item in value) if isinstance(value, tuple) else value
 
 
@@ -159,6 +163,13 @@ def group_of(info: FieldInfo) -> type[SettingsModel] | None:
     return None
 
 
+def named_group_of(info: FieldInfo) -> type[SettingsModel] | None:
+    """Return the settings that a field holds many of, by names of the user's; None for all other fields."""
+    arguments = get_args(info.annotation)
+    is_mapping = get_origin(info.annotation) is dict
+    return arguments[1] if is_mapping and issubclass(arguments[1], SettingsModel) else None
+
+
 def innermost(info: FieldInfo) -> FieldInfo:
     """Return a field that may be None with the annotation and marks of what it is otherwise."""
     for option in get_args(info.annotation):
@@ -175,12 +186,16 @@ def file_name_of(info: FieldInfo) -> FileName | None:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any], model: type[SettingsModel]) -> dict[str, Any]:
-    """Return nested values with changes laid over them, group by group; schedules are replaced whole."""
+    """Return nested values with changes laid over them, group by group; schedules and signals are replaced whole."""
     result = dict(base)
     for key, value in changes.items():
         info = model.model_fields.get(key)
         group = None if info is None else group_of(info)
         result[key] = value
+        if info is not None and named_group_of(info) is not None:
+            old = base.get(key)
+            if isinstance(old, Mapping) and isinstance(value, Mapping):
+                result[key] = {**old, **value}
         if group is not None:
             old, new = _unfold(group, base.get(key)), _unfold(group, value)
             if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -221,7 +236,15 @@ def rename_files(values: Mapping[str, Any], new_name: NewName, model: type[Setti
 
 
 def _rename_in_items(value: Any, new_name: NewName, info: FieldInfo) -> Any:
-    """Return a list of settings, such as scenes, with the names of all files replaced; all else as it is."""
+    """Return many settings, such as scenes, with the names of all files replaced; all else as it is."""
+    named = named_group_of(info)
+    if named is not None and isinstance(value, Mapping):
+        return {
+            name: rename_files(item, new_name, named)
+            if isinstance(item, Mapping)
+            else rename_files({str(named.scalar): item}, new_name, named)[str(named.scalar)]
+            for name, item in value.items()
+        }
     for option in get_args(info.annotation):
         if isinstance(option, type) and issubclass(option, SettingsModel) and isinstance(value, list | tuple):
             return [

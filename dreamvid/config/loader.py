@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from dreamvid.config.fields import GUIDES, FileName, SettingsModel, merge, rename_files, unfold
 from dreamvid.config.messages import problems
 from dreamvid.config.scene import SceneSettings
+from dreamvid.config.signals import signal_names
 from dreamvid.config.yaml_text import MAX_CHARACTERS, TextPosition, YamlTextError, read_yaml
 from dreamvid.errors import PresetError, SettingsError
 from dreamvid.text import did_you_mean
@@ -74,7 +75,7 @@ def load_file(ref: str | Path, model: type[P], check: Callable[[P], object]) -> 
     layer = reader.read(path)
     mistakes = reader.mistakes
     try:
-        preset = model.model_validate(layer.values)
+        preset = model.model_validate(layer.values, context=signal_names(layer.values))
         check(preset)
     except ValidationError as error:
         for keys, text in problems(error, model):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamvid.config.fields import SettingsModel, field_paths, innermost
 from dreamvid.config.scene import SceneSettings
+from dreamvid.config.signals import SignalSettings
 from dreamvid.errors import ScheduleError
 from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.fields import bounds_of
@@ -31,6 +32,7 @@ _TYPES = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "path_type": "must be the name of a file",
+    "dict_type": "must be names with what they stand for, such as {kick: kick.wav}",
 }
 
 
@@ -50,11 +52,12 @@ def unknown_field(path: str, model: type[SettingsModel]) -> str:
 def problems(error: ValidationError, model: type[SettingsModel]) -> list[tuple[Keys, str]]:
     """Return the path, as keys, and the message of each thing that does not validate, one for each path."""
     preset, scene = _Explainer(model, SceneSettings), _Explainer(SceneSettings, model)
+    parts = {"scenes": scene, "signals": _Explainer(SignalSettings, SettingsModel)}
     messages: dict[Keys, str] = {}
     for details in error.errors(include_url=False):
         keys = tuple(str(key) for key in details["loc"])
-        within = keys[:2] if keys[:1] == ("scenes",) and len(keys) > 1 else ()
-        path, message = (scene if within else preset).explain(details, keys[len(within) :])
+        within = keys[:2] if keys[0:1] and keys[0] in parts and len(keys) > 1 else ()
+        path, message = (parts[keys[0]] if within else preset).explain(details, keys[len(within) :])
         messages.setdefault((*within, *path), "".join(c if c.isprintable() else "?" for c in message))
     return list(messages.items())
 
@@ -127,6 +130,8 @@ def must_be(  # noqa: PLR0911  one for each kind of error
     limits = {} if info is None else _limits(info)
     if kind in _TYPES:
         return f"{_TYPES[kind]}, not {'nothing' if value is None else quoted(value)}"
+    if kind == "missing":
+        return "is missing"
     if kind in {"string_too_long", "too_long"}:
         things = "characters" if kind == "string_too_long" else "items"
         return f"must have at most {details['ctx']['max_length']} {things}, not {len(value)}"

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from dreamvid.config.fields import (
     DREAMING,
     GUIDES,
+    TIMED,
     FileName,
     Meta,
     SettingsModel,
@@ -39,7 +40,9 @@ from dreamvid.config.settings import (
     RunSettings,
     StabilitySettings,
 )
+from dreamvid.config.signals import Signals, SignalSettings, signal_names
 from dreamvid.config.sweep import SweepSettings
+from dreamvid.config.tempo import TempoSettings
 from dreamvid.config.trip import CameraSettings, TripSettings
 from dreamvid.config.walk import WalkSettings
 from dreamvid.errors import SettingsError
@@ -103,6 +106,13 @@ class Preset(SettingsModel):
     stability: StabilitySettings = StabilitySettings()
     camera: CameraSettings = CameraSettings()
     trip: TripSettings = TripSettings()
+    tempo: TempoSettings = TempoSettings()
+    signals: Signals = Field(
+        {},
+        description="Signals for expressions, by name: a column of a table, notes or a controller of a MIDI file, a "
+        "sound, brightness, motion, cuts or mask of the clip.",
+        json_schema_extra=Meta(flag="--signal", pipelines=TIMED),
+    )
     sweep: SweepSettings = SweepSettings()
     walk: WalkSettings = WalkSettings()
     input: InputSettings = InputSettings()
@@ -129,7 +139,7 @@ class Preset(SettingsModel):
             One line that names the key, for the first value that does not fit.
         """
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(values, context=signal_names(values))
         except ValidationError as error:
             raise SettingsError(explain(error, cls)) from None
 
@@ -238,14 +248,23 @@ def parse_value(path: str, text: str) -> object:
 
 
 def _assign(data: dict[str, Any], path: str, value: object) -> None:
-    if path not in field_paths(Preset) and path not in Preset.model_fields:
+    if not _is_settable(path):
         raise SettingsError(unknown_field(path, Preset))
     *groups, leaf = path.split(".")
     for group in groups:
         inner = data.get(group)
+        if isinstance(inner, str) and groups[0] == "signals":
+            inner = {SignalSettings.scalar: inner}
         data[group] = dict(inner) if isinstance(inner, Mapping) else {}
         data = data[group]
     data[leaf] = value
+
+
+def _is_settable(path: str) -> bool:
+    section, _, rest = path.partition(".")
+    if section == "signals" and rest:  # a name of the user's, and maybe one of its settings
+        return rest.partition(".")[2] in {"", *SignalSettings.model_fields}
+    return path in field_paths(Preset) or path in Preset.model_fields
 
 
 def load_preset(ref: str | Path) -> PresetFile[Preset]:

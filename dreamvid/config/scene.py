@@ -20,8 +20,9 @@ from dreamvid.config.trip import CameraSettings
 from dreamvid.errors import ScheduleError
 from dreamvid.schedule.easing import Easing, parse_easing
 from dreamvid.schedule.fields import EASING_SCHEMA, TIME_SCHEMA, custom_error
+from dreamvid.schedule.lengths import Length, LengthRange
 from dreamvid.schedule.objective_schedule import OptionalObjective
-from dreamvid.schedule.times import Seconds, TimeOffset, parse_offset
+from dreamvid.schedule.times import TimeOffset, parse_offset
 
 
 class _Text:
@@ -60,15 +61,13 @@ class SceneSettings(SettingsModel):
     start: TimeWithin = Field(
         TimeOffset(0.0),
         description=(
-            "Start of the scene, a time in the video (4s, 1:05, 120f, 25%); it lasts until "
+            "Start of the scene, a time in the video (4s, 1:05, 120f, 25%, 4b, 2bar); it lasts until "
             "the next scene starts."
         ),
     )
-    transition: Seconds = Field(
+    transition: Annotated[Length, LengthRange(ge=0, le=600)] = Field(
         Fraction(0),
-        ge=0,
-        le=600,
-        description="Length of the cross-fade from the previous scene; 0 is a cut.",
+        description="Length of the cross-fade from the previous scene, also 4b or 1bar; 0 is a cut.",
         json_schema_extra=Meta("s"),
     )
     ease: EasingName = Field(Easing("in-out"), description="Easing of the cross-fade.")

@@ -8,6 +8,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.config.scene import SceneSettings
 from dreamvid.config.walk import MAX_SEEDS, WalkSettings
 from dreamvid.schedule.fields import EASING_SCHEMA, EXPRESSION_SCHEMA
+from dreamvid.schedule.lengths import MUSICAL_SCHEMA
 
 _EXTENDS = {
     "type": "string",
@@ -20,9 +21,13 @@ _RATE: dict[str, Any] = {"type": "string", "pattern": r"^\s*(\d+(\.\d*)?|\.\d+|\
 _RANGE: dict[str, Any] = {"type": "string", "pattern": f"^{_NUMBER},{_NUMBER}$"}
 _NULL: dict[str, Any] = {"type": "null"}
 _FORMS: dict[tuple[str, str], list[dict[str, Any]]] = {
-    ("SceneSettings", "transition"): [{"type": "number", "minimum": 0, "maximum": 600}, _CLOCK],
+    ("SceneSettings", "transition"): [
+        {"type": "number", "minimum": 0, "maximum": 600},
+        _CLOCK,
+        MUSICAL_SCHEMA,
+    ],
     ("InputSettings", "start"): [{"type": "number", "minimum": 0}, _CLOCK],
-    ("InputSettings", "duration"): [{"type": "number", "exclusiveMinimum": 0}, _CLOCK, _NULL],
+    ("InputSettings", "duration"): [{"type": "number", "exclusiveMinimum": 0}, _CLOCK, MUSICAL_SCHEMA, _NULL],
     ("OutputSettings", "fps"): [{"type": "number", "exclusiveMinimum": 0, "maximum": 1000}, _RATE, _NULL],
     ("RunSettings", "tile"): [{"type": "integer", "minimum": 64, "maximum": 8192}, {"enum": ["auto", "off"]}],
     ("WalkSettings", "seeds"): [
@@ -86,7 +91,8 @@ def _accept_words(properties: dict[str, Any]) -> None:
 def _accept_scalars(properties: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:
     """Let groups of settings be bare scalars, where that is clear."""
     for value in properties.values():
-        for each in (value, *value.get("anyOf", ())):
+        named = [form] if isinstance(form := value.get("additionalProperties"), dict) else []
+        for each in (value, *value.get("anyOf", ()), *named):
             group = parts.get(str(each.get("$ref", "")).rpartition("/")[2], {})
             if "scalar" in group:
                 scalar = group["properties"][group["scalar"]]

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, fi
 from dreamvid.config.fields import DREAMING, MOVING, FileName, Meta, SettingsModel
 from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.schedule.fields import Bounds, Scheduled
+from dreamvid.schedule.lengths import Length, LengthRange
 from dreamvid.schedule.times import Rate, Seconds, TimeOffset, parse_offset
 from dreamvid.types import BlendMode, KeepColor, Size
 
@@ -356,10 +357,9 @@ class InputSettings(SettingsModel):
         description="Start at this time.",
         json_schema_extra=Meta("s", "--start", ("video",)),
     )
-    duration: Seconds | None = Field(
+    duration: Annotated[Length, LengthRange(gt=0)] | None = Field(
         None,
-        gt=0,
-        description="Length of the part to use; default: to the end.",
+        description="Length of the part to use; with a tempo also 16b or 4bar; default: to the end.",
         json_schema_extra=Meta("s", "--duration", ("video",)),
     )
     loop: bool = Field(

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from dreamvid.config.fields import FileName, Meta, Pipeline, SettingsModel
 from dreamvid.schedule.fields import Bounds, Scheduled
+from dreamvid.schedule.lengths import Length, LengthRange
 from dreamvid.schedule.times import Seconds
 
 _TRIPS: tuple[Pipeline, ...] = ("zoom",)
@@ -72,11 +73,9 @@ class TripSettings(SettingsModel):
         "file, or a frame of a video (FILE@12.5s).",
         json_schema_extra=Meta(flag="--from", pipelines=_TRIPS),
     )
-    duration: Seconds = Field(
+    duration: Annotated[Length, LengthRange(gt=0, le=86400)] = Field(
         Fraction(20),
-        gt=0,
-        le=86400,
-        description="Length of the trip.",
+        description="Length of the trip; with a tempo also 16b or 4bar.",
         json_schema_extra=Meta("s", "--duration", pipelines=_TRIPS),
     )
     rate: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] = Field(
@@ -124,7 +123,7 @@ class TripSettings(SettingsModel):
         description="Make a seamless loop: the last frame leads into the first.",
         json_schema_extra=Meta(flag="--loop", pipelines=_TRIPS),
     )
-    keyframe: Annotated[Seconds, Field(gt=0, le=3600)] | None = Field(
+    keyframe: Annotated[Length, LengthRange(gt=0, le=3600)] | None = Field(
         None,
         description=(
             "Interval of keyframes: dream one large picture per interval and zoom from one "

@@ -13,6 +13,7 @@ from dreamvid.config.fields import FileName, Meta, Pipeline, SettingsModel
 from dreamvid.config.scene import EasingName
 from dreamvid.schedule.easing import Easing
 from dreamvid.schedule.fields import Bounds, Scheduled
+from dreamvid.schedule.lengths import Length, LengthRange
 from dreamvid.schedule.times import Seconds
 
 MAX_SEEDS = 10_000
@@ -58,9 +59,10 @@ class WalkSettings(SettingsModel):
         description="Easing from one seed to the next: sine rests at each for a moment, linear never does.",
         json_schema_extra=Meta(flag="--easing", pipelines=_WALKS),
     )
-    duration: Annotated[Seconds, Field(gt=0, le=86400)] | None = Field(
+    duration: Annotated[Length, LengthRange(gt=0, le=86400)] | None = Field(
         None,
-        description="Length of the walk; default: 3 s from seed to seed, 20 s on a noise path.",
+        description="Length of the walk; with a tempo also 16b or 4bar; default: 3 s from seed to seed, 20 s on a "
+        "noise path.",
         json_schema_extra=Meta("s", "--duration", pipelines=_WALKS),
     )
     speed: Annotated[Scheduled[float], Bounds(ge=0.0, le=100.0)] | None = Field(

@@ -5,8 +5,9 @@ can be written. Anything else is refused when the text is read: first by its cha
 which only the allowed nodes become Python closures. Nothing is ever passed to ``eval``. All values are floats, so
 nothing grows: an expression takes microseconds, or fails.
 
-Waves have a period of 1 and lie in 0..1: ``saw`` rises, ``tri`` rises and falls, ``square`` is 1 in the first half,
-``pulse(x, width)`` in the first ``width`` of it. ``noise(x, seed)`` wanders smoothly in -1..1, with a new value at
+Waves have a period of 1 and lie in 0..1: ``saw`` rises, ``tri`` rises and falls, ``sine`` does so smoothly,
+``square`` is 1 in the first half, ``pulse(x, width)`` in the first ``width`` of it. So ``sine(b/4 + 0.25)`` has a
+period of four beats, and is a quarter of it ahead. ``noise(x, seed)`` wanders smoothly in -1..1, with a new value at
 each whole x; ``random(n, seed)`` is a number in 0..1 for each whole n. Both are the same on every machine.
 """
 
@@ -43,27 +44,29 @@ _TOKEN = re.compile(
 class Expression:
     """A schedule by formula; a pure function of the moment.
 
-    ``text`` is at most 500 characters, 200 parts and 32 levels; runs of white space become one blank. ``names`` are
-    all names that it uses. A text that cannot be read, or that gives no number at any moment, is a ScheduleError.
+    ``text`` is at most 500 characters, 200 parts and 32 levels; runs of white space become one blank. ``signals`` are
+    the names of the signals that it may use, ``names`` all names that it uses. A text that cannot be read, or that
+    gives no number at any moment, is a ScheduleError.
     """
 
     text: str
+    signals: frozenset[str] = field(default=frozenset(SIGNALS), compare=False, repr=False)
     names: frozenset[str] = field(init=False, compare=False, repr=False)
     _evaluate: Evaluate = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Compile the text; one that does not depend on the moment is evaluated at once."""
         text = " ".join(self.text.split())
-        compiler = _Compiler(text)
+        compiler = _Compiler(text, self.signals)
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "_evaluate", compiler.compile(_parse(text)))
         object.__setattr__(self, "names", frozenset(compiler.names))
         if self.names <= _CONSTANTS.keys():
             self.at(TimePoint(0.0, 0, 1.0))
 
-    def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
+    def __reduce__(self) -> tuple[type[Expression], tuple[str, frozenset[str]]]:
         """Copy and pickle by the text: closures cannot be pickled."""
-        return Expression, (self.text,)
+        return Expression, (self.text, self.signals)
 
     @property
     def needs_duration(self) -> bool:
@@ -76,11 +79,13 @@ class Expression:
         Raises
         ------
         ScheduleError
-            Where there is no finite number: divided by zero, too large, out of a function's domain, a duration or
-            signal that is not known.
+            Where there is no finite number: divided by zero, too large, out of a function's domain, a duration, tempo
+            or signal that is not known.
         """
         try:
-            result = self._evaluate({name: _NAMES[name](point) for name in self.names})
+            result = self._evaluate(
+                {name: _NAMES[name](point) if name in _NAMES else _signal(point, name) for name in self.names}
+            )
         except ZeroDivisionError:
             reason = "divides by zero"
         except OverflowError:
@@ -124,9 +129,10 @@ def _parse(text: str) -> ast.expr:
 class _Compiler:
     """Makes closures of the allowed nodes of a syntax tree; collects the names that it uses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, signals: frozenset[str]) -> None:
         self.names: set[str] = set()
         self._text = quoted(text)
+        self._signals = signals
         self._parts = 0
 
     def compile(self, node: ast.expr, depth: int = 1) -> Evaluate:  # noqa: C901, PLR0911  a case for each node
@@ -170,8 +176,9 @@ class _Compiler:
     def _name(self, name: str) -> Evaluate:
         if name in FUNCTIONS:
             raise ScheduleError(f"{self._text}: {name} is a function; write {name}(...)")
-        if name not in _NAMES:
-            raise ScheduleError(f"{self._text}: no such name as {quoted(name)}{did_you_mean(name, _NAMES)}")
+        if name not in _NAMES and name not in self._signals:
+            near = did_you_mean(name, [*_NAMES, *sorted(self._signals)])
+            raise ScheduleError(f"{self._text}: no such name as {quoted(name)}{near}")
         self.names.add(name)
         return operator.itemgetter(name)
 
@@ -259,6 +266,10 @@ def _tri(x: float) -> float:
     return 1.0 - abs(2.0 * _saw(x) - 1.0)
 
 
+def _sine(x: float) -> float:
+    return 0.5 - 0.5 * math.cos(math.tau * x)
+
+
 def _pulse(x: float, width: float = 0.1) -> float:
     return float(_saw(x) < width)
 
@@ -305,6 +316,7 @@ FUNCTIONS: Final[dict[str, tuple[Callable[..., float], int, int]]] = {
     "step": (_step, 2, 2),
     "saw": (_saw, 1, 1),
     "tri": (_tri, 1, 1),
+    "sine": (_sine, 1, 1),
     "square": (lambda x: _pulse(x, 0.5), 1, 1),
     "pulse": (_pulse, 1, 2),
     "noise": (_noise, 1, 2),
@@ -338,24 +350,25 @@ _CONSTANTS: Final[dict[str, Callable[[TimePoint], float]]] = {
 }
 
 
-def _signal(name: str) -> Callable[[TimePoint], float]:
-    def read(point: TimePoint) -> float:
-        if name not in point.signals:
-            raise ScheduleError(f"needs music: {name} is one of its signals")
-        return float(point.signals[name])
-
-    return read
-
-
 _NAMES: Final[dict[str, Callable[[TimePoint], float]]] = {
     "t": lambda point: float(point.t),
     "f": lambda point: float(point.f),
     "p": lambda point: point.p,
+    "b": lambda point: point.known_grid.beats(point.t),
+    "bar": lambda point: point.known_grid.beats(point.t) / point.known_grid.beats_per_bar,
+    "bpm": lambda point: point.known_grid.bpm,
     "fps": lambda point: point.fps,
     "duration": lambda point: point.known_duration,
     **_CONSTANTS,
-    **{name: _signal(name) for name in SIGNALS},
 }
 
 NAMES: Final = tuple(_NAMES)
-"""All names that an expression may use."""
+"""All names that an expression may use, but for those of signals."""
+
+
+def _signal(point: TimePoint, name: str) -> float:
+    if name in point.signals:
+        return float(point.signals[name])
+    if name in SIGNALS:
+        raise ScheduleError(f"needs music: {name} is one of its signals")
+    raise ScheduleError(f"needs the signal {name}, which is not known here")

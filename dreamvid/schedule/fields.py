@@ -23,12 +23,12 @@ from dreamvid.schedule.keyframes import (
     parse_key,
     parse_schedule,
 )
-from dreamvid.schedule.times import START, TimeOffset, TimePoint
+from dreamvid.schedule.times import SIGNALS, START, TimeOffset, TimePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -100,11 +100,11 @@ class Bounds:
         is_whole = int in get_args(source)
         inner = core_schema.int_schema(**limits) if is_whole else core_schema.float_schema(**limits)
 
-        def check(value: Any, check_number: Callable[[Any], Any]) -> Any:
+        def check(value: Any, check_number: Callable[[Any], Any], info: ValidationInfo) -> Any:
             if not is_schedule(value):
                 return check_number(value)
             try:
-                schedule = _parse_within(value, check_number)
+                schedule = _parse_within(value, check_number, signals_of(info))
                 schedule.at(START)  # one without a number there is refused at once
             except ScheduleError as error:
                 if isinstance(value, str) and _WORD.fullmatch(value.strip()):
@@ -112,7 +112,7 @@ class Bounds:
                 raise custom_error(error) from None
             return schedule
 
-        return core_schema.no_info_wrap_validator_function(
+        return core_schema.with_info_wrap_validator_function(
             check, inner, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
         )
 
@@ -120,6 +120,14 @@ class Bounds:
         """Return the number's schema, or a schedule's."""
         number_schema = handler(schema["schema"])
         return {"anyOf": [number_schema, keyframes_schema(number_schema), EXPRESSION_SCHEMA]}
+
+
+def signals_of(info: ValidationInfo) -> frozenset[str]:
+    """Return the names of the signals that expressions may use: those of music, and those in the context.
+
+    The context of a validation is a mapping whose ``signals`` are the names of a preset's own signals.
+    """
+    return frozenset(SIGNALS) | frozenset((info.context or {}).get("signals", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +159,13 @@ def bounds_of(annotation: Any, metadata: list[Any]) -> Bounds | None:
     return None
 
 
-TIME_PATTERN = r"^\s*([Ee][Nn][Dd]|((\d+:)?\d+:)?\d+(\.\d*)?([Ee][+-]?\d+)?\s*[SsFf%]?)\s*$"
+_MUSICAL = "[Bb]([Ee][Aa][Tt][Ss]?|[Aa][Rr][Ss]?)?"
+TIME_PATTERN = rf"^\s*([Ee][Nn][Dd]|((\d+:)?\d+:)?\d+(\.\d*)?([Ee][+-]?\d+)?\s*([SsFf%]|{_MUSICAL})?)\s*$"
 """What :func:`dreamvid.schedule.times.parse_offset` reads, as a regular expression of JSON Schema."""
 
 TIME_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "string", "pattern": TIME_PATTERN}, {"type": "number", "minimum": 0}],
-    "examples": ["4s", "1:05", "120f", "25%"],
+    "examples": ["4s", "1:05", "120f", "25%", "4b", "2bar"],
 }
 
 EASING_SCHEMA: dict[str, Any] = {
@@ -171,7 +180,7 @@ EXPRESSION_SCHEMA: dict[str, Any] = {
     "type": "string",
     "maxLength": 500,
     "pattern": r"^[\sA-Za-z0-9_.+*/%<>=!(),-]+$",
-    "description": "An expression of t (s), f (frame), p (0..1), fps and duration.",
+    "description": "An expression of t (s), f (frame), b (beat), bar, p (0..1), fps, duration and signals.",
     "examples": ["0.01 + 0.004*sin(t)"],
 }
 
@@ -190,7 +199,8 @@ def keyframes_schema(value: dict[str, Any]) -> dict[str, Any]:
         "patternProperties": {TIME_PATTERN: {"anyOf": [value, eased]}},
         "properties": {"ease": EASING_SCHEMA},
         "additionalProperties": False,
-        "description": "Keyframes: times (4s, 1:05, 120f, 25%, end) and values; ease is the easing between them.",
+        "description": "Keyframes: times (4s, 1:05, 120f, 25%, 4b, 2bar, end) and values; "
+        "ease is the easing between them.",
         "examples": [{"0s": 1.0, "4s": 1.6, "end": 1.0, "ease": "in-out"}],
     }
 
@@ -239,7 +249,7 @@ def read_keyframes(
     return None if len(errors) > before else KeyframeTrack(tuple(keys.values()), ease)
 
 
-def _parse_within(value: Any, check_number: Callable[[Any], Any]) -> Schedule:
+def _parse_within(value: Any, check_number: Callable[[Any], Any], signals: frozenset[str]) -> Schedule:
     """Return a schedule whose keyframes are within the field's range; errors name the keyframe."""
 
     def within(raw: Any) -> float:
@@ -250,7 +260,7 @@ def _parse_within(value: Any, check_number: Callable[[Any], Any]) -> Schedule:
     if isinstance(value, Keyframes):
         value = value.plain()
     if not isinstance(value, Mapping):
-        return parse_schedule(value)
+        return parse_schedule(value, signals)
     errors: list[InitErrorDetails] = []
     track = read_keyframes(value, within, errors)
     if track is None:

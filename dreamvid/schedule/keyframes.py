@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from dreamvid.errors import ScheduleError, SettingsError
 from dreamvid.schedule.easing import LINEAR, Easing, lerp, number, parse_easing
 from dreamvid.schedule.expression import Expression
-from dreamvid.schedule.times import TimeOffset, TimePoint, parse_offset
+from dreamvid.schedule.times import SIGNALS, BeatGrid, TimeOffset, TimePoint, parse_offset
 from dreamvid.text import did_you_mean, quoted
 
 T = TypeVar("T")
@@ -74,9 +74,9 @@ class KeyframeTrack(Generic[T]):
         Raises
         ------
         ScheduleError
-            Where a key's time is relative to a duration that is not known.
+            Where a key's time is relative to a duration or a tempo that is not known.
         """
-        times, order = _resolve(tuple(key.time for key in self.keys), point.fps, point.duration)
+        times, order = _resolve(tuple(key.time for key in self.keys), point.fps, point.duration, point.grid)
         # Rounding may put a frame's time just before its own key.
         following = bisect_right(times, point.t + _ROUNDING)
         last = order[max(following - 1, 0)]
@@ -133,10 +133,10 @@ Schedule = Keyframes | Expression
 
 @lru_cache(maxsize=1024)
 def _resolve(
-    offsets: tuple[TimeOffset, ...], fps: float, duration: float | None
+    offsets: tuple[TimeOffset, ...], fps: float, duration: float | None, grid: BeatGrid | None
 ) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Return the rising times in seconds, and which key is at each: the one listed last, where some coincide."""
-    latest = {offset.seconds(fps, duration): index for index, offset in enumerate(offsets)}
+    latest = {offset.seconds(fps, duration, grid): index for index, offset in enumerate(offsets)}
     times = tuple(sorted(latest))
     return times, tuple(latest[time] for time in times)
 
@@ -172,8 +172,8 @@ def parse_key(name: object, raw: object) -> Key[object]:
         raise ScheduleError(f"keyframe {time}: {error}") from None
 
 
-def parse_schedule(value: object) -> Schedule:
-    """Return the schedule that a mapping (keyframes) or a text (an expression) stands for.
+def parse_schedule(value: object, signals: frozenset[str] = frozenset(SIGNALS)) -> Schedule:
+    """Return the schedule that a mapping (keyframes) or a text (an expression of ``signals``) stands for.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def parse_schedule(value: object) -> Schedule:
         track = parse_track(value).map(number)
         return Keyframes(track.keys, track.ease)
     if isinstance(value, str):
-        return Expression(value)
+        return Expression(value, signals)
     raise ScheduleError(f"must be keyframes such as {{0s: 1, end: 2}} or an expression, not {quoted(value)}")
 
 

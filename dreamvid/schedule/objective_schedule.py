@@ -30,15 +30,16 @@ from dreamvid.schedule.fields import (
     key_error,
     keyframes_schema,
     read_keyframes,
+    signals_of,
 )
 from dreamvid.schedule.keyframes import Keyframes, KeyframeTrack, Schedule, is_schedule, parse_schedule
-from dreamvid.schedule.times import START, TimeOffset, TimePoint, is_offset, parse_offset
+from dreamvid.schedule.times import SIGNALS, START, TimeOffset, TimePoint, is_offset, parse_offset
 from dreamvid.text import did_you_mean, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 
 AUTO: Final = "auto"
 """In place of an objective: what the network dreams best."""
@@ -99,16 +100,20 @@ class Cycled:
 
     def shares(self, point: TimePoint) -> Iterable[tuple[int, float]]:
         """Return 1 for the one whose turn it is, less what has gone over to the next."""
-        every = self.every.seconds(point.fps, point.duration)
+        every = self.every.length(point.fps, point.duration, point.grid)
         frames = every * point.fps
         if frames < _MIN_FRAMES:
             raise ScheduleError("objective cycle: every must be more than 0")
         # Counted in frames: sums of seconds may fall short of a turn.
-        turns = point.f / frames
+        turns = max(0.0, point.f - self._first(point) * point.fps) / frames
         turn = int(turns + 1e-9)
-        fade = min(self.fade.seconds(point.fps, point.duration) / every, 1.0)
+        fade = min(self.fade.length(point.fps, point.duration, point.grid) / every, 1.0)
         faded = 0.0 if fade == 0 else min(max((turns - turn - (1.0 - fade)) / fade, 0.0), 1.0)
         return (turn % self.count, 1.0 - faded), ((turn + 1) % self.count, faded)
+
+    def _first(self, point: TimePoint) -> float:
+        """Return when the first turn begins, in seconds: turns of whole beats begin on beats."""
+        return point.known_grid.first if self.every.is_musical else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,10 @@ class ObjectiveSchedule:
     source: Mapping[Any, Any] = field(compare=False, repr=False)
 
     @classmethod
-    def parse(cls, source: Mapping[Any, Any]) -> ObjectiveSchedule:
-        """Return the schedule that one of the three forms describes.
+    def parse(
+        cls, source: Mapping[Any, Any], signals: frozenset[str] = frozenset(SIGNALS)
+    ) -> ObjectiveSchedule:
+        """Return the schedule that one of the three forms describes; its expressions may use ``signals``.
 
         Raises
         ------
@@ -137,7 +144,7 @@ class ObjectiveSchedule:
             With the key of each keyframe, weight or member of the cycle that is wrong.
         """
         errors: list[InitErrorDetails] = []
-        parsed = _parse_forms(source, errors)
+        parsed = _parse_forms(source, signals, errors)
         if parsed is None:
             raise ValidationError.from_exception_data("objective", errors)
         objectives, change = parsed
@@ -198,18 +205,18 @@ class _ObjectiveType:
         if type(None) in get_args(source):
             text_schema = core_schema.nullable_schema(text_schema)
 
-        def check(value: Any, check_text: Callable[[Any], str | None]) -> Any:
+        def check(value: Any, check_text: Callable[[Any], str | None], info: ValidationInfo) -> Any:
             if isinstance(value, Objective | ObjectiveSchedule):
                 return value
             try:
                 if isinstance(value, Mapping):
-                    return ObjectiveSchedule.parse(value)
+                    return ObjectiveSchedule.parse(value, signals_of(info))
                 text = check_text(value)
                 return text if text is None or text == AUTO else _parse_text(text)
             except SettingsError as error:
                 raise custom_error(error) from None
 
-        return core_schema.no_info_wrap_validator_function(
+        return core_schema.with_info_wrap_validator_function(
             check, text_schema, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
         )
 
@@ -260,7 +267,7 @@ _SCHEMAS: list[dict[str, Any]] = [
 
 
 def _parse_forms(
-    source: Mapping[Any, Any], errors: list[InitErrorDetails]
+    source: Mapping[Any, Any], signals: frozenset[str], errors: list[InitErrorDetails]
 ) -> tuple[Iterable[Objective], Weighted | Keyframed | Cycled] | None:
     """Return the objectives and how they change; None where there are ``errors``."""
     if not source:
@@ -277,7 +284,7 @@ def _parse_forms(
     for key, weight in source.items():
         try:
             objectives.append(_parse_state(key))
-            weights.append(parse_schedule(weight) if is_schedule(weight) else _parse_weight(weight))
+            weights.append(parse_schedule(weight, signals) if is_schedule(weight) else _parse_weight(weight))
         except SettingsError as error:
             errors.append(key_error(error, key))
     return None if errors else (objectives, Weighted(tuple(weights)))

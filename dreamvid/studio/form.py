@@ -40,7 +40,7 @@ _USUAL_RANGES: dict[str, tuple[float, float]] = {
 }
 """Ranges of the sliders where a field's own is too wide for the hand; the number beside it takes the whole range."""
 
-_LEFT_OUT = ("inputs", "scenes", "pipeline", "description")
+_LEFT_OUT = ("inputs", "scenes", "signals", "pipeline", "description")
 _GROUP_TITLES = {
     "objective": "Objective",
     "ascent": "Gradient ascent",

@@ -112,9 +112,9 @@ def to_yaml(preset: Preset) -> str:
 
 
 def command_line(preset: Preset, source: str | None) -> str:
-    """Return the command that renders a look; one with scenes renders its preset file, ``look.yaml``."""
+    """Return the command that renders a look; one with scenes or signals renders its preset file, ``look.yaml``."""
     values = values_of(preset)
-    if "scenes" in values or preset.pipeline not in SHOWN_PIPELINES:
+    if "scenes" in values or "signals" in values or preset.pipeline not in SHOWN_PIPELINES:
         return shlex.join(["dreamvid", "render", "look.yaml", *(["-i", source] if source else [])])
     arguments = ["dreamvid", preset.pipeline, *([_argument(source)] if source else [])]
     for path, value in _leaves(values):

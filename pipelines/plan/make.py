@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.disk_space import check_room, room_needed
-from dreamvid.checkpoint.layout import work_folder
+from dreamvid.checkpoint.layout import SIGNALS, work_folder, write_file
 from dreamvid.checkpoint.store import open_store, read_manifest
 from dreamvid.errors import WorkError
 from dreamvid.pipelines.build import build_dreamer
@@ -83,6 +83,8 @@ def open_plan(folder: Path, video: LoadedVideo) -> tuple[Plan, Store]:
     manifest = with_threads(video.manifest(), threads)
     store = open_store(folder, manifest, lossless, fresh=options.fresh)
     try:
+        if video.signals:
+            write_file(folder / SIGNALS, video.signals)
         if not store.records:
             plan = read_plan(folder) if has_plan(folder) else _make_plan(folder, video, store.manifest)
             return plan, store

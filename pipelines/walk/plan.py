@@ -15,6 +15,7 @@ from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.walk.path import NoisePath, SeedPath
 from dreamvid.pipelines.zoom.music import uses_music_signals
 from dreamvid.pipelines.zoom.run import zoom_size
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.types import VideoInfo
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.walk.path import LatentPath
     from dreamvid.pipelines.walk.source import Generator
 
-_DEFAULT_FPS = Fraction(24)
+DEFAULT_FPS = Fraction(24)
 _SECONDS_A_SEED, _NOISE_SECONDS = Fraction(3), Fraction(20)
 _MIN_LOOP_FRAMES = 3
 # Speed with music, where no expression uses its signals: slower between beats, as the zoom of trips is.
@@ -74,14 +75,14 @@ def plan_walk(preset: Preset, generator: Generator) -> WalkPlan:
     DreamvidError
         If the walk is too large, too long or too short.
     """
-    walk, fps = preset.walk, preset.output.fps or _DEFAULT_FPS
+    walk, fps = preset.walk, preset.output.fps or DEFAULT_FPS
     seeds = choose_seeds(walk.seeds, preset.run.seed)
     path: LatentPath
     if walk.path == "noise":
         path = NoisePath.random(preset.run.seed, generator.latent_size, walk.frequency)
     else:
         path = SeedPath(list(latent_vectors(seeds, generator.latent_size)), walk.easing, closed=walk.loop)
-    frames = max(1, round((walk.duration or _default_duration(walk, len(seeds))) * fps))
+    frames = max(1, round((known_seconds(walk.duration) or _default_duration(walk, len(seeds))) * fps))
     check_frames("the walk", frames)
     if walk.loop and frames < _MIN_LOOP_FRAMES:
         raise SettingsError(f"walk.duration: a loop needs {_MIN_LOOP_FRAMES} frames at least, not {frames}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,13 @@ from dreamvid.pipelines.provenance import (
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
+from dreamvid.pipelines.signals import open_signals, signal_files
+from dreamvid.pipelines.tempo import in_tempo
 from dreamvid.pipelines.walk.course import plan_course
 from dreamvid.pipelines.walk.loop import ClosedLoop, LoopTimeline
-from dreamvid.pipelines.walk.plan import default_output, generator_file, plan_walk
+from dreamvid.pipelines.walk.plan import DEFAULT_FPS, default_output, generator_file, plan_walk
 from dreamvid.pipelines.walk.source import WalkSource
-from dreamvid.pipelines.zoom.music import soundtrack
+from dreamvid.pipelines.zoom.music import music_of, soundtrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,21 +85,30 @@ def run_walk(
     started = time.perf_counter()
     generator = generator_file(preset)
     output = output or default_output(generator, preset.output)
+    preset = in_tempo(preset, preset.output.fps or DEFAULT_FPS, "walk.duration", music_of(preset.walk))
     plan = plan_walk(preset, load(generator, options))
     folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)
-    files = {**dict(named_files(preset.walk)), "generator": generator}
+    files = {**dict(named_files(preset.walk)), **signal_files(preset), "generator": generator}
     check = partial(check_target, output, list(files.values()), folder=folder)
     unfinished = not options.fresh and work_folder(output).is_dir()
     # Beside unfinished work the output may be this very walk, complete: whether to replace it is asked below.
     check((lambda _: True) if unfinished else options.confirm_overwrite)
     with soundtrack(plan.preset.walk, plan.duration, plan.info.rate) as music:
-        film = _open_film(plan, music, output, options, build)
+        signals = open_signals(preset, rate=plan.info.rate, duration=plan.duration, output=output)
+        clock = VideoClock(
+            plan.info.rate,
+            plan.duration,
+            signals.over(None if music is None else music.signals),
+            preset.tempo.grid,
+        )
+        film = _open_film(plan, clock, output, options, build)
         files = {**film.files, **files}
         text = settings_json(preset, source=None, resolved=film.resolved, files=files)
         delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))
         task = _output_job(
             plan, film, output, text, files, command=options.command, folder=folder, delivered=delivered
         )
+        task = replace(task, signals=signals.kept)
         writer = _open_writer(plan, output, text, music, folder=folder)
         result = run_resumable(task, film.produce, writer, options)
     return RunResult(
@@ -126,10 +137,9 @@ class _Film:
 
 
 def _open_film(
-    plan: WalkPlan, music: Soundtrack | None, output: Path, options: RunOptions, build: BuildDreamer
+    plan: WalkPlan, clock: VideoClock, output: Path, options: RunOptions, build: BuildDreamer
 ) -> _Film:
     """Return the film of a walk; loads all that its dreams need."""
-    clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
     course = plan_course(plan.preset.walk, clock, plan.frames)
     source = WalkSource(plan.generator, plan.path, course, plan.info, plan.preroll)
     if not plan.preset.walk.dream:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dreamvid.pipelines.tempo import Music
 from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.times import SIGNALS
 
@@ -71,6 +72,11 @@ def soundtrack(settings: MusicSettings, duration: Fraction, fps: Fraction) -> It
         write_track(faded, file)
         # Over the frame's length about its time, so that a beat is seen in the frame that is nearest to it.
         yield Soundtrack(file, lambda t: signals.at(t - frame / 2, frame))
+
+
+def music_of(settings: MusicSettings) -> Music | None:
+    """Return the music of a trip or walk as what its tempo is read from; None for none."""
+    return None if settings.music is None else Music(settings.music, settings.music_start)
 
 
 def uses_music_signals(preset: Preset) -> bool:

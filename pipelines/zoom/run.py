@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -33,12 +34,15 @@ from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
+from dreamvid.pipelines.signals import open_signals, signal_files
+from dreamvid.pipelines.tempo import in_tempo
 from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
 from dreamvid.pipelines.zoom.frame_by_frame import FrameByFrameZoom
 from dreamvid.pipelines.zoom.frames import ZoomFrames
 from dreamvid.pipelines.zoom.keyframed import KEYFRAME_SCALE, KeyframedZoom
-from dreamvid.pipelines.zoom.music import soundtrack, uses_music_signals
+from dreamvid.pipelines.zoom.music import music_of, soundtrack, uses_music_signals
 from dreamvid.pipelines.zoom.start_image import parse_start_image, read_start_image
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.text import printable
 from dreamvid.types import Size, Spherical, VideoInfo
 
@@ -148,19 +152,31 @@ def run_zoom(
     from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
     output, preset, options = split_frame_name(output, preset, options)
-    preset = with_projection(for_purpose(preset, output, None))
+    preset = with_projection(_in_tempo(for_purpose(preset, output, None)))
     plan = plan_zoom(preset)
     output = output or default_output(plan.start_image, preset.output)
     folder = check_output(output, info=plan.info, output=preset.output, folder=options.output_is_folder)
-    files = input_files(preset, plan.start_image)
+    files = {**input_files(preset, plan.start_image), **signal_files(preset)}
     check = partial(check_target, output, list(files.values()), folder=folder)
     unfinished = not options.fresh and work_folder(output).is_dir()
     # Beside unfinished work the output may be this very trip, complete: whether to replace it is asked below.
     check((lambda _: True) if unfinished else options.confirm_overwrite)
     palette = _read_palette(files.get("palette"))
     started = time.perf_counter()
+    signals = open_signals(
+        preset,
+        rate=plan.info.rate,
+        duration=plan.duration,
+        output=output,
+        keep_going=options.keep_going,
+    )
     with soundtrack(preset.trip, plan.duration, plan.info.rate) as music:
-        clock = VideoClock(plan.info.rate, plan.duration, None if music is None else music.signals)
+        clock = VideoClock(
+            plan.info.rate,
+            plan.duration,
+            signals.over(None if music is None else music.signals),
+            preset.tempo.grid,
+        )
         settings = restore_begun_settings(plan.preset, output, fresh=options.fresh)
         timeline = load_timeline(
             settings, options, clock, plan.info.size, build, first_picture=lambda: plan.start
@@ -180,7 +196,10 @@ def run_zoom(
             plan.info.size,
         )
         inputs = [*timeline.files.values(), *files.values()]
-        job = _output_job(plan, output, text, inputs, options.command, folder=folder, delivered=delivered)
+        job = replace(
+            _output_job(plan, output, text, inputs, options.command, folder=folder, delivered=delivered),
+            signals=signals.kept,
+        )
         result = run_resumable(job, frames, _open_writer(plan, output, text, music, folder=folder), options)
     return RunResult(
         source=plan.start_image.file or Path(plan.start_image.text),
@@ -213,8 +232,14 @@ def with_projection(preset: Preset) -> Preset:
     return preset
 
 
+def _in_tempo(preset: Preset) -> Preset:
+    """Return the preset with its tempo known; see :func:`dreamvid.pipelines.tempo.in_tempo`."""
+    rate = preset.output.fps or _DEFAULT_FPS
+    return in_tempo(preset, rate, "trip.duration", music_of(preset.trip))
+
+
 def plan_zoom(preset: Preset) -> ZoomPlan:
-    """Return the plan of a zoom.
+    """Return the plan of a zoom, whose tempo is known.
 
     Raises
     ------
@@ -226,7 +251,7 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
         if getattr(getattr(preset, group), field) != unused:
             _log.warning("%s: a trip has no source to go by; left out", name)
     trip, fps = preset.trip, preset.output.fps or _DEFAULT_FPS
-    frames = max(1, round(trip.duration * fps))
+    frames = max(1, round(known_seconds(trip.duration) * fps))
     check_frames("the trip", frames)
     if trip.loop and frames < _MIN_LOOP_FRAMES:
         raise SettingsError(f"trip.duration: a loop needs {_MIN_LOOP_FRAMES} frames at least, not {frames}")
@@ -263,7 +288,7 @@ def choose_mode(plan: ZoomPlan, step: FeedbackStep) -> ZoomMode[Any]:
     trip = plan.preset.trip
     if trip.keyframe is None:
         return FrameByFrameZoom(step)
-    return KeyframedZoom(step, plan.dreamed, trip.keyframe, trip.loop)
+    return KeyframedZoom(step, plan.dreamed, known_seconds(trip.keyframe), trip.loop)
 
 
 def zoom_size(output: OutputSettings, picture_size: Size | None) -> Size:

@@ -168,9 +168,21 @@ def test_schedules_are_drawn(shelf: Path, suffix: str, capsys: pytest.CaptureFix
     assert run(capsys, "show", "rich", "--plot", chart, "-y")[0] == 0
 
 
+def test_signals_and_bars_are_drawn(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shelf / "heart.csv").write_text("t,x\n0,0\n1,1\n")
+    text = "tempo: {bpm: 120, bars: 2}\nsignals: {heart: heart.csv}\nlook: {strength: heart*sine(b/4)}"
+    name = put(shelf, "stage", text)
+    chart = shelf / "stage.svg"
+    code, out, _ = run(capsys, "show", name, "--plot", chart)
+    assert (code, out) == (0, f"{chart}\n")
+    assert b"signal heart" in chart.read_bytes()
+    assert run(capsys, "check", "--text-only", name)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["--input", "clip.mp4"], "--plot"),
         (["--plot", "chart.xyz"], "chart.xyz"),
         (["--plot", "nowhere/chart.png"], "nowhere"),
         (["--plot", "chart.png", "--duration", "soon"], "input.duration"),

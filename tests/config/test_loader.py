@@ -227,7 +227,7 @@ stability: {decay: {2s: 7}}
         "mine.yaml:11:10: ascent.smoothing: must stay the same within a scene; scenes may differ in it",
         "mine.yaml:13:15: scenes.0.strat: no such setting (did you mean 'start'?)",
         "mine.yaml:13:25: scenes.0.mask: is for the whole video, not for a scene",
-        "mine.yaml:14:3: scenes.1.start: time must be such as 4s, 1:05, 120f, 25% or end, not 'soon'",
+        "mine.yaml:14:3: scenes.1.start: time must be such as 4s, 1:05, 120f, 25%, 4b, 2bar or end, not 'soon'",
         "mine.yaml:15:10: scenes.1.look.strenght: no such setting (did you mean 'look.strength'?)",
         "mine.yaml:16:21: stability.decay.2s: must be from 0 to 1, not '7'",
     ]

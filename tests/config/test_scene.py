@@ -117,7 +117,10 @@ def test_scenes_are_written_as_they_were_read() -> None:
 @pytest.mark.parametrize(
     ("scene", "says"),
     [
-        ({"start": "soon"}, "scenes.0.start: time must be such as 4s, 1:05, 120f, 25% or end, not 'soon'"),
+        (
+            {"start": "soon"},
+            "scenes.0.start: time must be such as 4s, 1:05, 120f, 25%, 4b, 2bar or end, not 'soon'",
+        ),
         ({"start": -1}, "scenes.0.start: time must"),
         ({"start": "101%"}, "scenes.0.start: time must"),
         ({"start": "4s"}, "scenes: the first must start at 0s"),

@@ -143,6 +143,7 @@ def test_every_setting_has_a_field_with_help() -> None:
     assert {path for path in left_out if not path.startswith(("sweep.", "walk."))} == {
         "inputs",
         "scenes",
+        "signals",
         "pipeline",
         "description",
     }

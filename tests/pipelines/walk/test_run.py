@@ -273,3 +273,19 @@ def test_a_sheet_shows_the_pictures_of_seeds(tmp_path: Path, build_preset: Calla
     assert all(np.abs(one - two).mean() > 0.05 for one, two in pairwise(cells))
     with pytest.raises(WriteError, match="--yes"):
         make_grid(tmp_path / "sheet.png", build_preset(), load=load)
+
+
+def test_a_walk_in_bars_has_their_frames_and_its_signals_lead_it(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "heart.csv").write_text("t,x\n0,0\n1,1\n")
+    plain = frames(make("plain.mkv", tempo__bpm=120, tempo__bars=1))
+    rate = open_source(tmp_path / "plain.mkv").info.rate
+    assert len(plain) == round(2 * rate)
+    led = make(
+        "led.mkv",
+        tempo__bpm=120,
+        tempo__bars=1,
+        signals__heart="heart.csv",
+        walk__speed="0.5 + heart*pulse(b/2, 0.5)",
+    )
+    assert len(frames(led)) == len(plain)
+    assert not same(frames(led), plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.provenance import read_settings
 from dreamvid.pipelines.registry import PIPELINES
 from dreamvid.pipelines.replay import replay
 from dreamvid.pipelines.zoom.run import default_output, fill_defaults, plan_zoom, run_zoom, zoom_size
@@ -291,3 +293,52 @@ def test_whether_to_replace_an_output_is_asked_once(make: Make, photo: Path) -> 
     confirm = Mock(return_value=True)
     make(options=RunOptions(confirm_overwrite=confirm), **inputs)
     confirm.assert_called_once_with(Path("trip.mkv"))
+
+
+@pytest.mark.parametrize(("bpm", "count"), [("120", 24), ("110", 26)])
+def test_a_trip_in_bars_is_a_loop_of_so_many_frames(make: Make, bpm: str, count: int) -> None:
+    changes = {"tempo.bpm": bpm, "tempo.bars": 1, "camera.zoom": 1.0}
+    trip = make(**{name.replace(".", "__"): value for name, value in changes.items()})
+    settings = replay_settings(trip)
+    assert len(frames(trip)) == count
+    assert settings["trip"]["loop"] is True
+    assert settings["trip"]["duration"] == str(Fraction(count, 12))
+
+
+def replay_settings(trip: Path) -> dict[str, Any]:
+    text = read_settings(trip)
+    assert text is not None
+    settings: dict[str, Any] = json.loads(text)["settings"]
+    return settings
+
+
+def test_signals_move_the_camera_and_come_back_in_a_replay(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "heart.csv").write_text("t,x\n0,0\n1,1\n")
+    changes = {"signals__heart": str(tmp_path / "heart.csv"), "camera__rotation": "200*heart"}
+    moved, still = make("moved.mkv", **changes), make("still.mkv")
+    assert not np.array_equal(frames(moved)[-1], frames(still)[-1])
+    assert np.array_equal(frames(moved)[0], frames(still)[0])
+    assert replay_settings(moved)["signals"]["heart"]["source"] == "heart.csv"
+    assert same(frames(replay(moved, None, tmp_path / "again.mkv", {}).output), frames(moved))
+
+
+def test_a_trip_with_signals_that_is_cut_off_resumes_to_the_same_frames(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "heart.csv").write_text("t,x\n0,0\n0.5,1\n1,0\n")
+    changes = {
+        "signals__heart": {"source": str(tmp_path / "heart.csv"), "smoothing": 0.1},
+        "camera__rotation": "90*heart",
+        "tempo__bpm": 120,
+        "tempo__bars": 1,
+    }
+    whole = frames(make("whole.mkv", **changes))
+
+    @contextmanager
+    def interruptible() -> Iterator[StopRequested]:
+        answers = iter([False] * 18)
+        yield lambda: next(answers, True)
+
+    options = RunOptions(chunk=Fraction(1, 6), interruptible=interruptible)
+    with pytest.raises(KeyboardInterrupt):
+        make("cut.mkv", options, **changes)
+    assert (tmp_path / "cut.mkv.work").exists()
+    assert same(frames(make("cut.mkv", **changes)), whole)
