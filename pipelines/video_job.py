@@ -136,8 +136,8 @@ class VideoJob:
 class LoadedVideo:
     """A video whose networks are loaded and whose settings are checked.
 
-    ``resolved`` is what ``auto`` became, ``text`` are the settings to embed, ``files`` what it is made from beside the
-    video, and ``signals`` what was measured of pictures, as the content of a file of the work folder.
+    ``resolved`` is what ``auto`` became, ``text`` are the settings to embed, ``files`` what it is made from beside
+    the video, and ``signals`` what was measured of pictures, as the content of a file of the work folder.
     """
 
     job: VideoJob

@@ -245,7 +245,7 @@ def test_a_frame_gets_the_same_values_wherever_a_run_begins(clip: Path) -> None:
 def test_a_video_is_dreamed_by_its_signals(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamvid.pipelines import video  # noqa: PLC0415  it is changed
+    from dreamvid.pipelines import video_job  # noqa: PLC0415  it is changed
 
     seen: list[Any] = []
 
@@ -253,7 +253,7 @@ def test_a_video_is_dreamed_by_its_signals(
         seen.extend(arguments)
         raise SettingsError("seen")
 
-    monkeypatch.setattr(video, "load_timeline", stop)
+    monkeypatch.setattr(video_job, "load_timeline", stop)
     preset = Preset.build(
         {"signals": {"x": "brightness"}, "look": {"strength": "x"}, "tempo": {"bpm": 120, "bars": 2}}
     )
@@ -267,7 +267,7 @@ def test_a_video_is_dreamed_by_its_signals(
 def test_a_loop_of_footage_has_the_signals_of_its_own_frames(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamvid.pipelines import video  # noqa: PLC0415  it is changed
+    from dreamvid.pipelines import video_job  # noqa: PLC0415  it is changed
 
     seen: list[Any] = []
 
@@ -275,7 +275,7 @@ def test_a_loop_of_footage_has_the_signals_of_its_own_frames(
         seen.extend(arguments)
         raise SettingsError("seen")
 
-    monkeypatch.setattr(video, "load_timeline", stop)
+    monkeypatch.setattr(video_job, "load_timeline", stop)
     preset = Preset.build(
         {
             "signals": {"x": "brightness"},
