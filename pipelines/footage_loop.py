@@ -37,6 +37,8 @@ _MAX_SHARE = Fraction(1, 3)
 _LEAST_FRAMES = 6
 _TOLERATED_FRAMES = 2
 _UINT16_MAX = np.float32(65535.0)
+KEPT_BYTES = 6
+"""Bytes for each pixel of a frame that is kept for the cross-fade."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dreamvid.config.settings import output_size
 from dreamvid.pipelines.build import cadence_at
-from dreamvid.pipelines.footage_loop import FootageLoop, LoopTimeline, LoopWriter, check_loop
+from dreamvid.pipelines.footage_loop import KEPT_BYTES, FootageLoop, LoopTimeline, LoopWriter, check_loop
 from dreamvid.pipelines.frame_loop import DreamedFrame, FrameLoop
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, WAITING_BYTES, check_memory
@@ -271,6 +271,8 @@ def open_video_job(source: Path, output: Path | None, preset: Preset, options: R
     _warn_of_missing_bars(preset, frames.info)
     preset = resolve_projection(preset, printable(source.name), media.video.spherical)
     looped = FootageLoop.of(frames, preset, printable(source.name)) if preset.input.loop else None
+    if looped is not None:
+        check_memory(source.name, size, VIDEO_BYTES + KEPT_BYTES * looped.fade)
     masks = open_masks(preset, rate=media.video.rate, keep_going=options.keep_going)
     output = output or default_output(source, info=frames.info, output=preset.output)
     folder = check_output(output, info=frames.info, output=preset.output, folder=options.output_is_folder)
