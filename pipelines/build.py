@@ -254,7 +254,7 @@ def cadence_at(cadence: int | Literal["auto"], rate: Fraction | float) -> int:
 
 
 def best_objective(network: Network) -> Objective:
-    """Return what a network dreams best: as registered, else a layer about two thirds down.
+    """Return what a network dreams best: as registered, the score of a ``.gan``, else a layer two thirds down.
 
     Raises
     ------
@@ -264,6 +264,8 @@ def best_objective(network: Network) -> Objective:
     for entry in known_models():
         if entry.name == network.name:
             return objectives.parse(entry.objective)
+    if network.classes == ("score",):
+        return objectives.score()
     if not network.layers:
         raise ObjectiveError(
             f"{network.name} has no layer that keeps the shape of a picture, so name what to enhance: "

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -39,6 +39,19 @@ _TOLERATED_FRAMES = 2
 _UINT16_MAX = np.float32(65535.0)
 KEPT_BYTES = 6
 """Bytes for each pixel of a frame that is kept for the cross-fade."""
+
+
+class DreamedLoop(Protocol):
+    """A loop as it is dreamed: its last ``fade`` frames, then all of its ``frames``; ``info`` is that of these."""
+
+    @property
+    def frames(self) -> int: ...  # noqa: D102
+    @property
+    def fade(self) -> int: ...  # noqa: D102
+    @property
+    def panorama(self) -> bool: ...  # noqa: D102
+    @property
+    def info(self) -> VideoInfo: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +193,13 @@ class FootageLoop:
 
 @dataclass(frozen=True, slots=True)
 class LoopTimeline(Timeline):
-    """The settings of the frames of a :class:`FootageLoop`: its end has the same before the beginning."""
+    """The settings of the frames of a :class:`DreamedLoop`: its end has the same before the beginning."""
 
     frames: int = 0
     fade: int = 0
 
     @classmethod
-    def around(cls, timeline: Timeline, loop: FootageLoop) -> Self:
+    def around(cls, timeline: Timeline, loop: DreamedLoop) -> Self:
         """Return the timeline of a loop, given that of a video of its frames."""
         return cls(timeline.clock, timeline.spans, timeline.scenes, loop.frames, loop.fade)
 
@@ -197,11 +210,11 @@ class LoopTimeline(Timeline):
 
 
 class LoopWriter:
-    """A :class:`dreamvid.types.FrameWriter` of a loop, given the dreams of all frames of a :class:`FootageLoop`."""
+    """A :class:`dreamvid.types.FrameWriter` of a loop, given the dreams of all frames of a :class:`DreamedLoop`."""
 
-    def __init__(self, writer: FrameWriter, loop: FootageLoop) -> None:
+    def __init__(self, writer: FrameWriter, loop: DreamedLoop) -> None:
         self._writer = writer
-        self._frames, self._fade, self._rate = loop.frames, loop.fade, loop.source.info.rate
+        self._frames, self._fade, self._rate = loop.frames, loop.fade, loop.info.rate
         self._panorama = loop.panorama
         self._kept: deque[NDArray[np.uint16]] = deque()
 

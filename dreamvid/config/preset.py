@@ -82,7 +82,7 @@ class Preset(SettingsModel):
         "auto",
         description="What pictures are: flat, or equirect (360 degree panoramas whose seam is closed); auto: what "
         "the input's metadata say.",
-        json_schema_extra=Meta(flag="--projection", pipelines=DREAMING),
+        json_schema_extra=Meta(flag="--projection", pipelines=("video", "image", "zoom")),
     )
     inputs: Annotated[tuple[str, ...], FileName("input")] = Field(
         (),

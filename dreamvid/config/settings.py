@@ -414,7 +414,7 @@ class OutputSettings(SettingsModel):
         "any",
         description="What it is made for. vj: 25, 30, 50 or 60 frames a second, whichever is nearest to the source, "
         "a loop, and HAP in a .mov file, as far as nothing else is said.",
-        json_schema_extra=Meta(flag="--for", pipelines=("video", "zoom")),
+        json_schema_extra=Meta(flag="--for", pipelines=("video", "zoom", "walk")),
     )
     codec: Codec = Field(
         "auto",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ from dreamvid.config.walk import choose_seeds
 from dreamvid.errors import SettingsError
 from dreamvid.gan_file import latent_vectors
 from dreamvid.media.limits import check_frames, check_picture
+from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.walk.path import NoisePath, SeedPath
 from dreamvid.pipelines.zoom.music import uses_music_signals
@@ -31,15 +33,16 @@ _MIN_LOOP_FRAMES = 3
 # Speed with music, where no expression uses its signals: slower between beats, as the zoom of trips is.
 _SPEED_WITH_MUSIC = "0.5 + 6 * beat**3"
 # Length of the part of a dreamed loop that is dreamed twice, in seconds, and its largest share of the loop.
-_PREROLL_SECONDS, _MAX_PREROLL_SHARE = Fraction(1), Fraction(1, 3)
-_PLAIN_BYTES, _PREROLL_BYTES = 100, 6
-"""Bytes that a walk which is not dreamed takes for each pixel of its frames, and a frame of the pre-roll."""
+_FADE_SECONDS, _MAX_FADE_SHARE = Fraction(1), Fraction(1, 3)
+_PLAIN_BYTES, _KEPT_BYTES = 100, 6
+"""Bytes that a walk which is not dreamed takes for each pixel of its frames, and a frame that is dreamed twice."""
 
 
 class WalkPlan(NamedTuple):
     """A walk that fits the limits.
 
-    ``preset`` has all defaults. ``preroll`` is the number of frames of a dreamed loop that are dreamed twice.
+    ``preset`` has all defaults. ``info`` is that of the film; ``fade`` is the number of frames of a dreamed loop that
+    are dreamed twice, see :mod:`dreamvid.pipelines.footage_loop`.
     """
 
     preset: Preset
@@ -47,7 +50,7 @@ class WalkPlan(NamedTuple):
     path: LatentPath
     info: VideoInfo
     frames: int
-    preroll: int
+    fade: int
 
     @property
     def duration(self) -> Fraction:
@@ -55,9 +58,10 @@ class WalkPlan(NamedTuple):
         return self.frames / self.info.rate
 
     @property
-    def preroll_bytes(self) -> int:
-        """Size of the pre-roll in a checkpoint."""
-        return _PREROLL_BYTES * self.preroll * self.info.size.height * self.info.size.width
+    def dreamed_info(self) -> VideoInfo:
+        """Of all frames that are made for the film."""
+        frames = self.frames + self.fade
+        return replace(self.info, frames=frames, duration=frames / self.info.rate)
 
 
 def generator_file(preset: Preset) -> Path:
@@ -73,8 +77,10 @@ def plan_walk(preset: Preset, generator: Generator) -> WalkPlan:
     Raises
     ------
     DreamvidError
-        If the walk is too large, too long or too short.
+        If the walk is too large, too long or too short, or would not close.
     """
+    from dreamvid.media.still.reader import is_still  # noqa: PLC0415  imageio loads only when media is touched
+
     walk, fps = preset.walk, preset.output.fps or DEFAULT_FPS
     seeds = choose_seeds(walk.seeds, preset.run.seed)
     path: LatentPath
@@ -88,15 +94,16 @@ def plan_walk(preset: Preset, generator: Generator) -> WalkPlan:
         raise SettingsError(f"walk.duration: a loop needs {_MIN_LOOP_FRAMES} frames at least, not {frames}")
     size = zoom_size(preset.output, generator.size)
     check_picture("the walk", size)
-    preroll = (
-        round(min(_PREROLL_SECONDS, _MAX_PREROLL_SHARE * frames / fps) * fps)
-        if walk.loop and walk.dream
-        else 0
-    )
-    per_pixel = VIDEO_BYTES + _PREROLL_BYTES * preroll if walk.dream else _PLAIN_BYTES
-    check_memory("the walk", size, per_pixel)
+    closes = walk.loop and walk.dream
+    mask = mask_file(preset.mask)
+    if closes and mask is not None and not is_still(mask):
+        raise SettingsError(
+            "mask.source: a mask that is a video does not close a loop; use a picture, luma, motion or --no-loop"
+        )
+    fade = max(1, round(min(_FADE_SECONDS * fps, _MAX_FADE_SHARE * frames))) if closes else 0
+    check_memory("the walk", size, VIDEO_BYTES + _KEPT_BYTES * fade if walk.dream else _PLAIN_BYTES)
     info = VideoInfo(size, fps, frames=frames, duration=frames / fps)
-    return WalkPlan(_with_defaults(preset), generator, path, info, frames, preroll)
+    return WalkPlan(_with_defaults(preset), generator, path, info, frames, fade)
 
 
 def default_output(generator: Path, output: OutputSettings) -> Path:

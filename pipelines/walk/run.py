@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from dreamvid.checkpoint.layout import OUTPUT, State, work_folder
 from dreamvid.config.fields import named_files
 from dreamvid.pipelines.build import build_dreamer, load_generator, warn_unused_trip_fields
+from dreamvid.pipelines.footage_loop import LoopTimeline, LoopWriter
 from dreamvid.pipelines.frame_loop import FrameLoop
 from dreamvid.pipelines.loop_state import LoopState
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.output_path import check_target
+from dreamvid.pipelines.output_path import check_target, split_frame_name
 from dreamvid.pipelines.provenance import (
     KEY,
     is_delivered,
@@ -23,13 +24,13 @@ from dreamvid.pipelines.provenance import (
     restore_begun_settings,
     settings_json,
 )
+from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.resume import OutputJob, run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.pipelines.signals import open_signals, signal_files
 from dreamvid.pipelines.tempo import in_tempo
 from dreamvid.pipelines.walk.course import plan_course
-from dreamvid.pipelines.walk.loop import ClosedLoop, LoopTimeline
 from dreamvid.pipelines.walk.plan import DEFAULT_FPS, default_output, generator_file, plan_walk
 from dreamvid.pipelines.walk.source import WalkSource
 from dreamvid.pipelines.zoom.music import music_of, soundtrack
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dreamvid.config.preset import Preset
-    from dreamvid.pipelines.frame_loop import DreamedFrame
     from dreamvid.pipelines.options import StopRequested
     from dreamvid.pipelines.resume import FrameProducer, FrameSink, ResumePoint
     from dreamvid.pipelines.scenes import BuildDreamer
@@ -83,6 +83,8 @@ def run_walk(
     from dreamvid.media.output.writer import check_output  # noqa: PLC0415  PyAV loads only when media is touched
 
     started = time.perf_counter()
+    output, preset, options = split_frame_name(output, preset, options)
+    preset = for_purpose(preset, output, None)
     generator = generator_file(preset)
     output = output or default_output(generator, preset.output)
     preset = in_tempo(preset, preset.output.fps or DEFAULT_FPS, "walk.duration", music_of(preset.walk))
@@ -110,11 +112,13 @@ def run_walk(
         )
         task = replace(task, signals=signals.kept)
         writer = _open_writer(plan, output, text, music, folder=folder)
+        if plan.fade:
+            writer = LoopWriter(writer, film.source)
         result = run_resumable(task, film.produce, writer, options)
     return RunResult(
         source=generator,
         output=output,
-        frames=result.frames,
+        frames=plan.frames,
         seconds=time.perf_counter() - started,
         size=plan.info.size,
         resolved=film.resolved,
@@ -129,6 +133,7 @@ def run_walk(
 class _Film:
     """What makes the frames; ``stages`` are filled by it, ``state_bytes`` is the size of a checkpoint."""
 
+    source: WalkSource
     produce: FrameProducer
     stages: Mapping[str, float]
     resolved: dict[str, object] = field(default_factory=dict)
@@ -141,10 +146,10 @@ def _open_film(
 ) -> _Film:
     """Return the film of a walk; loads all that its dreams need."""
     course = plan_course(plan.preset.walk, clock, plan.frames)
-    source = WalkSource(plan.generator, plan.path, course, plan.info, plan.preroll)
+    source = WalkSource(plan.generator, plan.path, course, plan.dreamed_info, plan.fade)
     if not plan.preset.walk.dream:
         frames = _PlainFrames(source, options)
-        return _Film(frames, frames.stages)
+        return _Film(source, frames, frames.stages)
     warn_unused_trip_fields(plan.preset)
     masks = open_masks(plan.preset, rate=plan.info.rate, keep_going=options.keep_going)
     timeline = load_timeline(
@@ -153,28 +158,19 @@ def _open_film(
         clock,
         plan.info.size,
         build,
-        first_picture=lambda: source.frame(plan.preroll).rgb,
+        first_picture=lambda: source.frame(plan.fade).rgb,
     )
     dreamed = dreamed_size(plan.preset, plan.info.size)
 
-    def on_frame(frame: DreamedFrame) -> None:
-        if frame.index >= plan.preroll:
-            options.progress.frame(frame.index - plan.preroll)
-
     loop = FrameLoop(
         source,
-        LoopTimeline(clock, timeline.spans, timeline.scenes, plan.preroll, plan.frames),
+        LoopTimeline.around(timeline, source) if plan.fade else timeline,
         masks,
         stores_carries=timeline.carries,
-        on_frame=on_frame,
+        on_frame=lambda frame: options.progress.frame(frame.index),
     )
-    return _Film(
-        ClosedLoop(loop, plan.preroll, plan.frames) if plan.preroll else loop,
-        loop.stages,
-        timeline.resolved(dreamed),
-        timeline.files,
-        _CARRIED_BYTES * dreamed.height * dreamed.width * timeline.carries + plan.preroll_bytes,
-    )
+    state_bytes = _CARRIED_BYTES * dreamed.height * dreamed.width * timeline.carries
+    return _Film(source, loop, loop.stages, timeline.resolved(dreamed), timeline.files, state_bytes)
 
 
 class _PlainFrames:
@@ -212,7 +208,9 @@ def _output_job(
 
     bits = chunk_bits(output, info=plan.info, output=plan.preset.output, folder=folder)
     inputs = list(files.values())
-    manifest = make_manifest(text, output=output, inputs=inputs, info=plan.info, bits=bits, command=command)
+    manifest = make_manifest(
+        text, output=output, inputs=inputs, info=plan.dreamed_info, bits=bits, command=command
+    )
     return OutputJob(output, manifest, film.state_bytes, delivered)
 
 

@@ -40,19 +40,25 @@ class Generator(Protocol):
 class WalkSource:
     """A :class:`dreamvid.types.SeekableSource` of a walk's frames, each of which stands for itself.
 
-    ``preroll`` frames from the end of a loop come before its first one, at time 0; ``first`` is the index to begin
-    at, in which they are counted.
+    ``info`` is that of all frames: ``fade`` frames from the end of a loop come before its first one, so that it is a
+    :class:`~dreamvid.pipelines.footage_loop.DreamedLoop`. ``first`` is the index to begin at.
     """
 
     generator: Generator
     path: LatentPath
     course: Course
     info: VideoInfo
-    preroll: int = 0
+    fade: int = 0
+    panorama: bool = False
     first: int = 0
 
+    @property
+    def frames(self) -> int:
+        """Number of frames of the walk."""
+        return len(self.course.positions)
+
     def __iter__(self) -> Iterator[Frame]:
-        for index in range(self.first, self.preroll + len(self.course.positions)):
+        for index in range(self.first, self.fade + self.frames):
             yield self.frame(index)
 
     def from_frame(self, index: int, time: Fraction | None = None) -> WalkSource:  # noqa: ARG002  part of the protocol
@@ -61,9 +67,8 @@ class WalkSource:
 
     def frame(self, index: int) -> Frame:
         """Return the frame of an index."""
-        place = index - self.preroll
-        picture = enlarge(self.generator.picture(self.latent(place)), self.info.size)
-        return Frame(index, max(0, place) / self.info.rate, picture, duration=1 / self.info.rate)
+        picture = enlarge(self.generator.picture(self.latent(index - self.fade)), self.info.size)
+        return Frame(index, index / self.info.rate, picture, duration=1 / self.info.rate)
 
     def latent(self, place: int) -> NDArray[np.float32]:
         """Return the latent vector of a frame of the walk, ``[latent_size]``; -1 is the last one."""
