@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from dreamvid.config.preset import Preset
 from dreamvid.config.settings import ModelSettings
 from dreamvid.engine.gan.generator import load_generator
 from dreamvid.engine.network import load_network
@@ -14,7 +15,10 @@ from dreamvid.engine.objectives import BoundObjective
 from dreamvid.engine.runtime import keras
 from dreamvid.errors import DreamvidError, ModelError, ObjectiveError
 from dreamvid.gan_file import latent_vectors
+from dreamvid.media.input.source import open_source
 from dreamvid.objective import parse
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.walk.run import run_walk
 from dreamvid.types import Size
 
 from .gan_files import make_generator, write_gan_file
@@ -173,3 +177,25 @@ def test_weights_of_a_gan_are_its_own(tmp_path: Path) -> None:
     path = write_gan_file(tmp_path / "some.gan")
     with pytest.raises(ModelError, match=r"leave out --weights"):
         load_network(ModelSettings(name=str(path), weights=path))
+
+
+def test_a_walk_is_dreamed_by_its_own_discriminator(tmp_path: Path) -> None:
+    gan = str(write_gan_file(tmp_path / "some.gan"))
+    settings = {
+        "walk": {"generator": gan, "seeds": "1,2", "duration": "1"},
+        "model": gan,
+        "octaves": 1,
+        "ascent": {"steps": 10},
+        "output": {"width": 48, "fps": 4, "codec": "ffv1"},
+        "run": {"precision": "float32"},
+    }
+    scores = []
+    network = load_network(ModelSettings(name=gan))
+    for dream in (False, True):
+        preset = Preset.build(settings).override({"walk.dream": dream})
+        result = run_walk(tmp_path / f"{dream}.mkv", preset, RunOptions(device="cpu"))
+        assert result.frames == 4
+        pictures = np.stack([frame.rgb for frame in open_source(result.output)])
+        scores.append(np.asarray(network.extractor(("logits",))(pictures)[0]).mean(axis=(1, 2, 3)))
+    assert result.resolved["objective"] == "score"
+    assert (scores[1] > scores[0]).all()
