@@ -49,7 +49,7 @@ def for_purpose(preset: Preset, output: Path | None, info: VideoInfo | None) -> 
     if "codec" not in given and (output is None or output.suffix.lower() == ".mov"):
         changes["output.codec"] = "hap-alpha" if info is not None and info.has_alpha else "hap"
     group, field = (preset.trip, "trip.loop") if info is None else (preset.input, "input.loop")
-    if "loop" not in group.model_fields_set:
+    if preset.pipeline != "walk" and "loop" not in group.model_fields_set:  # walks are loops
         changes[field] = True
     return preset.override(changes) if changes else preset
 

@@ -96,7 +96,7 @@ def plan_walk(preset: Preset, generator: Generator) -> WalkPlan:
     check_picture("the walk", size)
     closes = walk.loop and walk.dream
     mask = mask_file(preset.mask)
-    if closes and mask is not None and not is_still(mask):
+    if closes and mask is not None and mask.exists() and not is_still(mask):
         raise SettingsError(
             "mask.source: a mask that is a video does not close a loop; use a picture, luma, motion or --no-loop"
         )

@@ -161,7 +161,6 @@ def _open_film(
         first_picture=lambda: source.frame(plan.fade).rgb,
     )
     dreamed = dreamed_size(plan.preset, plan.info.size)
-
     loop = FrameLoop(
         source,
         LoopTimeline.around(timeline, source) if plan.fade else timeline,
