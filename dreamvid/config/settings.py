@@ -477,7 +477,7 @@ class RunSettings(SettingsModel):
         0,
         ge=0,
         lt=2**32,
-        description="Random seed of the jitter, of a walk's first picture and of its noise path: the same seed gives the "
+        description="Random seed of the jitter, and of a walk's first picture and noise path: the same seed gives the "
         "same picture.",
         json_schema_extra=Meta(flag="--seed"),
     )
