@@ -477,8 +477,8 @@ class RunSettings(SettingsModel):
         0,
         ge=0,
         lt=2**32,
-        description="Random seed of the jitter, and of a walk's first picture and noise path: the same seed gives the "
-        "same picture.",
+        description="Random seed of the jitter, of a walk's first picture and of noise paths: the same seed gives "
+        "the same picture.",
         json_schema_extra=Meta(flag="--seed"),
     )
     precision: PrecisionChoice = Field(
