@@ -123,8 +123,16 @@ def test_any_workers_in_any_order_make_the_frames_of_one_run(
         {"scenes": [{"start": "0s"}, {"start": "3.2s", "transition": "1s", "look": {"strength": 0.5}}]},
         {"look": {"strength": {"0s": 0.2, "end": 1.0}}, "stability": {"cuts": False, "renew": "2s"}},
         {"input": {"start": "0.7", "duration": "3"}, "output": {"fps": "30", "width": 64}},
+        {"input": {"loop": True, "crossfade": "0.5"}, "stability": {"renew": "1s"}},
     ],
-    ids=["cadence-and-mask", "each-alone", "scenes", "schedule-without-cuts", "trimmed-and-resampled"],
+    ids=[
+        "cadence-and-mask",
+        "each-alone",
+        "scenes",
+        "schedule-without-cuts",
+        "trimmed-and-resampled",
+        "loop",
+    ],
 )
 def test_what_needs_the_whole_film_is_the_same_in_its_parts(
     settings_of_parts: dict[str, Any], shots: Path, tmp_path: Path, build: Any
