@@ -6,14 +6,16 @@ import glob
 import json
 import logging
 import shlex
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid._version import __version__
-from dreamvid.checkpoint.layout import work_folder
-from dreamvid.errors import DreamvidError, SettingsError, WriteError
+from dreamvid.atomic import is_locked
+from dreamvid.checkpoint.layout import LOCK, work_folder
+from dreamvid.errors import BusyError, DreamvidError, SettingsError, WriteError
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import made_folder
 from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MOST_INPUTS = 10_000
+_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +120,51 @@ def render(
     """Render one job after the other; one that fails is reported and the rest goes on.
 
     An output that was made with the same settings from the same input is not made ``again`` unless that is asked for,
-    so that the same command goes on after an interruption.
+    so that the same command goes on after an interruption. A job that another run is at comes last, and waits for
+    that run; so several of the same command, with a device each, share the jobs.
 
     Raises
     ------
     KeyboardInterrupt
         Where the run was asked to stop; its text says how to go on.
     """
+    done, left, waits = 0, list(jobs), False
     with options.interruptible() as asked:
-        for number, job in enumerate(jobs):
-            if asked():
-                raise KeyboardInterrupt(_stopped(number, len(jobs), options))
-            if not again and _is_made(job):
-                yield Result(job)
-                continue
-            try:
-                yield Result(job, result=_run(job, options))
-            except DreamvidError as error:
-                yield Result(job, error=error)
-            except KeyboardInterrupt as error:
-                raise KeyboardInterrupt(*(error.args or [_stopped(number, len(jobs), options)])) from None
+        while left:
+            busy: list[Job] = []
+            for job in left:
+                if asked():
+                    raise KeyboardInterrupt(_stopped(done, len(jobs), options))
+                if _is_busy(job):
+                    busy.append(job)
+                    continue
+                try:
+                    result = Result(job) if (waits or not again) and _is_made(job) else _result(job, options)
+                except BusyError:
+                    busy.append(job)
+                    continue
+                except KeyboardInterrupt as error:
+                    raise KeyboardInterrupt(*(error.args or [_stopped(done, len(jobs), options)])) from None
+                done += 1
+                yield result
+            left, waits = busy, True
+            if left:
+                time.sleep(_POLL_SECONDS)
+
+
+def _is_busy(job: Job) -> bool:
+    """Return whether another run is at a job."""
+    return job.output is not None and is_locked(work_folder(job.output) / LOCK)
+
+
+def _result(job: Job, options: RunOptions) -> Result:
+    """Return the result of a job, or its error; raise ``BusyError`` where another run is at it."""
+    try:
+        return Result(job, result=_run(job, options))
+    except BusyError:
+        raise
+    except DreamvidError as error:
+        return Result(job, error=error)
 
 
 def _run(job: Job, options: RunOptions) -> RunResult:

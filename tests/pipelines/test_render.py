@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from dreamvid.atomic import FileLock
+from dreamvid.checkpoint.layout import LOCK
 from dreamvid.errors import ReadError, SettingsError, WriteError
 from dreamvid.media.still.reader import Still
 from dreamvid.media.still.writer import write_still
@@ -110,3 +112,25 @@ def test_an_interruption_between_two_jobs_says_how_to_go_on(clip: Path, quick: P
     asked.append(True)
     with pytest.raises(KeyboardInterrupt, match=r"1 of 2 are done; go on with: dreamvid render 'p q'"):
         next(results)
+
+
+@pytest.mark.e2e
+def test_a_job_that_another_run_is_at_comes_last(
+    clip: Path, quick: Preset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip.with_name("clap.mp4").write_bytes(clip.read_bytes())
+    jobs = plan_jobs([("p", quick)], [clip, clip.with_name("clap.mp4")], None)
+    work = clip.with_name("clip.p.mp4.work")
+    work.mkdir()
+    lock = FileLock(work / LOCK, create=True)
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        lock.release()
+
+    monkeypatch.setattr("dreamvid.pipelines.render.time.sleep", wait)
+    results = list(render(jobs, RunOptions(device="cpu")))
+    assert [result.job.source and result.job.source.name for result in results] == ["clap.mp4", "clip.mp4"]
+    assert all(result.result for result in results)
+    assert len(waited) == 1
