@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,15 @@ from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.media.containers import SUFFIXES
 
+_log = logging.getLogger(__name__)
+
 _GENERATOR = typer.Argument(
     metavar="GENERATOR",
     readable=False,
     help="A .gan file of 'gan train', or a Keras generator (.keras or .h5).",
 )
 _IMPLY_DREAM = ("model.name", "objective", "look.strength")
+_DREAM_GROUPS = {"octaves", "ascent", "look", "mask", "stability"}
 
 
 @dreaming_command("walk")
@@ -41,7 +45,10 @@ def walk(
     with run_command(common, action="walking") as run:
         from dreamvid.pipelines.walk.run import run_walk  # noqa: PLC0415  loads OpenCV and PyAV
 
-        run.finish(run_walk(output, preset.override(values), run.options))
+        preset = preset.override(values)
+        if not preset.walk.dream and any(path.partition(".")[0] in _DREAM_GROUPS for path in changes):
+            _log.warning("the walk is not dreamed, so that options of the dream do nothing; add --dream")
+        run.finish(run_walk(output, preset, run.options))
 
 
 def _is_dream(preset: Preset, changes: dict[str, object]) -> bool:
