@@ -124,14 +124,18 @@ class JobFolder:
 
     def remove(self, job: Job) -> None:
         """Remove a job and its unfinished work; its output stays. It must not be running."""
+        self.discard_work(job)
+        for suffix in (".json", ".yaml", ".log", ".lock"):
+            with suppress(OSError):
+                self.file(job, suffix).unlink(missing_ok=True)
+
+    def discard_work(self, job: Job) -> None:
+        """Remove what earlier runs of a job kept, unless one is at it."""
         work = layout.work_folder(self.output(job))
         with suppress(OSError):
             lock = FileLock(work / layout.LOCK)
             layout.remove(work)
             lock.release()
-        for suffix in (".json", ".yaml", ".log", ".lock"):
-            with suppress(OSError):
-                self.file(job, suffix).unlink(missing_ok=True)
 
     def file(self, job: Job, suffix: str) -> Path:
         """Return one of a job's files."""

@@ -18,13 +18,14 @@ from dreamvid.atomic import FileLock
 from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.pipelines.build import known_models
-from dreamvid.studio.app import Studio, make_app
+from dreamvid.studio.app import make_app
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
 from dreamvid.studio.preview_worker import PreviewRequest, PreviewWorker
 from dreamvid.studio.previews import Previews
 from dreamvid.studio.runner import JobRunner
 from dreamvid.studio.security import Access, is_loopback
+from dreamvid.studio.services import Studio
 from dreamvid.text import printable
 
 if TYPE_CHECKING:

@@ -21,13 +21,14 @@ pytest.importorskip("starlette", reason="starlette is not installed")
 
 from starlette.testclient import TestClient
 
-from dreamvid.studio.app import Studio, make_app
+from dreamvid.studio.app import make_app
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
 from dreamvid.studio.preview_worker import PreviewReply, PreviewRequest
 from dreamvid.studio.previews import Previews
 from dreamvid.studio.runner import JobRunner
 from dreamvid.studio.security import Access
+from dreamvid.studio.services import Studio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dreamvid._version import __version__
+from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.fields import field_paths
 from dreamvid.config.preset import Preset
 from dreamvid.media.still.reader import read_still
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.testclient import TestClient
 
-    from dreamvid.studio.app import Studio
+    from dreamvid.studio.services import Studio
 
 
 def test_files_are_listed_with_what_they_hold(client: TestClient) -> None:
@@ -311,6 +312,27 @@ def test_jobs_are_queued_paused_moved_and_cancelled(
     act(client, jobs[1], "cancel")
     studio.jobs.write(studio.jobs.job(jobs[2]["id"]))
     assert client.post(f"/api/jobs/{jobs[0]['id']}", json={"action": "explode"}).status_code == 400
+
+
+def test_a_job_whose_work_does_not_fit_starts_over(
+    client: TestClient, id_of: Callable[[str], str], studio: Studio
+) -> None:
+    studio.runner.close()
+    answer = client.post("/api/jobs", json={"source": id_of("clip.mp4"), "values": {}})
+    job = studio.jobs.job(answer.json()["id"])
+    work = work_folder(studio.jobs.output(job))
+    work.mkdir()
+    (work / "lock").touch()
+    (work / "000001.mkv").touch()
+    studio.jobs.file(job, ".log").write_text(
+        "dreamvid: clip.dream.mp4.work holds unfinished work that does not fit\n"
+    )
+    assert "does not fit" in client.get("/api/jobs").json()["jobs"][0]["error"]
+    act(client, {"id": job.id}, "go on")
+    assert work.exists()
+    act(client, {"id": job.id}, "start over")
+    assert not work.exists()
+    assert client.get("/api/jobs").json()["jobs"][0]["state"] == "waiting"
 
 
 def act(client: TestClient, job: dict[str, Any], action: str) -> None:

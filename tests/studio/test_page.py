@@ -18,12 +18,13 @@ from dreamvid.config.preset import Preset
 from dreamvid.media.still.reader import read_still
 from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.provenance import KEY, settings_json
-from dreamvid.studio.app import Studio, make_app
+from dreamvid.studio.app import make_app
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
 from dreamvid.studio.previews import Previews
 from dreamvid.studio.runner import JobRunner
 from dreamvid.studio.security import Access
+from dreamvid.studio.services import Studio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -309,6 +310,35 @@ def test_the_look_is_edited_as_text_with_its_mistakes(
     assert Preset.load(download.value.path().rename(served.folder.parent / "saved.yaml")).octaves.count == 4
 
 
+def test_values_of_two_settings_are_compared_on_a_sheet(page: Page, served: Served) -> None:
+    pick(page, "photo.png")
+    page.locator("#sheet > summary").click()
+    page.fill("#sheet-x-values", "3; 99999; 9")
+    page.select_option("#sheet-y", "objective")
+    page.fill("#sheet-y-values", "mixed2; class:monarch, mixed0:0.3")
+    page.click("#sheet-make")
+    expect(page.locator("#sheet-state")).to_have_text("6 pictures; a click takes one over.")
+    assert page.locator("#sheet-table th").all_inner_texts() == [
+        *("steps 3", "steps 99999", "steps 9"),
+        *("objective mixed2", "objective class:monarch, mixed0:0.3"),
+    ]
+    assert page.locator("#sheet-table img").count() == 4
+    assert "must be from 1 to 10000, not" in page.locator("#sheet-table .mistake").first.inner_text()
+    sheet = served.worker.requests[1:]
+    assert [(request.preset.ascent.steps, str(request.preset.objective)) for request in sheet] == [
+        (3, "mixed2"),
+        (9, "mixed2"),
+        (3, "class:monarch, mixed0:0.3"),
+        (9, "class:monarch, mixed0:0.3"),
+    ]
+    page.get_by_role("button", name="Take over steps 9, objective class:monarch, mixed0:0.3").click()
+    expect(page.locator("#sheet-view")).to_be_hidden()
+    expect(page.locator("#first-objective")).to_have_value("class:monarch, mixed0:0.3")
+    expect(page.locator("#first-ascent-steps-number")).to_have_value("9")
+    page.click("#undo")
+    expect(page.locator("#first-ascent-steps-number")).to_have_value("7")
+
+
 def test_a_render_is_queued_followed_and_played(page: Page, served: Served) -> None:
     (served.folder / "clip.palace.mp4.hold").touch()
     pick(page, "clip.mp4")
@@ -384,6 +414,11 @@ def test_nothing_is_inaccessible_or_wider_than_the_window(
     page.fill("#first-octaves-count-number", "99")
     page.locator("#all > summary").click()
     page.locator("#groups summary").first.click()
+    page.locator("#sheet > summary").click()
+    page.click("#sheet-make")
+    expect(page.locator("#sheet-state")).to_contain_text("4 pictures")
+    check_access(axe, page, width)
+    page.keyboard.press("Escape")
     page.locator("#share > summary").click()
     page.fill("#yaml", "octaves: 40")
     expect(page.locator("#mistakes button")).to_have_count(1)

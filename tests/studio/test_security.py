@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.testclient import TestClient
 
-    from dreamvid.studio.app import Studio
+    from dreamvid.studio.services import Studio
 
 POSTS = ("/api/look", "/api/look/text", "/api/preview", "/api/jobs", "/api/jobs/0", "/api/files?name=a.png")
 GETS = ("/api/studio", "/api/files", "/api/jobs", "/api/events", "/api/presets/palace/picture")

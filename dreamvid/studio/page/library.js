@@ -5,6 +5,7 @@ import { bytes, clock, find, make, say } from "./elements.js";
 import { look, onChange, pipeline, replaceLook, undo } from "./look.js";
 
 let files = [];
+let limit = Infinity; // bytes of the largest file that is taken
 let textDropped = () => {};
 let ready = Promise.resolve();
 const listeners = new Set();
@@ -33,6 +34,8 @@ export function buildLibrary(onText, started) {
   });
   onChange(show);
 }
+
+export function limitUploads(count) { limit = count; }
 
 export async function loadFiles() {
   const listing = await request("/api/files");
@@ -70,6 +73,10 @@ async function take(dropped) {
   for (const file of dropped) {
     if (/\.ya?ml$/i.test(file.name)) {
       textDropped(await file.text(), file.name.replace(/\.ya?ml$/i, ""));
+      continue;
+    }
+    if (file.size > limit) {
+      say(`${file.name} is larger than ${bytes(limit)}; copy it into the folder instead.`);
       continue;
     }
     const bar = find("upload");

@@ -5,15 +5,14 @@ import { bytes, clock, find, make, say } from "./elements.js";
 import { fileOf, loadFiles, onFiles, restore } from "./library.js";
 import { look, pipeline } from "./look.js";
 
-const FINISHED = new Set(["done"]);
 const WORDS = { waiting: "waiting", running: "rendering", stopping: "finishing its frame", paused: "paused", failed: "stopped", done: "finished" };
-const VIDEO_FORMATS = [".mp4", ".webm", ".mov", ".mkv", ".gif", ".apng", ".webp"];
-const STILL_FORMATS = [".png", ".jpg", ".webp", ".tiff"];
 
 let jobs = [];
+let facts = { video_formats: [], still_formats: [] };
 let closing = null;
 
 export function buildRenders(studio) {
+  facts = studio;
   find("quality").append(...studio.qualities.map((quality) => make("option", { value: quality, selected: quality === "normal" }, quality)));
   find("render").addEventListener("click", render);
   onFiles(showResults);
@@ -23,7 +22,7 @@ export function buildRenders(studio) {
 
 /** Offer the formats that fit what is made. */
 export function showRenderChoices() {
-  const formats = pipeline() === "image" ? STILL_FORMATS : VIDEO_FORMATS;
+  const formats = pipeline() === "image" ? facts.still_formats : facts.video_formats;
   if (find("format").dataset.key !== formats.join()) {
     find("format").dataset.key = formats.join();
     find("format").replaceChildren(...formats.map((format) => make("option", { value: format }, format)));
@@ -60,9 +59,9 @@ async function act(job, action) {
 }
 
 function showJobs(now) {
-  const finished = now.filter((job) => FINISHED.has(job.state) && jobs.some((old) => old.id === job.id && !FINISHED.has(old.state)));
+  const finished = now.filter((job) => job.state === "done" && jobs.some((old) => old.id === job.id && old.state !== "done"));
   jobs = now;
-  const open = jobs.filter((job) => !FINISHED.has(job.state));
+  const open = jobs.filter((job) => job.state !== "done");
   find("busy").hidden = open.length === 0;
   find("busy").textContent = String(open.length);
   find("no-jobs").hidden = jobs.length > 0;
@@ -97,6 +96,7 @@ function jobItem(job, open, old) {
   const actions = [];
   if (job.state === "running" || job.state === "waiting") actions.push(button("pause", "Pause"));
   if (job.state === "paused" || job.state === "failed") actions.push(button("go on", "Go on"));
+  if (job.state === "failed") actions.push(button("start over", "Start over"));
   if (place > 0) actions.push(button("up", "↑", "Move up"));
   if (place >= 0 && place < open.length - 1) actions.push(button("down", "↓", "Move down"));
   if (job.result) {

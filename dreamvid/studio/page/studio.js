@@ -3,9 +3,10 @@
 import { close, openSession, request } from "./api.js";
 import { buildDials } from "./dials.js";
 import { find, make, say } from "./elements.js";
-import { buildLibrary, fileOf, loadFiles } from "./library.js";
+import { buildLibrary, fileOf, limitUploads, loadFiles } from "./library.js";
 import { canRedo, canUndo, look, onChange, pipeline, redo, replaceLook, undo } from "./look.js";
 import { buildRenders, follow, showRenderChoices } from "./renders.js";
+import { buildSheet } from "./sheet.js";
 import { buildShelf } from "./shelf.js";
 import { buildStage, showSource } from "./stage.js";
 import { buildText, useText } from "./text.js";
@@ -16,9 +17,11 @@ async function start() {
   await openSession();
   const studio = await request("/api/studio");
   document.title = `${studio.folder} – dreamvid studio`;
+  limitUploads(studio.max_upload);
   buildDials(studio);
   buildStage();
   buildShelf(studio);
+  buildSheet(studio);
   buildText();
   buildRenders(studio);
   onChange(showRest);
