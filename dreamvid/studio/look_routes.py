@@ -133,6 +133,7 @@ class LookRoutes:
             {
                 "source": base64.b64encode(reply.source).decode(),
                 "dreamed": base64.b64encode(reply.dreamed).decode(),
+                "notes": reply.notes,
                 "seconds": round(time.perf_counter() - began, 3),
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import multiprocessing
 import signal
 import threading
@@ -42,11 +43,12 @@ class PreviewRequest:
 
 @dataclass(frozen=True, slots=True)
 class PreviewReply:
-    """The frame and its dream as WebP files, or the line that says why there is none."""
+    """The frame and its dream as WebP files, or the line that says why there is none; ``notes`` are warnings."""
 
     source: bytes = b""
     dreamed: bytes = b""
     error: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def encode_picture(picture: RGB) -> bytes:
@@ -73,6 +75,9 @@ def dream_requests(connection: Connection) -> None:
 
 def _reply(request: PreviewRequest) -> PreviewReply:
     options = RunOptions(device=request.device, threads=request.threads)
+    notes = _Notes()
+    logger = logging.getLogger("dreamvid")
+    logger.addHandler(notes)
     try:
         frame = dream_preview(request.source, request.preset, request.time, request.longest, options)
     except DreamvidError as error:
@@ -81,7 +86,23 @@ def _reply(request: PreviewRequest) -> PreviewReply:
         return PreviewReply(error="out of memory; try a smaller preview or output.width")
     except Exception as error:  # noqa: BLE001  whatever it is, the next request may do
         return PreviewReply(error=f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    return PreviewReply(encode_picture(frame.source), encode_picture(frame.dreamed))
+    finally:
+        logger.removeHandler(notes)
+    return PreviewReply(
+        encode_picture(frame.source), encode_picture(frame.dreamed), notes=tuple(dict.fromkeys(notes.lines))
+    )
+
+
+class _Notes(logging.Handler):
+    """Keeps warnings as lines."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        self.lines.append(" ".join(record.getMessage().split()))
 
 
 class PreviewWorker:

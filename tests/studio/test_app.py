@@ -87,7 +87,7 @@ def test_a_preview_is_dreamed_by_the_settings(
     }
     answer = client.post("/api/preview", json=body)
     assert answer.status_code == 200
-    assert set(answer.json()) == {"source", "dreamed", "seconds"}
+    assert set(answer.json()) == {"source", "dreamed", "notes", "seconds"}
     (request,) = worker.requests
     assert request.source == folder / "clip.mp4"
     assert (float(request.time), request.longest, request.preset.octaves.count) == (0.25, 1280, 3)

@@ -45,15 +45,11 @@ export async function loadFiles() {
   if (!listing.complete) setTimeout(loadFiles, 400);
 }
 
-/** Make a file the source of the look; null is none, for a trip from noise. */
+/** Make a file the source of the look; null is none, for a trip from noise. A trip from a file stays a trip. */
 export function pick(id) {
   const file = fileOf(id);
-  let values = look.values;
-  const kind = pipeline();
-  const fitting = !file ? "zoom" : kind === "zoom" ? "zoom" : file.kind === "still" ? "image" : "video";
-  const keepsTrip = file && kind === "zoom" && look.source === null;
-  values = { ...values, pipeline: keepsTrip && !look.values.trip ? (file.kind === "still" ? "image" : "video") : fitting };
-  replaceLook({ source: id, values });
+  const isTrip = !file || (pipeline() === "zoom" && look.source !== null);
+  replaceLook({ source: id, values: { ...look.values, pipeline: isTrip ? "zoom" : file.kind === "still" ? "image" : "video" } });
 }
 
 /** Bring back the look that a dreamed file was made with. */

@@ -116,9 +116,8 @@ function showDream(wanted, reply) {
   find("welcome").hidden = true;
   shown = wanted;
   if (shown.time === look.time) find("upcoming").hidden = true;
-  tell(pipeline() === "zoom"
-    ? `What the trip dreams at ${clock(wanted.time)}, on what it starts from; the camera moves in the render. ${reply.seconds.toFixed(1)} s`
-    : `${reply.seconds.toFixed(1)} s`);
+  const trip = pipeline() === "zoom" ? [`What the trip dreams at ${clock(wanted.time)}, on what it starts from; the camera moves in the render.`] : [];
+  tell([...trip, ...reply.notes, `${reply.seconds.toFixed(1)} s`].join(" · "));
 }
 
 function explain(error) {
