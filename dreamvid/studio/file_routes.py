@@ -11,6 +11,7 @@ from starlette.routing import Route
 from dreamvid.errors import ReadError
 from dreamvid.pipelines.preview_frame import read_preview
 from dreamvid.studio import look_restore, uploads
+from dreamvid.studio.library import WITHOUT_PICTURES
 from dreamvid.studio.preview_worker import encode_picture
 from dreamvid.studio.services import in_thread, read_longest, read_seconds
 from dreamvid.text import printable
@@ -70,7 +71,7 @@ class FileRoutes:
             read_seconds(request.query_params.get("time")),
             read_longest(request.query_params.get("longest")),
         )
-        if file.kind in {"music", "network"}:
+        if file.kind in WITHOUT_PICTURES:
             raise ReadError(f"{printable(file.name)} has no picture")
 
         def read() -> bytes:
@@ -82,7 +83,7 @@ class FileRoutes:
     async def _content(self, request: Request) -> Response:
         """Return a file as it is, or the part of it that a player asks for."""
         file = await self._studio.file(request.path_params["id"])
-        if file.kind in {"folder", "network"}:
+        if file.kind in {"folder", "network", "signal"}:
             raise ReadError(f"{printable(file.name)} cannot be played")
         suffix = file.path.suffix.lower()
         kind = _MEDIA_TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}")[0] or "application/octet-stream"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FileKind = Literal["video", "still", "folder", "music", "network"]
+FileKind = Literal["video", "still", "folder", "music", "network", "signal"]
 
 STATE_FOLDER = ".dreamvid-studio"
 """Where the studio keeps its jobs, in the folder that it shows."""
@@ -45,7 +45,10 @@ VIDEO_SUFFIXES = (
 PICTURE_SUFFIXES = (*STILL_SUFFIXES, ".avif", ".jp2", ".ppm", ".tga")
 MUSIC_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".aiff", ".aif", ".wma")
 NETWORK_SUFFIXES = (".keras", ".h5", ".gan")
+SIGNAL_SUFFIXES = (".csv", ".tsv", ".mid", ".midi")
+WITHOUT_PICTURES: tuple[FileKind, ...] = ("music", "network", "signal")
 KINDS: dict[str, FileKind] = {
+    **dict.fromkeys(SIGNAL_SUFFIXES, "signal"),
     **dict.fromkeys(NETWORK_SUFFIXES, "network"),
     **dict.fromkeys(MUSIC_SUFFIXES, "music"),
     **dict.fromkeys(PICTURE_SUFFIXES, "still"),
@@ -182,7 +185,7 @@ def _holds_pictures(folder: Path) -> bool:
 
 
 def _look_into(file: LibraryFile) -> dict[str, Any]:
-    if file.kind in {"music", "network"}:
+    if file.kind in WITHOUT_PICTURES:
         return {}
     from dreamvid.media.still.reader import is_still  # noqa: PLC0415  imageio loads only when media is touched
 

@@ -52,7 +52,7 @@ def safe_name(name: str) -> str:
     stem, dot, suffix = base.rpartition(".")
     if not dot or f".{suffix.lower()}" not in KINDS:
         raise ReadError(
-            f"{printable(base[:80]) or 'this file'} is no picture, video, music or network by its suffix"
+            f"{printable(base[:80]) or 'this file'} is no picture, video, music, network or signal by its suffix"
         )
     stem = stem.strip(" .") or "upload"
     while len(stem.encode("utf-8", "replace")) > _LONGEST_STEM:

@@ -162,6 +162,7 @@ def settings_with(name: str) -> Iterator[dict[str, Any]]:
     yield {"pipeline": "zoom", "trip": {"start": f"{name}@2s"}}
     yield {"pipeline": "zoom", "trip": {"music": name}}
     yield {"pipeline": "zoom", "trip": {"palette": name}}
+    yield {"signals": {"x": name}}
     yield {"scenes": [{"start": "0s", "objective": f"guide:{name}@mixed3"}]}
 
 
@@ -219,7 +220,7 @@ def test_names_of_uploads_are_made_safe(name: str, safe: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "x", "page.html", "run.sh", "image.svg", "..", "a.png/", "x.yaml"])
 def test_what_nothing_dreams_is_not_taken(name: str) -> None:
-    with pytest.raises(ReadError, match="no picture, video, music or network"):
+    with pytest.raises(ReadError, match="no picture, video, music, network or signal"):
         safe_name(name)
 
 

@@ -83,7 +83,7 @@ async function take(dropped) {
       await loadFiles();
       if (taken.problem) say(taken.problem);
       else if (taken.dreamed) await restore(taken.id);
-      else if (taken.kind !== "music" && taken.kind !== "network") pick(taken.id);
+      else if (isSource(taken)) pick(taken.id);
       else say(`${taken.name} is in the folder; name it in the settings.`);
     } catch (error) {
       say(error.message);
@@ -93,7 +93,7 @@ async function take(dropped) {
 }
 
 function show() {
-  const sources = files.filter((file) => file.kind !== "music" && file.kind !== "network" && !file.dreamed);
+  const sources = files.filter((file) => isSource(file) && !file.dreamed);
   const list = find("files");
   const known = new Map([...list.children].map((item) => [item.dataset.key, item]));
   list.replaceChildren(...sources.map((file) => known.get(keyOf(file)) ?? card(file)));
@@ -102,6 +102,8 @@ function show() {
   find("no-source").setAttribute("aria-pressed", String(look.source === null && pipeline() === "zoom"));
   find("folder-files").replaceChildren(...files.map((file) => make("option", { value: file.name })));
 }
+
+const isSource = (file) => !["music", "network", "signal"].includes(file.kind);
 
 const keyOf = (file) => `${file.id} ${file.changed} ${file.problem ?? ""} ${file.width ?? ""}`;
 
