@@ -23,7 +23,7 @@ from dreamvid.pipelines.gan.sheet import draw_sheet
 from dreamvid.pipelines.gan.training import train_gan
 from dreamvid.pipelines.options import RunOptions
 
-STAGES = (100, 400, 1500, 5000, 15000)
+STAGES = (100, 400, 1500, 6000)
 _IMAGES = Path(__file__).resolve().parent.parent / "docs/images/gan"
 _SEEDS, _COLUMNS = range(24), 4
 _GAP = 12

@@ -32,7 +32,7 @@ class GanTrainingSettings(SettingsModel):
         description="Channels of the layers next to the picture, which double towards the middle; default: 48 at "
         "16 px, 40 at 32 px, 32 at 64 px.",
     )
-    latent_size: int = Field(64, ge=2, le=1024, description="Numbers in a latent vector.")
+    latent_size: int = Field(16, ge=2, le=1024, description="Numbers in a latent vector.")
     batch: int = Field(16, ge=4, le=512, description="Pictures in a step.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the weights and of all random numbers.")
 
