@@ -162,7 +162,7 @@ class FootageLoop:
                 position = place - self.frames
                 if others is None:
                     others = iter(self.source.from_frame(position, position / rate))
-                yield self._between(frame, next(others), (position + 1) / (self.fade + 1))
+                yield self._between(frame, next(others), _eased((position + 1) / (self.fade + 1)))
             place += 1
             number += 1
             if number == self.frames:
@@ -232,8 +232,7 @@ class LoopWriter:
         place, rgb = index - (self._frames - self._fade), frame.rgb
         if place >= 0:
             target = self._kept.popleft().astype(np.float32) / _UINT16_MAX
-            share = (place + 1) / self._fade
-            rgb = self._dissolve(rgb, target, share * share * (3.0 - 2.0 * share))
+            rgb = self._dissolve(rgb, target, _eased((place + 1) / self._fade))
         self._writer.write(replace(frame, index=index, pts=index / self._rate, rgb=rgb))
 
     def _dissolve(self, before: RGB, after: RGB, share: float) -> RGB:
@@ -251,6 +250,11 @@ class LoopWriter:
     ) -> None:
         """Verify and rename; after an error, remove what was written."""
         self._writer.__exit__(kind, error, trace)
+
+
+def _eased(share: float) -> float:
+    """Return a share that begins and ends slowly, so that motion does not jerk there."""
+    return share * share * (3.0 - 2.0 * share)
 
 
 def _held_at_the_end(frames: Iterable[Frame]) -> Iterator[Frame]:
