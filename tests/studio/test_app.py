@@ -335,6 +335,21 @@ def test_a_job_whose_work_does_not_fit_starts_over(
     assert client.get("/api/jobs").json()["jobs"][0]["state"] == "waiting"
 
 
+def test_a_trip_is_queued_from_a_frame_of_a_clip(
+    client: TestClient, id_of: Callable[[str], str], studio: Studio
+) -> None:
+    studio.runner.close()
+    body = {"source": id_of("clip.mp4"), "time": 0.25, "values": {"pipeline": "zoom"}, "name": "spiral"}
+    assert client.post("/api/jobs", json=body).json()["output"] == "clip.spiral.mp4"
+    assert (
+        client.post("/api/jobs", json={"values": {"pipeline": "zoom"}}).json()["output"] == "trip.dream.mp4"
+    )
+    first, second = studio.jobs.jobs()
+    assert (first.source, first.pipeline) == (None, "zoom")
+    assert Preset.load(studio.jobs.file(first, ".yaml")).trip.start == "clip.mp4@0.250s"
+    assert Preset.load(studio.jobs.file(second, ".yaml")).trip.start == "noise"
+
+
 def act(client: TestClient, job: dict[str, Any], action: str) -> None:
     assert client.post(f"/api/jobs/{job['id']}", json={"action": action}).status_code == 200
 
