@@ -9,6 +9,7 @@ import shlex
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import made_folder
 from dreamvid.pipelines.provenance import fingerprint, portable_settings, read_settings
 from dreamvid.pipelines.registry import PIPELINES
+from dreamvid.pipelines.tempo import duration_setting, in_tempo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -194,13 +196,23 @@ def _is_made(job: Job) -> bool:
     start = {setting.path: str(job.source)} if job.source and setting else {}
     try:
         embedded = json.loads(read_settings(output) or "{}")
-        settings = json.loads(json.dumps(portable_settings(job.preset.override(start))))
+        preset = _in_tempo_of(output, job.preset.override(start))
+        settings = json.loads(json.dumps(portable_settings(preset)))
         files = embedded["files"]
         inputs = files.pop(setting.role, None) if setting and start else embedded["source"]
         same = not files and (job.source is None or inputs["fingerprint"] == fingerprint(job.source))
         return bool(same) and bool(embedded["version"] == __version__ and embedded["settings"] == settings)
     except (DreamvidError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _in_tempo_of(output: Path, preset: Preset) -> Preset:
+    """Return a preset with its lengths as an output embeds them, where its tempo is a number."""
+    if not isinstance(preset.tempo.bpm, Fraction):
+        return preset
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+
+    return in_tempo(preset, probe(output).video.rate, duration_setting(preset.pipeline), None)
 
 
 def _own_inputs(name: str, preset: Preset) -> Sequence[Path | None]:

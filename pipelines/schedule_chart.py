@@ -11,7 +11,7 @@ from dreamvid.pipelines.charts import check_chart_path, save_chart
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.scenes import VideoClock, scene_spans
 from dreamvid.pipelines.signals import Clip, open_signals
-from dreamvid.pipelines.tempo import Music, in_tempo
+from dreamvid.pipelines.tempo import Music, duration_setting, in_tempo
 from dreamvid.pipelines.zoom.music import music_of, soundtrack
 from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.lengths import known_seconds
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from dreamvid.types import SeekableSource
 
 _RATE = Fraction(24)
-_LENGTHS: dict[str, tuple[str, str | None]] = {
-    "zoom": ("trip.duration", "trip"),
-    "walk": ("walk.duration", "walk"),
-}
-"""The setting that holds the length, and the group with the music, by pipeline; all others are of a video."""
 # Length, in seconds, of what has no known one, and of a span that has no end.
 _SECONDS = Fraction(10)
 # Moments at which schedules are drawn, frames at which signals are, at most, and bars that are marked.
@@ -79,17 +74,18 @@ def write_schedule_chart(
 
 @contextmanager
 def _open(preset: Preset, source: Path | None, duration: str | None) -> Iterator[_Chart]:
-    path, film = _LENGTHS.get(preset.pipeline, ("input.duration", None))
+    path = duration_setting(preset.pipeline)
+    section, _, name = path.partition(".")
+    group = None if section == "input" else section
     if duration is not None:
         preset = preset.override({path: duration})
-    clip = None if source is None or film is not None else _open_clip(preset, source)
+    clip = None if source is None or group is not None else _open_clip(preset, source)
     rate = preset.output.fps or (_RATE if clip is None else clip.info.rate)
-    with_music = None if film is None else getattr(preset, film)
+    with_music = None if group is None else getattr(preset, group)
     music = None if with_music is None else music_of(with_music)
     if clip is not None and source is not None:
         music = Music(source, preset.input.start)
     preset = in_tempo(preset, rate, path, music)
-    section, _, name = path.partition(".")
     seconds = known_seconds(getattr(getattr(preset, section), name))
     if seconds is None:
         seconds = _SECONDS if clip is None or clip.info.duration is None else clip.info.duration

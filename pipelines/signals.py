@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CLIP = "clip"
-_LONGEST = 4 * 3600.0
-"""Seconds of sound and of video that are measured where the length of the output is not known."""
+_LONGEST = 3 * 3600.0
+"""Seconds of sound that are analyzed where the length of the output is not known."""
 
 
 class Clip(NamedTuple):

@@ -25,6 +25,11 @@ _WHOLE = Fraction(1, 100)  # of a frame, within which beats and loops count as w
 _LENGTHS = ("trip.duration", "trip.keyframe", "walk.duration", "input.duration")
 
 
+def duration_setting(pipeline: str) -> str:
+    """Return the setting that holds the duration of what a pipeline makes."""
+    return {"zoom": "trip.duration", "walk": "walk.duration"}.get(pipeline, "input.duration")
+
+
 class Music(NamedTuple):
     """A file with sound, and where in it the output begins, in seconds."""
 

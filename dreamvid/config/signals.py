@@ -44,12 +44,7 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "start": ("table", "midi", "media"),
 }
 """Settings that are of some kinds of sources only."""
-_NAMES_OF_KINDS: Final = {
-    "table": "tables (.csv)",
-    "midi": "MIDI files",
-    "media": "sounds and videos",
-    "sound": "sounds",
-}
+_NAMES_OF_KINDS: Final = {"table": "tables (.csv)", "midi": "MIDI files", "media": "sounds and videos"}
 _CUT_RELEASE = 0.1
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 _NOTES = re.compile(r"(\d{1,3})(?:\s*-\s*(\d{1,3}))?", re.ASCII)
@@ -194,15 +189,10 @@ class SignalSettings(SettingsModel):
             )
             return
         for name, kinds in _FIELDS.items():
-            if (
-                name in self.model_fields_set
-                and getattr(self, name) not in {None, 0}
-                and self.kind not in kinds
-            ):
-                of = " and ".join(
-                    _NAMES_OF_KINDS[kind] for kind in kinds if kind != "sound" or len(kinds) == 1
-                )
-                yield name, f"is for {of} only"
+            is_set = getattr(self, name) != type(self).model_fields[name].default
+            if is_set and self.kind not in kinds:
+                named = ", ".join(_NAMES_OF_KINDS[kind] for kind in kinds if kind in _NAMES_OF_KINDS)
+                yield name, f"is for {named} only"
         if self.kind == "sound" and self.feature in PICTURE_FEATURES:
             yield "feature", f"{self.feature} is no feature of sound; write source: {self.feature}"
         if self.note is not None and self.controller is not None:

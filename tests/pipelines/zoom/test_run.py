@@ -20,6 +20,7 @@ from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import read_settings
 from dreamvid.pipelines.registry import PIPELINES
+from dreamvid.pipelines.render import plan_jobs, render
 from dreamvid.pipelines.replay import replay
 from dreamvid.pipelines.zoom.run import default_output, fill_defaults, plan_zoom, run_zoom, zoom_size
 from dreamvid.pipelines.zoom.start_image import parse_start_image
@@ -342,3 +343,17 @@ def test_a_trip_with_signals_that_is_cut_off_resumes_to_the_same_frames(make: Ma
         make("cut.mkv", options, **changes)
     assert (tmp_path / "cut.mkv.work").exists()
     assert same(frames(make("cut.mkv", **changes)), whole)
+
+
+def test_a_trip_in_bars_is_not_rendered_again(make: Make, build_preset: Callable[..., Preset]) -> None:
+    make("other.mkv")  # so that trips are those of stubs
+    preset = build_preset(tempo__bpm=110, tempo__bars=1)
+
+    def run(preset: Preset) -> Any:
+        (result,) = render(plan_jobs([("p", preset)], [], None), RunOptions())
+        return result
+
+    assert run(preset).result is not None
+    again = run(preset)
+    assert (again.result, again.error) == (None, None)
+    assert isinstance(run(preset.override({"tempo.bpm": 120})).error, WriteError)
