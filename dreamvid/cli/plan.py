@@ -97,7 +97,7 @@ def part(
 def _interrupt_at_end() -> None:
     while os.read(0, 1):  # past Python's buffer, whose lock would be held at exit
         pass
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @common_command("yes", "keep_work", "progress", "report", "log_file", "quiet")

@@ -187,7 +187,7 @@ class Crew:
         """Ask all processes to stop after their frame, and wait for them; a second interruption ends them."""
         for member in self._members:
             with suppress(OSError):
-                member.process.send_signal(signal.SIGINT)
+                member.process.terminate()  # SIGINT is ignored in what a shell runs in the background
         try:
             for member in self._members:
                 member.process.wait()
