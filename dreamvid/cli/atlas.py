@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
-from pydantic import ValidationError
 
 from dreamvid.cli.options import CommonOptions, common_command, output_option
 from dreamvid.cli.run import run_command
-from dreamvid.config.messages import explain
+from dreamvid.cli.settings import read_assignments, read_settings, setting_option
 from dreamvid.config.preset import Preset
 from dreamvid.config.settings import AscentSettings
 from dreamvid.config.visualization import ParameterizationName, VisualizationSettings
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.atlas.request import IMAGE_SIZE, AtlasRequest
-from dreamvid.text import did_you_mean
 
 _CHOICE, _PICTURES, _NETWORK = "What is shown", "The pictures", "The network"
 _DEFAULT_SIZE = VisualizationSettings.model_fields["size"].default
@@ -26,15 +24,6 @@ _FROM_NOISE = {"parameterization", "learning_rate", "jitter", "scaling", "rotati
 _MAX_COLUMNS = 100
 _MAX_EXAMPLES = 32
 _MAX_VARIANTS = 9
-
-
-def _setting(flag: str, field: str, metavar: str, panel: str = _PICTURES) -> Any:
-    """Return the option of a field of the visualization's settings, with its help text."""
-    info = VisualizationSettings.model_fields[field]
-    default = "" if info.default is None else f" (default {info.default})"
-    return typer.Option(
-        flag, metavar=metavar, help=f"{info.description}{default}", rich_help_panel=panel, show_default=False
-    )
 
 
 @common_command(
@@ -148,7 +137,13 @@ def atlas(
     ] = False,
     parameterization: Annotated[
         str | None,
-        _setting("--parameterization", "parameterization", "|".join(get_args(ParameterizationName))),
+        setting_option(
+            VisualizationSettings,
+            "--parameterization",
+            "parameterization",
+            "|".join(get_args(ParameterizationName)),
+            _PICTURES,
+        ),
     ] = None,
     size: Annotated[
         str | None,
@@ -171,7 +166,9 @@ def atlas(
         str | None,
         typer.Option(metavar="N", help="Octaves in which an IMAGE is dreamed.", rich_help_panel=_PICTURES),
     ] = None,
-    seed: Annotated[str | None, _setting("--seed", "seed", "N")] = None,
+    seed: Annotated[
+        str | None, setting_option(VisualizationSettings, "--seed", "seed", "N", _PICTURES)
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -203,7 +200,7 @@ def atlas(
     """Show what the channels and classes of a network respond to: a page to browse, and a contact sheet."""
     if sort not in {"unit", "activation"}:
         raise SettingsError(f"--sort: must be unit or activation, not '{sort}'")
-    values: dict[str, object] = _assigned(assignments or []) | {
+    values: dict[str, object] = read_assignments(assignments or []) | {
         name: value
         for name, value in (
             ("parameterization", parameterization),
@@ -242,16 +239,6 @@ def atlas(
         run.finish(make_atlas(request, output, run.options))
 
 
-def _assigned(texts: list[str]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise SettingsError(f"--set {text}: must read NAME=VALUE")
-        values[name.strip()] = value.strip()
-    return values
-
-
 def _split(values: dict[str, object], *, has_image: bool) -> tuple[VisualizationSettings, Preset]:
     """Return the settings of pictures from noise, and those of the dream of an image."""
     of_dream = {name: value for name, value in values.items() if name.startswith(_OF_DREAM)}
@@ -264,11 +251,4 @@ def _split(values: dict[str, object], *, has_image: bool) -> tuple[Visualization
         of_pictures = {"size": IMAGE_SIZE, **of_pictures}
     elif of_dream:
         raise SettingsError(f"{min(of_dream)}: is for the dream of an IMAGE, and there is none")
-    if unknown := sorted(of_pictures.keys() - VisualizationSettings.model_fields.keys()):
-        near = did_you_mean(unknown[0], VisualizationSettings.model_fields)
-        raise SettingsError(f"--set {unknown[0]}: there is no such setting of an atlas{near}")
-    try:
-        settings = VisualizationSettings.model_validate(of_pictures)
-    except ValidationError as error:
-        raise SettingsError(f"--{explain(error, VisualizationSettings)}") from None
-    return settings, Preset().override(of_dream)
+    return read_settings(VisualizationSettings, of_pictures), Preset().override(of_dream)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from dreamvid.cli.options import CommonOptions, common_command, output_option
 from dreamvid.cli.run import run_command
+from dreamvid.cli.settings import read_assignments, read_settings, setting_option
 from dreamvid.config.gan import GanTrainingSettings
-from dreamvid.config.messages import explain
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.gan_file import SUFFIX
@@ -26,15 +25,6 @@ app = typer.Typer(
 _LENGTH, _PICTURES, _NETWORKS = "How long", "The pictures", "The networks"
 _MAX_MINUTES = 100_000.0
 _MAX_STEPS = 1_000_000_000
-
-
-def _setting(flag: str, field: str, panel: str) -> Any:
-    """Return the option of a field of the training's settings, with its help text."""
-    info = GanTrainingSettings.model_fields[field]
-    default = "" if info.default is None else f" (default {info.default})"
-    return typer.Option(
-        flag, metavar="N", help=f"{info.description}{default}", rich_help_panel=panel, show_default=False
-    )
 
 
 @app.command("train")
@@ -80,7 +70,7 @@ def train(
             rich_help_panel=_LENGTH,
         ),
     ] = None,
-    size: Annotated[str | None, _setting("--size", "size", _PICTURES)] = None,
+    size: Annotated[str | None, setting_option(GanTrainingSettings, "--size", "size", "N", _PICTURES)] = None,
     start: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Start of the part of a video (s).", rich_help_panel=_PICTURES),
@@ -89,7 +79,7 @@ def train(
         str | None,
         typer.Option(metavar="TIME", help="Length of the part of a video (s).", rich_help_panel=_PICTURES),
     ] = None,
-    seed: Annotated[str | None, _setting("--seed", "seed", _NETWORKS)] = None,
+    seed: Annotated[str | None, setting_option(GanTrainingSettings, "--seed", "seed", "N", _NETWORKS)] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,7 +100,7 @@ def train(
     values = {name: text for name, text in (("size", size), ("seed", seed)) if text is not None}
     request = TrainingRequest(
         source,
-        _settings({**values, **_assigned(assignments or [])}),
+        read_settings(GanTrainingSettings, {**values, **read_assignments(assignments or [])}),
         minutes=_minutes(minutes, default=DEFAULT_MINUTES if steps is None else None),
         steps=None if steps is None else _steps(steps),
         start=part.start,
@@ -145,21 +135,3 @@ def _steps(text: str) -> int:
     if not (text.isdecimal() and len(text) <= len(str(_MAX_STEPS)) and 1 <= int(text) <= _MAX_STEPS):
         raise SettingsError(f"--steps: must be a number from 1 to {_MAX_STEPS:,}, not '{text}'")
     return int(text)
-
-
-def _assigned(texts: list[str]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or name.strip() not in GanTrainingSettings.model_fields:
-            known = ", ".join(GanTrainingSettings.model_fields)
-            raise SettingsError(f"--set {text}: must read NAME=VALUE, with one of {known}")
-        values[name.strip()] = value.strip()
-    return values
-
-
-def _settings(values: dict[str, object]) -> GanTrainingSettings:
-    try:
-        return GanTrainingSettings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(f"--{explain(error, GanTrainingSettings)}") from None

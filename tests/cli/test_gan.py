@@ -78,7 +78,7 @@ def test_a_folder_with_a_dot_keeps_its_whole_name(monkeypatch: pytest.MonkeyPatc
         (["digits", "--minutes", "nan"], "--minutes: must be a number above 0"),
         (["digits", "--steps", "-1"], "--steps: must be a number from 1"),
         (["digits", "--seed", "x"], "--seed: must be a whole number"),
-        (["digits", "--set", "depth=3"], "--set depth=3: must read NAME=VALUE"),
+        (["digits", "--set", "depth=3"], "--set depth: there is no such setting"),
         (["digits", "-o", "some.zip"], "name it so"),
         (["digits", "-o", "nowhere/some.gan"], "the folder nowhere does not exist"),
         (["digits", "--start", "3"], "--start and --duration are for videos"),

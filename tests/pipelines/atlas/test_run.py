@@ -381,7 +381,7 @@ def test_programs_are_told_the_layer_and_how_far_it_is(
     [
         (["--sort", "size"], "--sort: must be unit or activation, not 'size'"),
         (["--size", "4"], "--size: must be"),
-        (["--set", "color=1"], "--set color: there is no such setting of an atlas"),
+        (["--set", "color=1"], "--set color: there is no such setting; there are parameterization"),
         (["--set", "steps"], "--set steps: must read NAME=VALUE"),
         (["--octaves", "3"], "--octaves (octaves.count): is for the dream of an IMAGE, and there is none"),
         (["photo.png", "--parameterization", "maco"], "parameterization: is for pictures from noise"),
