@@ -157,7 +157,7 @@ class JobRunner:
     def _stop(self, process_id: int) -> None:
         """Ask a run to finish its frame, as Ctrl-C does; it then keeps what it has."""
         with suppress(OSError):
-            os.kill(process_id, signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
+            os.kill(process_id, signal.SIGTERM)  # SIGINT is ignored in what a shell runs in the background
 
 
 def _reason(code: int) -> str:

@@ -224,6 +224,10 @@ def test_a_dial_changes_over_time(page: Page, served: Served) -> None:
     page.keyboard.press("Tab")
     asked(page, served, 2)
     assert set(last(served).schedules()) == {"look.strength"}
+    page.locator("[data-name=fever]").click()
+    expect(page.locator("#first-look-strength-text")).to_have_value("0.75+0.25*cos(tau*t/4)")
+    page.get_by_role("button", name="Change Strength over time").first.click()
+    expect(page.locator("#first-look-strength-number")).to_have_value("1")
 
 
 def test_the_scrubber_shows_another_time_and_the_slider_compares(page: Page, served: Served) -> None:

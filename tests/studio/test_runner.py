@@ -24,7 +24,7 @@ RUN = """
 import json, os, signal, sys, time
 output, work = sys.argv[1], sys.argv[1] + ".work"
 stopped = []
-signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
+signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
 os.makedirs(work, exist_ok=True)
 place = os.path.join(work, "000001.json")
 kept = int(open(place).read()) if os.path.exists(place) else 0

@@ -72,7 +72,7 @@ function dial(field, prefix) {
   const element = make("div", { class: "dial" }, make("div", { class: "head" }, name, control.inHead, unit, overTime, reset), control.below, text?.element, help, mistake);
   let typing = false;
   overTime?.addEventListener("click", () => {
-    typing = !typing;
+    typing = overTime.getAttribute("aria-pressed") !== "true";
     if (!typing && isSchedule(valueAt(field.path))) setValue(field.path, undefined);
     else show();
     (typing ? text.element : control.below ?? control.inHead).focus();
