@@ -353,7 +353,7 @@ def _metavar(annotation: Any) -> str:
         return "TEXT"
     if int in kinds:
         words.append("N")
-    elif float in kinds:
+    elif float in kinds or (words and Fraction in kinds):
         words.append("X")
     elif Path in kinds:
         words.append("FILE")
