@@ -208,10 +208,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_is_no_number_is_refused_when_it_is_read(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ScheduleError) as caught:
         Expression(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
 
