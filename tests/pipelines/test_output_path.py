@@ -13,7 +13,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.still.reader import Still
 from dreamvid.media.still.writer import write_still
-from dreamvid.pipelines import demo, image, video
+from dreamvid.pipelines import demo, image, video_job
 from dreamvid.pipelines.demo import run_demo
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.options import RunOptions
@@ -27,7 +27,7 @@ def _no_dreaming(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("too late: the network was asked for already")
 
     monkeypatch.setattr(image, "build_dreamer", never)
-    monkeypatch.setattr(video, "load_timeline", never)
+    monkeypatch.setattr(video_job, "load_timeline", never)
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,26 +21,16 @@ from dreamvid.studio.preview_worker import PreviewReply, PreviewRequest, Preview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from multiprocessing.connection import Connection
-    from pathlib import Path
 
 
 def request_at(longest: int) -> PreviewRequest:
     return PreviewRequest(None, Preset(), Fraction(0), longest)
 
 
-def echo(connection: Connection) -> None:
-    """Answer with the size that was asked for, or end over an odd one."""
-    while True:
-        request = connection.recv()
-        if request.longest % 2:
-            os._exit(1)
-        connection.send(PreviewReply(str(request.longest).encode()))
-
-
 @pytest.fixture
-def worker() -> Iterator[PreviewWorker]:
-    worker = PreviewWorker(echo)
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[PreviewWorker]:
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # the process imports what it runs
+    worker = PreviewWorker(importlib.import_module("echo_worker").echo)
     yield worker
     worker.close()
     assert worker.process_id is None
