@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dreamvid.atomic import AtomicOutput
 from dreamvid.pipelines.charts import check_chart_path, save_chart
 from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.music import music_of, soundtrack
 from dreamvid.pipelines.scenes import VideoClock, scene_spans
 from dreamvid.pipelines.signals import Clip, open_signals
 from dreamvid.pipelines.tempo import Music, duration_setting, in_tempo
-from dreamvid.pipelines.zoom.music import music_of, soundtrack
 from dreamvid.schedule.expression import Expression
 from dreamvid.schedule.lengths import known_seconds
 from dreamvid.schedule.objective_schedule import ObjectiveSchedule

@@ -12,11 +12,11 @@ from dreamvid.config.walk import choose_seeds
 from dreamvid.errors import SettingsError
 from dreamvid.gan_file import latent_vectors
 from dreamvid.media.limits import check_frames, check_picture
+from dreamvid.pipelines.generated_film import film_size
 from dreamvid.pipelines.masks import mask_file
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
+from dreamvid.pipelines.music import uses_music_signals
 from dreamvid.pipelines.walk.path import NoisePath, SeedPath
-from dreamvid.pipelines.zoom.music import uses_music_signals
-from dreamvid.pipelines.zoom.run import zoom_size
 from dreamvid.schedule.lengths import known_seconds
 from dreamvid.types import VideoInfo
 
@@ -92,7 +92,7 @@ def plan_walk(preset: Preset, generator: Generator) -> WalkPlan:
     check_frames("the walk", frames)
     if walk.loop and frames < _MIN_LOOP_FRAMES:
         raise SettingsError(f"walk.duration: a loop needs {_MIN_LOOP_FRAMES} frames at least, not {frames}")
-    size = zoom_size(preset.output, generator.size)
+    size = film_size(preset.output, generator.size)
     check_picture("the walk", size)
     closes = walk.loop and walk.dream
     mask = mask_file(preset.mask)

@@ -7,33 +7,32 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dreamvid.checkpoint.layout import OUTPUT, State, work_folder
+from dreamvid.checkpoint.layout import State, work_folder
 from dreamvid.config.fields import named_files
 from dreamvid.pipelines.build import build_dreamer, load_generator, warn_unused_trip_fields
 from dreamvid.pipelines.footage_loop import LoopTimeline, LoopWriter
 from dreamvid.pipelines.frame_loop import FrameLoop
+from dreamvid.pipelines.generated_film import make_film_job, open_film_writer
 from dreamvid.pipelines.loop_state import LoopState
 from dreamvid.pipelines.masks import open_masks
+from dreamvid.pipelines.music import music_of, soundtrack
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target, split_frame_name
 from dreamvid.pipelines.provenance import (
-    KEY,
     is_delivered,
-    make_manifest,
     restore_begun_settings,
     settings_json,
 )
 from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.result import RunResult
-from dreamvid.pipelines.resume import OutputJob, run_resumable
+from dreamvid.pipelines.resume import run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.pipelines.signals import open_signals, signal_files
 from dreamvid.pipelines.tempo import in_tempo
 from dreamvid.pipelines.walk.course import plan_course
 from dreamvid.pipelines.walk.plan import DEFAULT_FPS, default_output, generator_file, plan_walk
 from dreamvid.pipelines.walk.source import WalkSource
-from dreamvid.pipelines.zoom.music import music_of, soundtrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.pipelines.walk.plan import WalkPlan
     from dreamvid.pipelines.walk.source import Generator
-    from dreamvid.pipelines.zoom.music import Soundtrack
-    from dreamvid.types import FrameWriter
 
     LoadGenerator = Callable[[Path, RunOptions], Generator]
 
@@ -107,14 +104,24 @@ def run_walk(
         files = {**film.files, **files}
         text = settings_json(preset, source=None, resolved=film.resolved, files=files)
         delivered = unfinished and is_delivered(output, text, partial(check, options.confirm_overwrite))
-        task = _output_job(
-            plan, film, output, text, files, command=options.command, folder=folder, delivered=delivered
+        job = make_film_job(
+            output,
+            text,
+            files.values(),
+            info=plan.info,
+            made=plan.dreamed_info,
+            settings=preset.output,
+            command=options.command,
+            state_bytes=film.state_bytes,
+            folder=folder,
+            delivered=delivered,
         )
-        task = replace(task, signals=signals.kept)
-        writer = _open_writer(plan, output, text, music, folder=folder)
+        writer = open_film_writer(
+            output, text, music, info=plan.info, frames=plan.frames, settings=preset.output, folder=folder
+        )
         if plan.fade:
             writer = LoopWriter(writer, film.source)
-        result = run_resumable(task, film.produce, writer, options)
+        result = run_resumable(replace(job, signals=signals.kept), film.produce, writer, options)
     return RunResult(
         source=generator,
         output=output,
@@ -189,45 +196,3 @@ class _PlainFrames:
             if stop_requested():
                 return
             since = time.perf_counter()
-
-
-def _output_job(
-    plan: WalkPlan,
-    film: _Film,
-    output: Path,
-    text: str,
-    files: Mapping[str, Path],
-    *,
-    command: tuple[str, ...],
-    folder: bool,
-    delivered: bool,
-) -> OutputJob:
-    """Return the job of the output; ``text`` are the embedded settings."""
-    from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
-
-    bits = chunk_bits(output, info=plan.info, output=plan.preset.output, folder=folder)
-    inputs = list(files.values())
-    manifest = make_manifest(
-        text, output=output, inputs=inputs, info=plan.dreamed_info, bits=bits, command=command
-    )
-    return OutputJob(output, manifest, film.state_bytes, delivered)
-
-
-def _open_writer(
-    plan: WalkPlan, output: Path, text: str, music: Soundtrack | None, *, folder: bool
-) -> FrameWriter:
-    """Return the writer of the output, which may be replaced; ``text`` are the embedded settings."""
-    from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
-
-    return open_writer(
-        output,
-        info=plan.info,
-        output=plan.preset.output,
-        streams_from=None if music is None else music.file,
-        streams_are_generated=True,
-        metadata={KEY: text},
-        overwrite=True,
-        expected_frames=plan.frames,
-        part=work_folder(output) / OUTPUT,
-        folder=folder,
-    )

@@ -10,29 +10,28 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dreamvid.checkpoint.layout import OUTPUT, work_folder
+from dreamvid.checkpoint.layout import work_folder
 from dreamvid.config.fields import named_files
-from dreamvid.config.settings import LONGEST_SIDE, output_size
 from dreamvid.errors import SettingsError
 from dreamvid.image.panorama import is_whole_sphere
 from dreamvid.image.resize import cover
 from dreamvid.media.limits import check_frames, check_picture
 from dreamvid.pipelines.build import build_dreamer
+from dreamvid.pipelines.generated_film import DEFAULT_SIZE, film_size, make_film_job, open_film_writer
 from dreamvid.pipelines.memory import check_memory
+from dreamvid.pipelines.music import music_of, soundtrack, uses_music_signals
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target, split_frame_name
 from dreamvid.pipelines.panorama import described, is_panorama, resolve_projection
 from dreamvid.pipelines.provenance import (
-    KEY,
     is_delivered,
-    make_manifest,
     restore_begun_settings,
     settings_json,
 )
 from dreamvid.pipelines.purpose import for_purpose
 from dreamvid.pipelines.result import RunResult
-from dreamvid.pipelines.resume import OutputJob, run_resumable
+from dreamvid.pipelines.resume import run_resumable
 from dreamvid.pipelines.scenes import VideoClock, load_timeline
 from dreamvid.pipelines.signals import open_signals, signal_files
 from dreamvid.pipelines.tempo import in_tempo
@@ -40,30 +39,24 @@ from dreamvid.pipelines.zoom.feedback import FeedbackStep, ZoomClock
 from dreamvid.pipelines.zoom.frame_by_frame import FrameByFrameZoom
 from dreamvid.pipelines.zoom.frames import ZoomFrames
 from dreamvid.pipelines.zoom.keyframed import KEYFRAME_SCALE, KeyframedZoom
-from dreamvid.pipelines.zoom.music import music_of, soundtrack, uses_music_signals
 from dreamvid.pipelines.zoom.start_image import parse_start_image, read_start_image
 from dreamvid.schedule.lengths import known_seconds
 from dreamvid.text import printable
 from dreamvid.types import Size, Spherical, VideoInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import OutputSettings
     from dreamvid.pipelines.scenes import BuildDreamer
     from dreamvid.pipelines.zoom.frames import ZoomMode
-    from dreamvid.pipelines.zoom.music import Soundtrack
     from dreamvid.pipelines.zoom.start_image import StartImage
-    from dreamvid.types import RGB, FrameWriter
+    from dreamvid.types import RGB
 
 _log = logging.getLogger(__name__)
 
-# Frame rate (fps), and size without a start picture, unless the output settings say otherwise; the longest side (px)
-# is that of zooms from a picture, too, and the shortest what a network can dream.
+# Frame rate (fps), and size of panoramas without a start picture, unless the output settings say otherwise.
 _DEFAULT_FPS = Fraction(24)
-_DEFAULT_SIZE, _DEFAULT_PANORAMA_SIZE = Size(360, 640), Size(320, 640)
-_MIN_SIDE = 16
+_DEFAULT_PANORAMA_SIZE = Size(320, 640)
 # Length of a loop's pre-roll in seconds: so long does the loop's end take to become it, which then is a morph rather
 # than a dissolve. Short loops have a share of their own length.
 _PREROLL_SECONDS, _MAX_PREROLL_SHARE = Fraction(2), Fraction(1, 3)
@@ -115,6 +108,11 @@ class ZoomPlan(NamedTuple):
     def dreamed(self) -> Size:
         """Size at which frames are dreamed."""
         return Size(*self.start.shape[:2])
+
+    @property
+    def state_bytes(self) -> int:
+        """Size of a checkpoint."""
+        return self.dreamed.height * self.dreamed.width * (_STATE_BYTES + _PREROLL_BYTES * self.clock.preroll)
 
     @property
     def ease_in(self) -> float:
@@ -196,11 +194,28 @@ def run_zoom(
             plan.info.size,
         )
         inputs = [*timeline.files.values(), *files.values()]
-        job = replace(
-            _output_job(plan, output, text, inputs, options.command, folder=folder, delivered=delivered),
-            signals=signals.kept,
+        job = make_film_job(
+            output,
+            text,
+            inputs,
+            info=plan.info,
+            made=plan.info,
+            settings=preset.output,
+            command=options.command,
+            state_bytes=plan.state_bytes,
+            folder=folder,
+            delivered=delivered,
         )
-        result = run_resumable(job, frames, _open_writer(plan, output, text, music, folder=folder), options)
+        writer = open_film_writer(
+            output,
+            text,
+            music,
+            info=plan.info,
+            frames=plan.clock.frames,
+            settings=preset.output,
+            folder=folder,
+        )
+        result = run_resumable(replace(job, signals=signals.kept), frames, writer, options)
     return RunResult(
         source=plan.start_image.file or Path(plan.start_image.text),
         output=output,
@@ -258,7 +273,7 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
     start_image = parse_start_image(trip.start)
     picture = read_start_image(start_image, None, 0) if start_image.is_picture else None
     no_picture = _DEFAULT_PANORAMA_SIZE if is_panorama(preset) else None
-    size = zoom_size(preset.output, no_picture if picture is None else Size(*picture.shape[:2]))
+    size = film_size(preset.output, no_picture if picture is None else Size(*picture.shape[:2]))
     check_picture("the trip", size)
     if is_panorama(preset) and not is_whole_sphere(size):
         raise SettingsError(
@@ -291,25 +306,11 @@ def choose_mode(plan: ZoomPlan, step: FeedbackStep) -> ZoomMode[Any]:
     return KeyframedZoom(step, plan.dreamed, known_seconds(trip.keyframe), trip.loop)
 
 
-def zoom_size(output: OutputSettings, picture_size: Size | None) -> Size:
-    """Return the size of a zoom: that of the output settings, else with a longest side of 640 px; even.
-
-    ``picture_size`` is the size of the start picture, None without one.
-    """
-    shape = picture_size or _DEFAULT_SIZE
-    if output.width is not None or output.height is not None:
-        size = output_size(shape, output)
-    else:
-        scale = max(_DEFAULT_SIZE) / max(shape)
-        size = Size(*(max(_MIN_SIDE, 2 * round(side * scale / 2)) for side in shape))
-    return Size(*(side + side % 2 for side in size)) if max(size) < LONGEST_SIDE else size
-
-
 def default_output(start_image: StartImage, output: OutputSettings) -> Path:
     """Return ``<name>.dream.mp4`` beside the start image's file, or ``trip.dream.mp4``; the suffix fits the codec."""
     from dreamvid.media.output.writer import default_output as video_output  # noqa: PLC0415  PyAV loads only when media is touched
 
-    path = video_output(Path("trip.mp4"), info=VideoInfo(_DEFAULT_SIZE, _DEFAULT_FPS), output=output)
+    path = video_output(Path("trip.mp4"), info=VideoInfo(DEFAULT_SIZE, _DEFAULT_FPS), output=output)
     if start_image.file is None:
         return path
     return start_image.file.parent / f"{start_image.file.stem}{''.join(path.suffixes)}"
@@ -344,44 +345,3 @@ def _read_palette(path: Path | None) -> RGB | None:
     from dreamvid.media.still.reader import read_still  # noqa: PLC0415  imageio loads only when media is touched
 
     return None if path is None else read_still(path).rgb
-
-
-def _output_job(
-    plan: ZoomPlan,
-    output: Path,
-    text: str,
-    inputs: Iterable[Path],
-    command: tuple[str, ...],
-    *,
-    folder: bool,
-    delivered: bool,
-) -> OutputJob:
-    """Return the job of the output; ``text`` are the embedded settings."""
-    from dreamvid.media.output.writer import chunk_bits  # noqa: PLC0415  PyAV loads only when media is touched
-
-    bits = chunk_bits(output, info=plan.info, output=plan.preset.output, folder=folder)
-    manifest = make_manifest(
-        text, output=output, inputs=list(inputs), info=plan.info, bits=bits, command=command
-    )
-    state_bytes = _STATE_BYTES + _PREROLL_BYTES * plan.clock.preroll
-    return OutputJob(output, manifest, plan.dreamed.height * plan.dreamed.width * state_bytes, delivered)
-
-
-def _open_writer(
-    plan: ZoomPlan, output: Path, text: str, music: Soundtrack | None, *, folder: bool
-) -> FrameWriter:
-    """Return the writer of the output, which may be replaced; ``text`` are the embedded settings."""
-    from dreamvid.media.output.writer import open_writer  # noqa: PLC0415  PyAV loads only when media is touched
-
-    return open_writer(
-        output,
-        info=plan.info,
-        output=plan.preset.output,
-        streams_from=None if music is None else music.file,
-        streams_are_generated=True,
-        metadata={KEY: text},
-        overwrite=True,
-        expected_frames=plan.clock.frames,
-        part=work_folder(output) / OUTPUT,
-        folder=folder,
-    )

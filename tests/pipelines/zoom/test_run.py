@@ -17,12 +17,13 @@ from dreamvid.config.preset import parse_value
 from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.media.input.source import open_source
+from dreamvid.pipelines.generated_film import film_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import read_settings
 from dreamvid.pipelines.registry import PIPELINES
 from dreamvid.pipelines.render import plan_jobs, render
 from dreamvid.pipelines.replay import replay
-from dreamvid.pipelines.zoom.run import default_output, fill_defaults, plan_zoom, run_zoom, zoom_size
+from dreamvid.pipelines.zoom.run import default_output, fill_defaults, plan_zoom, run_zoom
 from dreamvid.pipelines.zoom.start_image import parse_start_image
 from dreamvid.types import Size
 
@@ -107,7 +108,7 @@ def test_frames_are_duration_times_rate(
 def test_sizes_are_even_and_640_on_their_longer_side(
     picture: Size | None, output: dict[str, Any], size: Size
 ) -> None:
-    assert zoom_size(OutputSettings.model_validate(output), picture) == size
+    assert film_size(OutputSettings.model_validate(output), picture) == size
 
 
 def test_a_zoom_has_the_shape_of_its_picture(build_preset: Callable[..., Preset], photo: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dreamvid.config.preset import parse_value
-from dreamvid.pipelines.zoom.music import soundtrack, uses_music_signals
+from dreamvid.pipelines.music import soundtrack, uses_music_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
