@@ -15,6 +15,7 @@ from PIL import Image
 
 from dreamvid.media.color.pixel_formats import has_alpha
 from dreamvid.media.color.rgb import from_rgb
+from dreamvid.media.output.thread_priority import ordinary_threads
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
@@ -143,8 +144,9 @@ def write_clip(path: Path, clip: Clip) -> None:
             cover.width, cover.height, cover.pix_fmt = 16, 16, "rgb24"
             cover.disposition = av.stream.Disposition.attached_pic
         frames = [_frame(clip, index, stream, time_base) for index in range(clip.frames)]
-        for frame in frames:
-            container.mux(stream.encode(frame))
+        with ordinary_threads():
+            for frame in frames:
+                container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound is not None:
             _add_tone(container, sound, clip.sound or 0.0)

@@ -18,6 +18,7 @@ from dreamvid.media.output.encoder import add_video, order_decoding
 from dreamvid.media.output.frame_converter import FrameConverter
 from dreamvid.media.output.hap import HAP_FORMATS, set_hap_tag
 from dreamvid.media.output.spherical import write_spherical
+from dreamvid.media.output.thread_priority import ordinary_threads
 from dreamvid.media.output.verify import Expected, verify
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ class ContainerWriter:
             if spec.source_streams is not None:
                 spec.source_streams.attach(container, spec.choice.container)
             container.metadata.update(spec.metadata)
-            container.start_encoding()
+            with ordinary_threads():
+                container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from None
         part.check()
