@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import wave
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -95,5 +96,20 @@ def square_clip() -> Callable[..., Path]:
                 picture[8:20, 12:24] = 0.5 if color(index) is None else color(index)
                 writer.write(Frame(index, Fraction(index, rate), picture))
         return path
+
+    return write
+
+
+@pytest.fixture
+def write_wav(tmp_path: Path) -> Callable[..., Path]:
+    """Give a function that writes samples in [-1, 1] as a mono WAV file."""
+
+    def write(samples: np.ndarray[Any, Any], rate: int = 22050) -> Path:
+        with wave.open(str(tmp_path / "music.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
+        return tmp_path / "music.wav"
 
     return write

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,23 +24,23 @@ def ordinary_threads() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    before = {thread: _scheduling(thread) for thread in _threads()}
-    usual = _scheduling(0)
+    before = scheduling()
+    usual = before[threading.get_native_id()]
     try:
         yield
     finally:
-        for thread in _threads():
+        for thread, scheduling in scheduling().items():
             wanted = before.get(thread, usual)
-            with suppress(ProcessLookupError):  # it has ended
-                if _scheduling(thread) != wanted:
-                    policy, priority = wanted
-                    os.sched_setscheduler(thread, policy, os.sched_param(priority))
+            if scheduling != wanted:
+                with suppress(ProcessLookupError):
+                    os.sched_setscheduler(thread, wanted[0], os.sched_param(wanted[1]))
 
 
-def _threads() -> list[int]:
-    return [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
-
-
-def _scheduling(thread: int) -> tuple[int, int]:
-    """Return a thread's policy and priority; 0 is the thread that asks."""
-    return os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority
+def scheduling() -> dict[int, tuple[int, int]]:
+    """Return policy and priority of each thread of the process, but those that end meanwhile."""
+    found = {}
+    for folder in Path("/proc/self/task").iterdir():
+        thread = int(folder.name)
+        with suppress(ProcessLookupError):
+            found[thread] = os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority
+    return found

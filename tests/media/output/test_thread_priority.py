@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -12,19 +11,16 @@ import numpy as np
 import pytest
 
 from dreamvid.config.settings import OutputSettings
+from dreamvid.media.output.thread_priority import scheduling
 from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are listed on Linux alone")
 
 
-def policies() -> set[int]:
-    return {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
-
-
 @pytest.mark.parametrize("codec", ["h264", "h265", "vp9", "av1", "ffv1"])
 def test_threads_keep_their_scheduling(tmp_path: Path, codec: str) -> None:
-    size, rate, before = Size(64, 64), Fraction(24), policies()
+    size, rate, before = Size(64, 64), Fraction(24), set(scheduling().values())
     settings: Any = {"codec": codec, "speed": "fast"}
     writer = open_writer(
         tmp_path / "out.mkv", info=VideoInfo(size, rate), output=OutputSettings.model_validate(settings)
@@ -32,5 +28,5 @@ def test_threads_keep_their_scheduling(tmp_path: Path, codec: str) -> None:
     with writer:
         for index in range(5):
             writer.write(Frame(index, index / rate, np.full((*size, 3), 0.5, np.float32)))
-        during = policies()
-    assert during | policies() <= before
+        during = set(scheduling().values())
+    assert during | set(scheduling().values()) <= before

@@ -1,8 +1,7 @@
-"""Zooms of stub dreams: their frames without a file, a photo and music to make them from."""
+"""Zooms of stub dreams: their frames without a file, and a photo to make them from."""
 
 from __future__ import annotations
 
-import wave
 from typing import TYPE_CHECKING, Any, Self
 
 import cv2
@@ -136,18 +135,3 @@ def photo(tmp_path: Path) -> Path:
     waves = [np.sin(x / 9 + k) * np.cos(y / (7 + k)) for k in range(3)]
     iio.imwrite(tmp_path / "photo.png", np.round(127.5 + 100 * np.dstack(waves)).astype(np.uint8))
     return tmp_path / "photo.png"
-
-
-@pytest.fixture
-def write_wav(tmp_path: Path) -> Callable[..., Path]:
-    """Give a function that writes samples in [-1, 1] as a mono WAV file."""
-
-    def write(samples: np.ndarray[Any, Any], rate: int = 22050) -> Path:
-        with wave.open(str(tmp_path / "music.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
-        return tmp_path / "music.wav"
-
-    return write
