@@ -29,9 +29,9 @@ def ordinary_threads() -> Iterator[None]:
     try:
         yield
     finally:
-        for thread, scheduling in scheduling().items():
+        for thread, found in scheduling().items():
             wanted = before.get(thread, usual)
-            if scheduling != wanted:
+            if found != wanted:
                 with suppress(ProcessLookupError):
                     os.sched_setscheduler(thread, wanted[0], os.sched_param(wanted[1]))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,9 @@ from dreamvid.config.settings import OutputSettings
 from dreamvid.media.output.thread_priority import scheduling
 from dreamvid.media.output.writer import open_writer
 from dreamvid.types import Frame, Size, VideoInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are listed on Linux alone")
 
