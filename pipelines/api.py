@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -15,6 +16,7 @@ from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import ends_in_slash
+from dreamvid.pipelines.plan.devices import first_device, parse_devices
 from dreamvid.pipelines.progress import NullProgress, Progress
 from dreamvid.types import Size
 
@@ -125,12 +127,22 @@ def dream_video(
     *,
     overwrite: bool = False,
     device: str = "auto",
+    devices: str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Dream a whole video file, animation or folder of pictures; see ``dreamvid video --help``.
 
-    ``output`` None writes ``<name>.dream<suffix>`` beside the source; a text that ends in a slash is a folder of
-    PNGs. ``progress`` receives the events of the run.
+    Parameters
+    ----------
+    output
+        None writes ``<name>.dream<suffix>`` beside the source; a text that ends in a slash is a folder of PNGs.
+    device
+        ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+    devices
+        Devices that share the video, a process each: ``all`` GPUs, some (``gpu:0,gpu:1``), or processes on the CPU
+        (``cpu:2``). None is one, ``device``.
+    progress
+        Receives the events of the run.
 
     Raises
     ------
@@ -142,6 +154,11 @@ def dream_video(
     settings, _ = _settle(preset, None)
     target = None if output is None else Path(output)
     options = _options(output, device, progress, overwrite=overwrite)
+    if devices is not None:
+        if device != "auto":
+            raise SettingsError("name a device or devices, not both")
+        shared = parse_devices(devices)
+        options = replace(options, device=first_device(shared), devices=shared)
     return dream_file(Path(source), target, settings, options)
 
 

@@ -25,8 +25,8 @@ _BASE_BYTES = 1_200_000_000
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_memory(name: str, size: Size, bytes_per_pixel: int) -> None:
-    """Warn where frames of this size take more memory than the machine has, by estimate.
+def check_memory(name: str, size: Size, bytes_per_pixel: int, processes: int = 1) -> None:
+    """Warn where frames of this size take more memory than the machine has, by estimate, in so many processes.
 
     Raises
     ------
@@ -34,12 +34,15 @@ def check_memory(name: str, size: Size, bytes_per_pixel: int) -> None:
         Where they take more than twice as much.
     """
     available = machine_memory()
-    needed = _BASE_BYTES + bytes_per_pixel * size.height * size.width
+    needed = processes * (_BASE_BYTES + bytes_per_pixel * size.height * size.width)
     if available is None or needed <= available:
         return
+    shared, or_fewer = (
+        (f" in {processes} processes", ", or name fewer --devices") if processes > 1 else ("", "")
+    )
     message = (
-        f"{name}: frames of {size} take about {byte_size(needed)} of memory, but there are "
-        f"{byte_size(available)}; make them smaller (--width)"
+        f"{name}: frames of {size} take about {byte_size(needed)} of memory{shared}, but there are "
+        f"{byte_size(available)}; make them smaller (--width){or_fewer}"
     )
     if needed > 2 * available:
         raise SettingsError(message)

@@ -34,6 +34,8 @@ class RunOptions:
         ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
     devices
         Devices that share a video: ``all``; ``gpu:0`` and others; ``cpu:2``, two processes. Empty for ``device``.
+    in_parts
+        Whether a video is dreamed in parts that other processes may take, too.
     allow_mixed
         Whether devices or versions of another kind may work on the parts of one dream.
     threads
@@ -65,6 +67,7 @@ class RunOptions:
 
     device: str = "auto"
     devices: tuple[str, ...] = ()
+    in_parts: bool = False
     allow_mixed: bool = False
     threads: int | None = None
     trust_model: bool = False

@@ -114,7 +114,8 @@ class PreparedVideo:
         """Dream the whole; see :func:`dream_file`."""
         job = self.video.job
         folder = work_folder(job.output)
-        if job.options.devices or (has_plan(folder) and not job.options.fresh):
+        options = job.options
+        if options.devices or options.in_parts or (has_plan(folder) and not options.fresh):
             return dream_on_devices(self.video, folder, delivered=self.task.delivered)
         first: list[DreamedFrame] = []
 

@@ -39,6 +39,8 @@ def commands() -> dict[str, Any]:
     root: Any = typer.main.get_command(app)
     result: dict[str, Any] = {}
     for name, command in root.commands.items():
+        if command.hidden:
+            continue
         inner = getattr(command, "commands", None)
         result |= {name: command} if inner is None else {f"{name} {key}": one for key, one in inner.items()}
     return result

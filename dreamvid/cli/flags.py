@@ -95,7 +95,7 @@ COMMON_OPTIONS = (
     CommonOption(
         "devices",
         ("--devices",),
-        "Share the video between devices: all GPUs, some, or processes on the CPU.",
+        "Share the video, or the jobs of render, between devices: all GPUs, some, or processes on the CPU.",
         "all|gpu:0,gpu:1|cpu:2",
         group="source video",
     ),

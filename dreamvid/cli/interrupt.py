@@ -51,6 +51,16 @@ def defer_interrupts(*, quiet: bool) -> Iterator[StopRequested]:
             signal.signal(number, previous_handler)
 
 
+def read_input(take: Callable[[str], None]) -> None:
+    """Call ``take`` with each line of standard input; at its end, where who wrote it has died, stop this process."""
+    rest = b""
+    while data := os.read(0, 1 << 16):  # past Python's buffer, whose lock would be held at exit
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            take(line.decode())
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def set_handler(names: tuple[str, ...], handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
     """Set the handler of the signals that this system has and that are not ignored; return the previous ones."""
     previous: dict[int, Any] = {}

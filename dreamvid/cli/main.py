@@ -29,6 +29,7 @@ from dreamvid.cli import (
     sweep,
     video,
     walk,
+    worker,
     zoom,
 )
 from dreamvid.cli.explain import explain
@@ -59,6 +60,7 @@ app.command("image")(image.image)
 app.command("atlas")(atlas.atlas)
 app.command("sweep")(sweep.sweep)
 app.command("render")(render.render)
+app.command("worker", hidden=True)(worker.worker)
 app.command("replay")(replay.replay)
 app.command("plan")(plan.plan)
 app.command("part")(plan.part)

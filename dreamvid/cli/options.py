@@ -20,16 +20,14 @@ from dreamvid.errors import SettingsError
 from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
 from dreamvid.pipelines.output_path import ends_in_slash
+from dreamvid.pipelines.plan.devices import first_device, parse_devices
 from dreamvid.pipelines.registry import PIPELINES
-from dreamvid.text import quoted
 
 _MAX_CHUNK_SECONDS = 3600
 _MAX_THREADS = 1024
 _SOURCELESS = {"zoom": ("zoom trips", "zoom"), "walk": ("latent walks", "gan walk")}
 """Pipelines whose presets are for their own command alone: in words, and that command."""
 _DEVICE = re.compile(r"auto|cpu|gpu(:[0-9]+)?", re.IGNORECASE)
-_SHARED_DEVICE = re.compile(r"(cpu|gpu)(?::([0-9]{1,4}))?")
-_DEVICES_ADVICE = "must be all, GPUs such as gpu:0,gpu:1, or a number of processes such as cpu:2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     parsers: dict[str, Callable[[str], Any]] = {
         "chunk": _parse_chunk,
         "device": _parse_device,
-        "devices": _parse_devices,
+        "devices": parse_devices,
         "threads": _parse_threads,
         "progress": _parse_progress,
         "report": Path,
@@ -196,7 +194,7 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     if "device" in parsed and "devices" in parsed:
         raise SettingsError("--device and --devices: name one of the two")
     if devices := parsed.get("devices"):
-        parsed["device"] = {"all": "auto", "cpu": "cpu"}.get(devices[0].partition(":")[0], devices[0])
+        parsed["device"] = first_device(devices)
     arguments = context.find_root().obj or ()
     return CommonOptions(**parsed, command=("dreamvid", *arguments) if arguments else ())
 
@@ -220,29 +218,6 @@ def _parse_device(text: str) -> str:
     if _DEVICE.fullmatch(text) is None:
         raise SettingsError(f"--device: must be auto, cpu, gpu or gpu:N, not '{text}'")
     return text
-
-
-def _parse_devices(text: str) -> tuple[str, ...]:
-    """Return ``all``, or the names of devices, from a text such as ``gpu:0,gpu:1`` or ``cpu:2``.
-
-    Raises
-    ------
-    SettingsError
-        For anything else; CPU and GPUs, whose frames differ, never work on one dream.
-    """
-    names = tuple(name.strip().lower() for name in text.split(","))
-    if names == ("all",):
-        return names
-    if not all(_SHARED_DEVICE.fullmatch(name) for name in names):
-        raise SettingsError(f"--devices: {_DEVICES_ADVICE}, not {quoted(text)}")
-    kinds = {name[:3] for name in names}
-    if len(kinds) > 1:
-        raise SettingsError("--devices: frames of CPU and GPU differ in their last bits; name one kind")
-    if "cpu" in kinds and (len(names) > 1 or names[0] == "cpu:0"):
-        raise SettingsError(f"--devices: {_DEVICES_ADVICE}, not {quoted(text)}")
-    if len(set(names)) < len(names):
-        raise SettingsError(f"--devices: names a device twice: {quoted(text)}")
-    return names
 
 
 def _parse_chunk(text: str) -> Fraction:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dreamvid.cli.interrupt import read_input
 from dreamvid.cli.options import CommonOptions, common_command, dreaming_command, output_option
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
@@ -78,7 +77,7 @@ def part(
 ) -> None:
     """Dream parts of a plan; what is done is not done again, and what was interrupted goes on."""
     if until_input_ends:  # the process that started this one has died
-        threading.Thread(target=_interrupt_at_end, daemon=True).start()
+        threading.Thread(target=read_input, args=(lambda _: None,), daemon=True).start()
     with run_command(common) as run:
         from dreamvid.pipelines.plan.plan import describe, read_plan  # noqa: PLC0415  loads PyAV
         from dreamvid.pipelines.plan.worker import dream_free_parts, dream_parts, prepare_worker  # noqa: PLC0415
@@ -92,12 +91,6 @@ def part(
         worker = prepare_worker(plan, run.options)
         done = list(dream_parts(worker, wanted) if wanted else dream_free_parts(worker))
         run.print(f"{describe(done)}: dreamed; {len(plan.missing())} of {len(plan.parts)} to go in {where}")
-
-
-def _interrupt_at_end() -> None:
-    while os.read(0, 1):  # past Python's buffer, whose lock would be held at exit
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @common_command("yes", "keep_work", "progress", "report", "log_file", "quiet")

@@ -16,7 +16,7 @@ from dreamvid.errors import DreamvidError, SettingsError
 
 if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
-    from dreamvid.pipelines.render import Result
+    from dreamvid.pipelines.render_jobs import Result
 
 
 @dreaming_command("video")
@@ -48,7 +48,8 @@ def render(
     """Render each preset over each input; failures are listed at the end, and the rest goes on."""
     loaded, failed = _load(presets, changes)
     with run_command(common) as run:
-        from dreamvid.pipelines.render import plan_jobs, render  # noqa: PLC0415  loads OpenCV and PyAV
+        from dreamvid.pipelines.render import render  # noqa: PLC0415  loads OpenCV and PyAV
+        from dreamvid.pipelines.render_jobs import plan_jobs  # noqa: PLC0415  the same
 
         results: list[Result] = []
         folder = common.output_is_folder

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.plan.plan import usable_cores
+from dreamvid.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_NAME = re.compile(r"(cpu|gpu)(?::([0-9]{1,4}))?")
+_ADVICE = "must be all, GPUs such as gpu:0,gpu:1, or a number of processes such as cpu:2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,34 @@ class WorkerDevice:
     device: str
     variables: tuple[tuple[str, str], ...] = ()
     cores: frozenset[int] | None = None
+
+
+def parse_devices(text: str) -> tuple[str, ...]:
+    """Return ``all``, or the names of devices, from a text such as ``gpu:0,gpu:1`` or ``cpu:2``.
+
+    Raises
+    ------
+    SettingsError
+        For anything else; CPU and GPUs, whose frames differ, never work on one dream.
+    """
+    names = tuple(name.strip().lower() for name in text.split(","))
+    if names == ("all",):
+        return names
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise SettingsError(f"--devices: {_ADVICE}, not {quoted(text)}")
+    kinds = {name[:3] for name in names}
+    if len(kinds) > 1:
+        raise SettingsError("--devices: frames of CPU and GPU differ in their last bits; name one kind")
+    if "cpu" in kinds and (len(names) > 1 or names[0] == "cpu:0"):
+        raise SettingsError(f"--devices: {_ADVICE}, not {quoted(text)}")
+    if len(set(names)) < len(names):
+        raise SettingsError(f"--devices: names a device twice: {quoted(text)}")
+    return names
+
+
+def first_device(names: tuple[str, ...]) -> str:
+    """Return the device of the process that shares out the work, which finds out what is to be done."""
+    return {"all": "auto", "cpu": "cpu"}.get(names[0].partition(":")[0], names[0])
 
 
 def worker_devices(names: tuple[str, ...], count_gpus: Callable[[], int]) -> list[WorkerDevice]:

@@ -14,6 +14,7 @@ from dreamvid.pipelines.frame_loop import LEAD_IN
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan.division import divide
 from dreamvid.pipelines.plan.plan import Plan, has_plan, read_plan, threads_of, usable_cores, with_threads
+from dreamvid.pipelines.progress import NullProgress
 from dreamvid.pipelines.provenance import pin_precision
 from dreamvid.pipelines.resume import lossless
 from dreamvid.pipelines.threads import prefetch
@@ -104,12 +105,15 @@ def _make_plan(folder: Path, video: LoadedVideo, manifest: Manifest) -> Plan:
     )
     times: list[Fraction] = []
     shots: list[int] = []
-    job.options.progress.start(manifest.pictures.frames, f"shots of {job.source.name}")
+    progress = (
+        NullProgress() if job.options.in_parts else job.options.progress
+    )  # only dreamed frames are counted
+    progress.start(manifest.pictures.frames, f"shots of {job.source.name}")
     for index, (time, starts_shot) in enumerate(_find_shots(video)):
         times.append(time)
         if starts_shot:
             shots.append(index)
-        job.options.progress.frame(index)
+        progress.frame(index)
     parts = divide(len(times), shots, video.renewal, carries=video.timeline.carries)
     starts = [max(0, part.first - part.warm_up - LEAD_IN) for part in parts]
     plan = Plan(

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from dreamvid.checkpoint.chunk import read_records
 from dreamvid.errors import DreamvidError, NothingDreamedError
 from dreamvid.pipelines.build import count_gpus
+from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.plan.crew import Crew, worker_command
 from dreamvid.pipelines.plan.devices import worker_devices
 from dreamvid.pipelines.plan.join import PartsReader, encode
 from dreamvid.pipelines.plan.make import open_plan
+from dreamvid.pipelines.plan.worker import dream_free_parts, worker_of
 from dreamvid.pipelines.provenance import InputGuard
 from dreamvid.text import printable
 
@@ -40,6 +42,8 @@ def dream_on_devices(
 ) -> RunResult:
     """Dream a video with one process for each of ``options.devices``; go on where an earlier run was cut off.
 
+    With ``options.in_parts`` this process takes parts itself.
+
     Parameters
     ----------
     folder
@@ -58,13 +62,19 @@ def dream_on_devices(
     """
     job = video.job
     options = job.options
-    devices = worker_devices(options.devices or (options.device,), count_gpus)
+    devices = [] if options.in_parts else worker_devices(options.devices or (options.device,), count_gpus)
+    if len(devices) > 1:
+        check_memory(job.source.name, job.info.size, VIDEO_BYTES, len(devices))
     plan, store = open_plan(folder, video)
     reader = PartsReader(plan)
     encoding, kept = 0.0, kept_frames(plan)
     try:
         if not delivered:
-            _dream_parts(plan, Crew(plan, devices, options, command), kept, options)
+            if options.in_parts:
+                for _ in dream_free_parts(worker_of(plan, video)):
+                    pass
+            else:
+                _dream_parts(plan, Crew(plan, devices, options, command), kept, options)
             InputGuard(plan.manifest).check()
             store.finish()
             encoding = encode(reader, job, options)

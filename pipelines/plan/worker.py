@@ -16,7 +16,7 @@ from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import BusyError, ReadError, WorkError
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.loop_state import LoopState
-from dreamvid.pipelines.plan.plan import with_threads
+from dreamvid.pipelines.plan.plan import has_plan, with_threads
 from dreamvid.pipelines.provenance import InputGuard, pin_precision
 from dreamvid.pipelines.resume import (
     ResumePoint,
@@ -55,7 +55,7 @@ class Worker:
     manifest: Manifest
 
     def dream(self, number: int) -> bool:
-        """Dream a part, or go on with it; return False where it was done already.
+        """Dream a part, or go on with it; return False where it was done already, or the plan is joined.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Worker:
             In one line; complete chunks stay.
         """
         plan, options = self.plan, self.video.job.options
-        if plan.is_done(number):
+        if plan.is_done(number) or plan.is_joined or not has_plan(plan.folder):
             return False
         store = open_store(plan.folder_of(number), plan.manifest_of(number, self.manifest), lossless)
         name = f"part {number} of {len(plan.parts)}"
@@ -133,7 +133,12 @@ def prepare_worker(plan: Plan, options: RunOptions, *, build: BuildDreamer = bui
         threads=options.threads or plan.threads,
     )
     job = open_video_job(plan.source, plan.output, plan.preset, options)
-    video = load_video(job, pin_precision(job.preset, plan.manifest), build)
+    return worker_of(plan, load_video(job, pin_precision(job.preset, plan.manifest), build))
+
+
+def worker_of(plan: Plan, video: LoadedVideo) -> Worker:
+    """Return the worker of a plan whose networks are loaded; errors as for :func:`prepare_worker`."""
+    options = video.job.options
     manifest = with_threads(video.manifest(), options.threads or plan.threads)
     _check_same(plan, manifest, allow_mixed=options.allow_mixed)
     return Worker(plan, video, manifest)
@@ -162,10 +167,11 @@ def dream_parts(worker: Worker, numbers: Sequence[int]) -> Iterator[int]:
                 yield number
 
 
-def dream_free_parts(worker: Worker, *, poll: float = _POLL_SECONDS) -> Iterator[int]:
+def dream_free_parts(worker: Worker, *, poll: float = _POLL_SECONDS, wait: bool = True) -> Iterator[int]:
     """Dream whatever part nobody is at until all are done; yield the number of each.
 
-    Where others are at all that is left, they are waited for: what one leaves behind is taken up.
+    Where others are at all that is left, they are waited for: what one leaves behind is taken up. Without ``wait``,
+    this ends there.
     """
     options = worker.video.job.options
     left = worker.plan.missing()
@@ -180,7 +186,7 @@ def dream_free_parts(worker: Worker, *, poll: float = _POLL_SECONDS) -> Iterator
                     busy.append(number)
                 if asked():
                     raise KeyboardInterrupt
-            left = [number for number in busy if not worker.plan.is_done(number)]
+            left = [number for number in busy if wait and not worker.plan.is_done(number)]
             if left:
                 time.sleep(poll)
 

@@ -30,6 +30,14 @@ def test_what_is_twice_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
         memory.check_memory("a.png", Size(16384, 16384), memory.STILL_BYTES)
 
 
+def test_processes_that_share_a_video_take_as_much_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: 16 * 10**9)
+    size = Size(2160, 3840)
+    memory.check_memory("a.mp4", size, memory.VIDEO_BYTES)
+    with pytest.raises(SettingsError, match=r"52\.1 GB of memory in 8 processes.*, or name fewer --devices"):
+        memory.check_memory("a.mp4", size, memory.VIDEO_BYTES, 8)
+
+
 def test_the_memory_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_CGROUP_LIMIT", tmp_path / "memory.max")
     everything = memory.machine_memory()

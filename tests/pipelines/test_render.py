@@ -14,7 +14,8 @@ from dreamvid.errors import ReadError, SettingsError, WriteError
 from dreamvid.media.still.reader import Still
 from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.render import Result, plan_jobs, render
+from dreamvid.pipelines.render import render
+from dreamvid.pipelines.render_jobs import Result, plan_jobs
 
 if TYPE_CHECKING:
     from pathlib import Path

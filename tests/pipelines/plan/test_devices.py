@@ -14,6 +14,7 @@ import pytest
 from dreamvid.cli.main import main
 from dreamvid.errors import SettingsError, WorkError
 from dreamvid.media.input.source import open_source
+from dreamvid.pipelines.api import dream_video
 from dreamvid.pipelines.jobs import unfinished_jobs
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan.devices import WorkerDevice, worker_devices
@@ -182,3 +183,18 @@ def test_what_is_no_list_of_devices_is_one_line(
         main(["video", str(shots), "--devices", text])
     assert left.value.code == 1
     assert capsys.readouterr().err.startswith("dreamvid: --devices: ")
+
+
+def test_python_names_devices_as_the_command_line_does(shots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[RunOptions] = []
+    monkeypatch.setattr("dreamvid.pipelines.video.dream_file", lambda *arguments: given.append(arguments[3]))
+    dream_video(shots, devices="cpu:2")
+    dream_video(shots, devices="GPU:1, gpu:2")
+    assert [(options.device, options.devices) for options in given] == [
+        ("cpu", ("cpu:2",)),
+        ("gpu:1", ("gpu:1", "gpu:2")),
+    ]
+    with pytest.raises(SettingsError, match="--devices: must be all"):
+        dream_video(shots, devices="tpu")
+    with pytest.raises(SettingsError, match="not both"):
+        dream_video(shots, device="cpu", devices="cpu:2")

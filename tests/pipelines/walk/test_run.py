@@ -20,7 +20,8 @@ from dreamvid.media.still.reader import read_still
 from dreamvid.pipelines.jobs import unfinished_jobs
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.registry import PIPELINES
-from dreamvid.pipelines.render import plan_jobs, render
+from dreamvid.pipelines.render import render
+from dreamvid.pipelines.render_jobs import plan_jobs
 from dreamvid.pipelines.replay import replay
 from dreamvid.pipelines.walk.grid import make_grid
 from dreamvid.pipelines.walk.plan import default_output, plan_walk

@@ -21,7 +21,8 @@ from dreamvid.pipelines.generated_film import film_size
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.provenance import read_settings
 from dreamvid.pipelines.registry import PIPELINES
-from dreamvid.pipelines.render import plan_jobs, render
+from dreamvid.pipelines.render import render
+from dreamvid.pipelines.render_jobs import plan_jobs
 from dreamvid.pipelines.replay import replay
 from dreamvid.pipelines.zoom.run import default_output, fill_defaults, plan_zoom, run_zoom
 from dreamvid.pipelines.zoom.start_image import parse_start_image
