@@ -24,7 +24,7 @@ from dreamvid.text import did_you_mean
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dreamvid.config.preset import Preset
     from dreamvid.config.settings import MaskSettings
@@ -162,8 +162,9 @@ def _open_file(path: Path, start: Fraction, rate: Fraction | None, *, keep_going
     by_alpha = _is_transparent(next(iter(mask_video)).alpha)
     duration = mask_video.info.duration
     begin = start if duration is not None and start < duration else Fraction(0)
-    source = open_source(path, start=begin, fps=fps, keep_going=keep_going)
-    return _Timed(source, start - begin, by_alpha=by_alpha)
+    open_at = partial(open_source, path, start=begin, fps=fps, keep_going=keep_going)
+    # Damage behind which nothing more is used can only be found by reading all that is before it.
+    return _Timed(open_at, start - begin, by_alpha=by_alpha, seeks=not keep_going)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +180,26 @@ class _Constant:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """A video's frames by time, decoded as time goes on; ``start`` (seconds) is added to each frame's time."""
+    """A video's frames by time, decoded as time goes on; ``start`` (seconds) is added to each frame's time.
 
-    source: FrameSource
+    ``open_at`` opens the video; with ``seeks`` at the first frame that is needed.
+    """
+
+    open_at: Callable[..., FrameSource]
     start: Fraction
     by_alpha: bool
+    seeks: bool
 
     def over(self, tasks: Iterable[FrameTask]) -> Iterator[tuple[FrameTask, Mask]]:
-        frames = iter(self.source)
-        due: Frame | None = next(frames)
-        after = next(frames, None)
+        frames: Iterator[Frame] = iter(())
+        due: Frame | None = None
+        after: Frame | None = None
         mask: Mask | None = None
-        for task in tasks:
+        for number, task in enumerate(tasks):
+            if number == 0:
+                time = task.frame.pts + self.start + _SLACK
+                frames = iter(self.open_at(shown_at=time if self.seeks else None))
+                due, after = next(frames), next(frames, None)
             while after is not None and after.pts <= task.frame.pts + self.start + _SLACK:
                 due, after = after, next(frames, None)
             if due is not None:

@@ -16,6 +16,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import DreamvidError, ReadError, SettingsError
 from dreamvid.flow.stabilizer import IndependentFrames
+from dreamvid.media.input import decoder
 from dreamvid.media.input.source import open_source
 from dreamvid.media.output.writer import open_writer
 from dreamvid.media.still.reader import Still, read_still
@@ -145,6 +146,40 @@ def test_a_video_is_taken_by_time_and_its_last_frame_holds(tmp_path: Path) -> No
 def test_a_run_can_be_begun_again(tmp_path: Path) -> None:
     found = masks(source=film(tmp_path / "m.mkv", [0.0, 1.0]))
     assert shades(found.over(frames(2))) == shades(found.over(frames(2))) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("m.mkv", "ffv1"), ("m.mp4", "h264"), ("m", "auto"), ("m.webp", "auto")]
+)
+@pytest.mark.parametrize("start", [0, 1.25])
+def test_a_run_that_begins_later_has_the_same_masks_and_seeks_them(
+    tmp_path: Path, name: str, codec: str, start: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate, count = Fraction(25), 120
+    info = VideoInfo(SIZE, rate, frames=count)
+    output = OutputSettings.model_validate({"codec": codec})
+    with open_writer(tmp_path / name, info=info, output=output, streams_from=None, metadata={}) as writer:
+        for i in range(count):
+            picture = np.zeros((*SIZE, 3), np.float32)
+            picture[:, : 8 + i // 2] = 1.0
+            writer.write(Frame(i, i / rate, picture, duration=1 / rate))
+    tasks = frames(150, Fraction(30))
+    found = masks(rate, source=str(tmp_path / name), start=start)
+    straight = [task.mask for task in found.over(tasks)]
+    sought: list[Fraction] = []
+    read = decoder.read_container
+
+    def read_container(*arguments: Any, after: Fraction = Fraction(0), **options: Any) -> Any:
+        sought.append(after)
+        return read(*arguments, after=after, **options)
+
+    monkeypatch.setattr("dreamvid.media.input.source.read_container", read_container)
+    for first in (1, 60, 100, 149):
+        later = [task.mask for task in found.over(tasks[first:])]
+        np.testing.assert_array_equal(later, straight[first:])
+    if name in {"m.mkv", "m.mp4"}:
+        assert max(sought) > tasks[149].frame.pts
+        assert min(sought) > 0
 
 
 @pytest.mark.parametrize(("start", "expected"), [("0.2", [0.0, 0.5, 0.5]), ("9", [0.5] * 3)])

@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import dropwhile
+from itertools import chain, dropwhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from dreamvid.media.input.container import WITHOUT_PRESENTATION_TIMES
 from dreamvid.media.input.decoder import ErrorConcealment, read_container
 from dreamvid.media.input.image_sequence import read_folder, warn_of_missing_pictures
 from dreamvid.media.input.probe import probe
-from dreamvid.media.input.timing import cut, cut_origin, resample
+from dreamvid.media.input.timing import cut, cut_origin, from_shown, resample
 from dreamvid.media.limits import MAX_FRAMES, check_frames
 from dreamvid.text import printable
 from dreamvid.types import Frame, VideoInfo
@@ -47,6 +47,7 @@ def open_source(
     size: Size | None = None,
     fps: Fraction | None = None,
     keep_going: bool = False,
+    shown_at: Fraction | None = None,
 ) -> SeekableSource:
     """Open an input; its frames are decoded one by one as they are asked for, each time from the start.
 
@@ -61,6 +62,9 @@ def open_source(
         Resample to this even rate, to ``round(duration * fps)`` frames; for a folder of pictures it is their rate.
     keep_going
         End at the first damage with a warning, instead of with an error.
+    shown_at
+        Time of a frame (seconds, after the cut) to begin with, found by seeking where that is possible: the last one
+        that begins by then. Times stay as they are, and frames are counted from it.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def open_source(
     selection = _Selection(start, duration, None if media.kind == "folder" else fps)
     info = _selected_info(media.video, selection, size)
     check_frames(printable(media.path), info.frames or 0)
-    return _Source(media, info, selection, fps, keep_going)
+    return _Source(media, info, selection, fps, keep_going, shown_at=shown_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class _Source:
     keep_going: bool
     first: int = 0
     first_time: Fraction | None = None
+    shown_at: Fraction | None = None
 
     def from_frame(self, index: int, time: Fraction | None = None) -> _Source:
         """Return a source of the same frames from this index on; it is found faster where its time is given."""
@@ -153,6 +158,9 @@ class _Source:
 
     def _numbered_frames(self, concealment: ErrorConcealment) -> Iterator[tuple[int, TimedFrame]]:
         """Yield frames with their indices, from the first one wanted where it can be found, else from the start."""
+        if self.shown_at is not None:
+            yield from enumerate(self._frames_shown_at(self.shown_at, concealment))
+            return
         if self.first and self.first_time is not None and self._can_seek:
             frames = self._frames_from(self.first_time, concealment)
             try:
@@ -165,25 +173,42 @@ class _Source:
                 return
         yield from enumerate(self._timed_frames(concealment))
 
+    def _frames_shown_at(self, time: Fraction, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
+        """Yield the frame that is shown at a time, and those after it."""
+        if self._can_seek and self.selection.fps is None:
+            frames = self._read_near(time, concealment)
+            try:
+                first = next(frames, None)
+            except DamagedError:
+                first = None
+            if first is not None and first.pts <= time:
+                return from_shown(chain([first], frames), time)
+        return from_shown(self._timed_frames(concealment), time)
+
     @property
     def _can_seek(self) -> bool:
         return self.media.kind == "video" and self.media.format_name not in WITHOUT_PRESENTATION_TIMES
 
     def _frames_from(self, first_time: Fraction, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
         """Yield the frames from a time on, found by seeking."""
+        fps = self.selection.fps
+        # Where frames are resampled, a frame is the one that is shown in the middle of its interval.
+        frames = self._read_near(first_time if fps is None else first_time + 1 / (2 * fps), concealment)
+        if fps is not None:
+            return resample(frames, fps, self.selection.duration, first=self.first)
+        frames = dropwhile(lambda timed: timed.pts < first_time, frames)
+        return frames if self.selection.is_trimmed else self._check_end(frames, before=self.first)
+
+    def _read_near(self, time: Fraction, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
+        """Yield the frames from a few before a time on, found by seeking."""
         start, duration, fps = self.selection.start, self.selection.duration, self.selection.fps
         origin = Fraction(0)
         if start > 0:
             origin = cut_origin(read_container(self.media, after=start, concealment=concealment), start)
-        # Where frames are resampled, a frame is the one that is shown in the middle of its interval.
-        shown_at = first_time if fps is None else first_time + 1 / (2 * fps)
-        frames = read_container(self.media, after=origin + shown_at, concealment=concealment)
-        if self.selection.is_trimmed:
-            frames = cut(frames, start, duration, exact_end=fps is not None, origin=origin)
-        if fps is not None:
-            return resample(frames, fps, duration, first=self.first)
-        frames = dropwhile(lambda timed: timed.pts < first_time, frames)
-        return frames if self.selection.is_trimmed else self._check_end(frames, before=self.first)
+        frames = read_container(self.media, after=origin + time, concealment=concealment)
+        if not self.selection.is_trimmed:
+            return frames
+        return cut(frames, start, duration, exact_end=fps is not None, origin=origin)
 
     def _timed_frames(self, concealment: ErrorConcealment) -> Iterator[TimedFrame]:
         start, duration, fps = self.selection.start, self.selection.duration, self.selection.fps

@@ -96,6 +96,22 @@ def resample(
         yield TimedFrame(Fraction(0), step, frame.load)
 
 
+def from_shown(frames: Iterable[TimedFrame], time: Fraction) -> Iterator[TimedFrame]:
+    """Leave out the frames before the last one that begins at ``time`` or earlier."""
+    shown: TimedFrame | None = None
+    started = False
+    for frame in frames:
+        if not started and frame.pts > time:
+            started = True
+            if shown is not None:
+                yield shown
+        if started:
+            yield frame
+        shown = frame
+    if not started and shown is not None:
+        yield shown
+
+
 def _from_covering(frames: Iterable[TimedFrame], start: Fraction) -> Iterator[TimedFrame]:
     """Leave out the frames that are over when ``start`` is reached."""
     covering: TimedFrame | None = None
