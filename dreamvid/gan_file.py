@@ -40,7 +40,7 @@ MEMBERS = (SETTINGS, GENERATOR, DISCRIMINATOR, TRAINING, LOG)
 
 _FORMAT = 1
 _GRAY, _COLOR = 1, 3
-_MAX_LATENT_SIZE = 4096
+_MAX_LATENT_SIZE, _MAX_MAPPING = 4096, 64
 _MAX_BYTES = 1 << 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 # What zipfile raises for damaged files.
@@ -61,6 +61,8 @@ class GanSettings:
         Numbers in a latent vector, which are standard normal.
     width
         Channels of the layers next to the picture, which double with each layer towards the middle.
+    mapping
+        Hidden layers between the latent vector and the first map; trainings begun by earlier versions have none.
     batch
         Pictures of each kind, real and generated, in a step.
     seed
@@ -89,6 +91,7 @@ class GanSettings:
     fingerprint: str
     pictures: int
     different: int
+    mapping: int = 0
     steps: int = 0
     pictures_seen: int = 0
     seconds: float = 0.0
@@ -215,11 +218,12 @@ def _settings(path: Path, text: bytes) -> GanSettings:
             **{key: value for key, value in values.items() if key in known} | {"input_range": (low, high)}
         )
         whole = [settings.size, settings.channels, settings.latent_size, settings.width, settings.batch]
-        whole += [settings.seed, settings.pictures, settings.different, settings.steps]
+        whole += [settings.seed, settings.pictures, settings.different, settings.steps, settings.mapping]
         valid = (
             all(type(number) is int and number >= 0 for number in whole)
             and settings.channels in {_GRAY, _COLOR}
             and 0 < settings.latent_size <= _MAX_LATENT_SIZE
+            and settings.mapping <= _MAX_MAPPING
             and math.isfinite(low)
             and low < high < math.inf
         )

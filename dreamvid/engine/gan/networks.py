@@ -3,7 +3,9 @@
 Both follow DCGAN (Radford et al. 2015, arXiv 1511.06434): each layer doubles or halves the picture by convolutions of
 4 x 4 with stride 2, whose channels double with each halving. Departures: the discriminator has no batch
 normalization, whose statistics would tie the score of a picture to the others of its batch, and a hidden layer that
-sees the whole picture.
+sees the whole picture; the generator has a small mapping network in front (after Karras et al. 2018, arXiv 1812.04948),
+which lets nearby latent vectors become quite different pictures. Here it is normalized as the other layers are: without,
+it learned to ignore the vector.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _START = 4
 """Side of the map that a latent vector becomes, and of the one that the score is made from, in px."""
 _KERNEL = 4
+_MAPPING_UNITS = 128
 _SLOPE = 0.2
 SCORE = "score"
 
@@ -27,12 +30,16 @@ SCORE = "score"
 def build_generator(settings: GanSettings) -> Any:
     """Return the network from ``[N, latent_size]`` to pictures ``[N, S, S, C]`` in [-1, 1].
 
-    Its layers are ``start`` and ``up1``, ``up2``, ... towards the picture.
+    Its layers are ``mapping1``, ``mapping2``, ..., ``start`` and ``up1``, ``up2``, ... towards the picture.
     """
     layers = keras.layers
     counts = widths(settings)
-    latent = keras.Input((settings.latent_size,), name="latent")
-    value = layers.Dense(_START * _START * counts[-1], use_bias=False, name="start")(latent)
+    latent = value = keras.Input((settings.latent_size,), name="latent")
+    for number in range(1, settings.mapping + 1):
+        value = layers.Dense(_MAPPING_UNITS, use_bias=False, name=f"mapping{number}")(value)
+        value = layers.BatchNormalization(momentum=0.9, name=f"norm_mapping{number}")(value)
+        value = layers.ReLU(name=f"relu_mapping{number}")(value)
+    value = layers.Dense(_START * _START * counts[-1], use_bias=False, name="start")(value)
     value = layers.Reshape((_START, _START, counts[-1]), name="map")(value)
     for number, width in enumerate([*counts[-2::-1], settings.channels], 1):
         value = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(value)

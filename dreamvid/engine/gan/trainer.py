@@ -34,6 +34,8 @@ _AVERAGE_PICTURES, _AVERAGE_SHARE = 10_000, 0.05
 _STEERING_PICTURES = 50_000
 """Pictures after which the strength has changed by 1 where the discriminator is wholly wrong or right."""
 _GENERATED_AT_ONCE = 64
+_MAX_EXPONENT = 60.0
+"""Of e in float32, with room for its product."""
 _CODES = 127.5
 
 
@@ -150,14 +152,15 @@ class GanTrainer:
                 tf.nn.softplus(-real_scores) + tf.nn.softplus(generated_scores)
             )
             generator_loss = tf.reduce_mean(tf.nn.softplus(-generated_scores))
-        for network, optimizer, loss in zip(
-            (self._generator, self._discriminator),
-            self._optimizers,
-            (generator_loss, discriminator_loss),
-            strict=True,
-        ):
-            variables = network.trainable_variables
-            optimizer.apply(tape.gradient(loss, variables), variables)
+        generator, discriminator = self._generator.trainable_variables, self._discriminator.trainable_variables
+        *gradients, towards = tape.gradient(discriminator_loss, [*discriminator, generated])
+        # A score depends on its picture alone. So its derivative by the picture, which takes most of the time, serves
+        # both losses; by the score they have the derivatives sigmoid(score) and -sigmoid(-score).
+        towards *= -tf.exp(tf.minimum(-generated_scores, _MAX_EXPONENT))
+        self._optimizers[0].apply(
+            tape.gradient(generated, generator, output_gradients=towards), generator
+        )
+        self._optimizers[1].apply(gradients, discriminator)
         self._update_average(number)
         self._strength.assign(steered(self._strength, real_scores, self._settings.batch / _STEERING_PICTURES))
         return (

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dreamvid.engine.gan.networks import build_discriminator, build_generator
 from dreamvid.engine.gan.trainer import GanTrainer
+from dreamvid.engine.runtime import tf
 from dreamvid.errors import ModelError
 from dreamvid.gan_file import GanSettings, latent_vectors
 
@@ -37,6 +39,37 @@ def test_a_training_goes_on_from_its_arrays_bit_for_bit() -> None:
     assert same(cut, resumed)
     assert same(trained(resumed, 13, 20), uncut)
     assert not same(GanTrainer(replace(SETTINGS, seed=4)), GanTrainer(SETTINGS))
+
+
+def test_the_generator_goes_the_way_that_its_own_loss_falls() -> None:
+    trainer = GanTrainer(replace(SETTINGS, mapping=2))
+    before = trainer.arrays()
+    untrained = build_generator(replace(SETTINGS, mapping=2))
+    untrained.set_weights([before[f"generator_{index}"] for index in range(len(untrained.variables))])
+    seed = tf.constant([SETTINGS.seed, 1], tf.int64)  # of step 1, which takes no penalty
+    latent = tf.random.stateless_normal([8, 8], tf.random.experimental.stateless_fold_in(seed, 1))
+    discriminator = build_discriminator(SETTINGS)
+    discriminator.set_weights(
+        [before[f"discriminator_{index}"] for index in range(len(discriminator.variables))]
+    )
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.nn.softplus(-discriminator(untrained(latent, training=True))))
+    gradients = tape.gradient(loss, untrained.trainable_variables)
+    trainer.step(RED, 1)
+    after = trainer.arrays()
+    momenta = [array for name, array in after.items() if name.startswith("generator_optimizer_")][2::2]
+    assert len(momenta) == len(gradients) > 5
+    for momentum, gradient in zip(momenta, gradients, strict=True):  # Adam's first one is half the gradient
+        assert np.allclose(2.0 * momentum, gradient, rtol=1e-3, atol=1e-6 * np.abs(gradient).max() + 1e-7)
+
+
+def test_a_training_of_before_mapping_networks_goes_on() -> None:
+    old = trained(GanTrainer(SETTINGS), 0, 2)
+    names = [layer.name for layer in build_generator(SETTINGS).layers]
+    assert "mapping1" not in names
+    resumed = GanTrainer(SETTINGS)
+    resumed.restore(old.arrays())
+    assert same(trained(resumed, 2, 4), trained(old, 2, 4))
 
 
 def test_the_averaged_generator_learns_the_pictures() -> None:
