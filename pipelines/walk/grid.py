@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from dreamvid.gan_file import latent_vectors
 from dreamvid.pipelines.build import load_generator
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.output_path import check_target
-from dreamvid.pipelines.result import RunResult
 from dreamvid.pipelines.sweep_output import ContactSheet, plan_sheet
 from dreamvid.pipelines.walk.plan import generator_file
 from dreamvid.pipelines.walk.source import enlarge
 from dreamvid.schedule.fields import constant
 from dreamvid.schedule.times import START
+from dreamvid.text import byte_size, printable
 from dreamvid.types import Frame, Size
 
 if TYPE_CHECKING:
@@ -31,13 +31,44 @@ if TYPE_CHECKING:
 _TILE = 160
 
 
+@dataclass(frozen=True, slots=True)
+class GridResult:
+    """A finished sheet: where it is, and facts for people and programs; ``size`` is that of the sheet."""
+
+    source: Path
+    output: Path
+    pictures: int
+    size: Size
+
+    def line(self) -> str:
+        """Return the closing line."""
+        pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
+        return (
+            f"drew {pictures}, {self.size}, {byte_size(self.output.stat().st_size)}: {printable(self.output)}"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts of the closing line as JSON values."""
+        return {
+            "pictures": self.pictures,
+            "width": self.size.width,
+            "height": self.size.height,
+            "bytes": self.output.stat().st_size,
+            "output": str(self.output).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Return all facts as JSON values."""
+        return {**self.summary(), "source": self.source.name}
+
+
 def make_grid(
     output: Path | None,
     preset: Preset,
     options: RunOptions = RunOptions(),
     *,
     load: LoadGenerator = load_generator,
-) -> RunResult:
+) -> GridResult:
     """Draw the pictures of ``walk.seeds`` with their numbers; a walk through them goes by the same pictures.
 
     Parameters
@@ -56,7 +87,6 @@ def make_grid(
     """
     from dreamvid.media.still.writer import check_suffix  # noqa: PLC0415  imageio loads only when media is touched
 
-    started = time.perf_counter()
     file = generator_file(preset)
     output = output or file.with_name(f"{file.stem}.grid.png")
     check_suffix(output)
@@ -72,11 +102,4 @@ def make_grid(
             picture = enlarge(generator.picture(latent * truncation), layout.cell)
             sheet.write(Frame(index, Fraction(index), picture))
             options.progress.frame(index)
-    return RunResult(
-        source=file,
-        output=output,
-        frames=len(seeds),
-        seconds=time.perf_counter() - started,
-        size=layout.size,
-        verb="drew",
-    )
+    return GridResult(file, output, len(seeds), layout.size)

@@ -152,14 +152,15 @@ class GanTrainer:
                 tf.nn.softplus(-real_scores) + tf.nn.softplus(generated_scores)
             )
             generator_loss = tf.reduce_mean(tf.nn.softplus(-generated_scores))
-        generator, discriminator = self._generator.trainable_variables, self._discriminator.trainable_variables
+        generator, discriminator = (
+            self._generator.trainable_variables,
+            self._discriminator.trainable_variables,
+        )
         *gradients, towards = tape.gradient(discriminator_loss, [*discriminator, generated])
         # A score depends on its picture alone. So its derivative by the picture, which takes most of the time, serves
         # both losses; by the score they have the derivatives sigmoid(score) and -sigmoid(-score).
         towards *= -tf.exp(tf.minimum(-generated_scores, _MAX_EXPONENT))
-        self._optimizers[0].apply(
-            tape.gradient(generated, generator, output_gradients=towards), generator
-        )
+        self._optimizers[0].apply(tape.gradient(generated, generator, output_gradients=towards), generator)
         self._optimizers[1].apply(gradients, discriminator)
         self._update_average(number)
         self._strength.assign(steered(self._strength, real_scores, self._settings.batch / _STEERING_PICTURES))

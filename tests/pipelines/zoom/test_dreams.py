@@ -12,6 +12,7 @@ import pytest
 
 import dreamvid
 from dreamvid.config.preset import Preset
+from dreamvid.gan_file import DISCRIMINATOR, open_gan
 from dreamvid.image.transform import Velocity, warp
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
@@ -61,3 +62,22 @@ def test_a_trip_from_a_photo_is_made_again_after_it_was_cut_off(tmp_path: Path) 
     assert all(np.array_equal(a, b) for a, b in zip(frames(one), frames(two), strict=True))
     with pytest.raises(dreamvid.WriteError, match="exists"):
         dreamvid.zoom_trip("noise", one, SETTINGS)
+
+
+def test_a_trip_dreams_with_a_discriminator(tmp_path: Path) -> None:
+    from dreamvid.engine.runtime import keras
+    from tests.engine.gan_files import write_gan_file  # noqa: PLC0415  loads TensorFlow
+
+    gan = write_gan_file(tmp_path / "some.gan")
+    with open_gan(gan).extract(DISCRIMINATOR) as path:
+        discriminator = keras.models.load_model(path)
+    scores = []
+    for objective in ("score", "score:-1"):
+        out = tmp_path / "trip.mkv"
+        preset = Preset.build(SETTINGS).override(
+            {"pipeline": "zoom", "model.name": str(gan), "objective": objective, "trip.duration": "0.25"}
+        )
+        assert run_zoom(out, preset, RunOptions(device="cpu")).frames == 3
+        scores.append(float(np.mean(discriminator(2.0 * np.stack(frames(out)) - 1.0))))
+        out.unlink()
+    assert scores[0] > scores[1]
