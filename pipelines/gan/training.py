@@ -45,8 +45,8 @@ ROW_STEPS = 50
 """Steps of a row of the log; checkpoints lie at their ends."""
 SAVE_SECONDS = 60.0
 _MEASURED_SECONDS = 2.0
-_MAPPING = 2
-"""Hidden layers of the mapping network."""
+_MAPPING = {16: 2}
+"""Hidden layers of the mapping network by the side of the pictures; none at other sizes."""
 _FEW = 100
 """Different pictures below which the generator mostly repeats them."""
 
@@ -125,7 +125,7 @@ def _settings(request: TrainingRequest, pictures: TrainingPictures) -> GanSettin
         channels=pictures.codes.shape[3],
         latent_size=chosen.latent_size,
         width=chosen.width_at(pictures.codes.shape[1]),
-        mapping=_MAPPING,
+        mapping=_MAPPING.get(pictures.codes.shape[1], 0),
         batch=chosen.batch,
         seed=chosen.seed,
         source=pictures.name,

@@ -3,9 +3,9 @@
 Both follow DCGAN (Radford et al. 2015, arXiv 1511.06434): each layer doubles or halves the picture by convolutions of
 4 x 4 with stride 2, whose channels double with each halving. Departures: the discriminator has no batch
 normalization, whose statistics would tie the score of a picture to the others of its batch, and a hidden layer that
-sees the whole picture. The generator begins with a small mapping network (after Karras et al. 2018, arXiv
-1812.04948), by which near latent vectors can become pictures that are far apart. It is normalized like the layers
-behind it: without, it learned to ignore the vector.
+sees the whole picture. A generator of small pictures begins with a mapping network (after Karras et al. 2018,
+arXiv 1812.04948), by which near latent vectors can become pictures that are far apart. It is normalized like the
+layers behind it: without, it learned to ignore the vector.
 """
 
 from __future__ import annotations

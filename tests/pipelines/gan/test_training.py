@@ -105,6 +105,7 @@ def test_a_training_leaves_a_gan_a_preview_and_a_chart(folder: Path, tmp_path: P
     settings = open_gan(tmp_path / "some.gan").settings
     assert (settings.steps, settings.pictures_seen, settings.pictures) == (23, 23 * 16, 20)
     assert (settings.size, settings.channels, settings.source) == (16, 3, "pictures")
+    assert settings.mapping == 2
     assert "trained 23 steps of 16 pictures (18.4 passes)" in result.line()
     json.dumps(result.report())
     assert sorted(path.name for path in tmp_path.iterdir()) == [
