@@ -54,11 +54,16 @@ def build() -> BuildDreamer:
     return load_waves
 
 
-@pytest.fixture(scope="session")
-def settings() -> Preset:
-    """Settings that divide the last shot in three, at points after 24 frames."""
+def steady_settings() -> Preset:
+    """Return settings that divide the last shot in three, at points after 24 frames."""
     steady = {"flow": {"scale": 64}, "steps": 2, "decay": 0.95, "blend": 0.4, "renew": "24f"}
     return Preset.build({"ascent": {"steps": 4}, "stability": steady, "output": {"codec": "ffv1"}})
+
+
+@pytest.fixture(scope="session")
+def settings() -> Preset:
+    """Those settings."""
+    return steady_settings()
 
 
 @pytest.fixture(scope="session")

@@ -10,16 +10,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dreamvid.cli.interrupt import defer_interrupts
+from dreamvid.cli.interrupt import defer_interrupts, read_input, set_handler
 from dreamvid.cli.progress import JsonLines
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan.plan import read_plan
 from dreamvid.pipelines.plan.worker import dream_free_parts, prepare_worker
 from tests.pipelines.plan.waves import load_waves
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 class Told(JsonLines):
@@ -40,8 +45,14 @@ class Told(JsonLines):
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  a signal handler's signature
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """See the module."""
+    set_handler(("SIGTERM",), interrupt)
+    threading.Thread(target=read_input, args=(lambda _: None,), daemon=True).start()
     folder, log = Path(sys.argv[1]), Path(sys.argv[2])
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
     order = log.with_name("die")
