@@ -169,7 +169,7 @@ def test_models_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_app_has_the_commands_of_the_guide() -> None:
-    assert {command.name for command in app.registered_commands} == {
+    assert {command.name for command in app.registered_commands if not command.hidden} == {
         "video",
         "zoom",
         "sweep",
