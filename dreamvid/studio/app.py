@@ -18,6 +18,7 @@ from dreamvid.studio import look, uploads
 from dreamvid.studio.file_routes import FileRoutes
 from dreamvid.studio.job_routes import JobRoutes
 from dreamvid.studio.look_routes import LookRoutes
+from dreamvid.studio.moving_routes import MovingRoutes
 from dreamvid.studio.security import AccessMiddleware
 from dreamvid.studio.services import Studio, TooMuchError, read_json
 
@@ -38,6 +39,7 @@ def make_app(studio: Studio) -> Starlette:
         try:
             yield
         finally:
+            await asyncio.to_thread(studio.moving.cancel)
             await studio.previews.close()
             await asyncio.to_thread(studio.runner.close)
 
@@ -59,6 +61,7 @@ def make_app(studio: Studio) -> Starlette:
             *LookRoutes(studio).routes(),
             *FileRoutes(studio).routes(),
             *JobRoutes(studio).routes(),
+            *MovingRoutes(studio).routes(),
         ],
         middleware=[Middleware(AccessMiddleware, access=studio.access)],
         exception_handlers={

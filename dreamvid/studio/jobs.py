@@ -162,7 +162,7 @@ class JobFolder:
 
     def status(self, job: Job) -> JobStatus:
         """Return the state of a job, from the disk."""
-        log = _read_log(self.file(job, ".log"))
+        log = read_log(self.file(job, ".log"))
         if self.is_running(job):
             state: JobState = "stopping" if job.paused or job.cancelled else "running"
             return JobStatus(state, log.done, log.frames, log.seconds_left, notes=log.notes)
@@ -194,7 +194,9 @@ class JobFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Log:
+class RunLog:
+    """What the log of a run says: frames done and in all, the time that is left, an error, and warnings."""
+
     done: int = 0
     frames: int | None = None
     seconds_left: float | None = None
@@ -202,7 +204,7 @@ class _Log:
     notes: tuple[str, ...] = ()
 
 
-def _read_log(path: Path) -> _Log:
+def read_log(path: Path) -> RunLog:
     """Return what the log of a run says of its last start; only its end is read."""
     try:
         with path.open("rb") as file:
@@ -211,7 +213,7 @@ def _read_log(path: Path) -> _Log:
             file.seek(max(0, size - _TAIL_BYTES))
             tail = file.read()
     except OSError:
-        return _Log()
+        return RunLog()
     lines = (head if size <= _TAIL_BYTES else head + b"\n" + tail).decode("utf-8", "replace").splitlines()
     start: dict[str, Any] = {}
     last: dict[str, Any] = {}
@@ -232,7 +234,7 @@ def _read_log(path: Path) -> _Log:
     left = None
     if frames and done > first and isinstance(last.get("seconds"), int | float):
         left = max(0.0, float(last["seconds"]) / (done - first) * (frames - done))
-    return _Log(done, frames, left, error, tuple(dict.fromkeys(notes)))
+    return RunLog(done, frames, left, error, tuple(dict.fromkeys(notes)))
 
 
 def _event(line: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from dreamvid.pipelines.build import known_models
 from dreamvid.studio.app import make_app
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
+from dreamvid.studio.moving import MovingPreviews
 from dreamvid.studio.preview_worker import PreviewRequest, PreviewWorker
 from dreamvid.studio.previews import Previews
 from dreamvid.studio.runner import JobRunner
@@ -75,7 +76,10 @@ def serve(
             jobs = JobFolder(library)
             worker = PreviewWorker()
             previews = Previews(worker)
-            studio = Studio(library, jobs, JobRunner(jobs), previews, access, threads=threads, device=device)
+            moving = MovingPreviews(library.state_folder / "moving")
+            studio = Studio(
+                library, jobs, JobRunner(jobs), previews, access, moving, threads=threads, device=device
+            )
             threading.Thread(target=_warm, args=(worker, threads, device), daemon=True).start()
             host = f"[{address}]" if ":" in address else address
             link = f"http://{host}:{bound}/#token={access.token}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dreamvid.config.preset import Preset
     from dreamvid.studio.jobs import JobFolder
     from dreamvid.studio.library import Library, LibraryFile
+    from dreamvid.studio.moving import MovingPreviews
     from dreamvid.studio.previews import Previews
     from dreamvid.studio.runner import JobRunner
     from dreamvid.studio.security import Access
@@ -53,6 +54,7 @@ class Studio:
     runner: JobRunner
     previews: Previews
     access: Access
+    moving: MovingPreviews
     max_upload: int = uploads.MAX_UPLOAD
     threads: int | None = None
     device: str = "auto"

@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from dreamvid.studio.app import make_app
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
+from dreamvid.studio.moving import MovingPreviews
 from dreamvid.studio.preview_worker import PreviewReply, PreviewRequest
 from dreamvid.studio.previews import Previews
 from dreamvid.studio.runner import JobRunner
@@ -119,12 +120,27 @@ def no_command(*_: object) -> list[str]:
     return [sys.executable, "-c", "pass"]
 
 
+def copy_moving(_: Path, source: Path, output: Path, __: int | None) -> list[str]:
+    """Return a command that reports a frame and copies its source, or waits beside a mark."""
+    script = (
+        "import json, os, shutil, sys, time\n"
+        "source, output, hold = sys.argv[1:]\n"
+        "print(json.dumps({'event': 'start', 'frames': 4}), flush=True)\n"
+        "print(json.dumps({'event': 'frame', 'frame': 0, 'frames': 4, 'seconds': 1}), flush=True)\n"
+        "while os.path.exists(hold): time.sleep(0.02)\n"
+        "shutil.copyfile(source, output)\n"
+    )
+    return [sys.executable, "-c", script, str(source), str(output), str(source.with_name("moving.hold"))]
+
+
 @pytest.fixture
 def studio(folder: Path, worker: StubWorker) -> Studio:
     library = Library(folder)
     jobs = JobFolder(library)
     access = Access.at("127.0.0.1", PORT)
-    return Studio(library, jobs, JobRunner(jobs, no_command), Previews(worker), access, max_upload=200_000)
+    runner = JobRunner(jobs, no_command)
+    moving = MovingPreviews(library.state_folder / "moving", copy_moving)
+    return Studio(library, jobs, runner, Previews(worker), access, moving, max_upload=200_000)
 
 
 @pytest.fixture

@@ -78,14 +78,17 @@ def link(tmp_path: Path) -> Iterator[str]:
         "1",
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    lines = [process.stdout.readline().strip() for _ in range(3)]
-    assert "goes on at the next start" in lines[2]
-    yield lines[1]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    assert process.stdout.read() == ""
-    process.stdout.close()
+    with process:
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline().strip() for _ in range(3)]
+            assert "goes on at the next start" in lines[2]
+            yield lines[1]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()  # does nothing where it has ended
 
 
 def test_from_a_dropped_clip_to_a_finished_video_with_sound(
@@ -96,7 +99,7 @@ def test_from_a_dropped_clip_to_a_finished_video_with_sound(
         sandbox = [] if os.name == "nt" or os.geteuid() else ["--no-sandbox"]  # it refuses to run as root
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
         page = browser.new_page()
-        page.set_default_timeout(240_000)
+        page.set_default_timeout(120_000)
         page.goto(link)
         page.set_input_files("#add-files", material / "clip.mp4")
         page.locator("#dreamed").wait_for()

@@ -21,10 +21,12 @@ from dreamvid.pipelines.provenance import KEY, settings_json
 from dreamvid.studio.app import make_app
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
+from dreamvid.studio.moving import MovingPreviews
 from dreamvid.studio.previews import Previews
 from dreamvid.studio.runner import JobRunner
 from dreamvid.studio.security import Access
 from dreamvid.studio.services import Studio
+from tests.studio.conftest import copy_moving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +69,15 @@ class Served:
         self.address = f"http://127.0.0.1:{port}"
         access = Access.at("127.0.0.1", port)
         self.link = f"{self.address}/#token={access.token}"
-        studio = Studio(library, self.jobs, JobRunner(self.jobs, copy_command), Previews(worker), access)
+        moving = MovingPreviews(library.state_folder / "moving", copy_moving)
+        runner = JobRunner(self.jobs, copy_command)
+        studio = Studio(library, self.jobs, runner, Previews(worker), access, moving)
         config = uvicorn.Config(make_app(studio), log_config=None, timeout_graceful_shutdown=5, ws="none")
         self._ending = studio.ending
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -82,6 +88,7 @@ class Served:
         self._server.should_exit = True
         self._thread.join(30)
         self._socket.close()
+        assert not self._thread.is_alive(), "the server did not end"
 
 
 @pytest.fixture
@@ -244,6 +251,23 @@ def test_the_scrubber_shows_another_time_and_the_slider_compares(page: Page, ser
     share = int(page.input_value("#compare"))
     assert share > 0
     assert "inset" in page.locator("#dreamed").evaluate("image => image.style.clipPath")
+
+
+def test_two_seconds_move_until_a_dial_does(page: Page, served: Served) -> None:
+    pick(page, "clip.mp4")
+    (served.folder / "moving.hold").touch()
+    page.get_by_role("button", name="Play 2 s").click()
+    expect(page.locator("#state")).to_have_text("moving preview: 1 of 4 frames")
+    assert page.is_visible("#dreamed")
+    (served.folder / "moving.hold").unlink()
+    expect(page.locator("#moving")).to_be_visible()
+    expect(page.locator("#moving")).to_have_js_property("paused", False)
+    page.fill("#first-ascent-steps-number", "8")
+    expect(page.locator("#moving")).to_be_hidden()
+    expect(page.get_by_role("button", name="Play 2 s")).to_be_enabled()
+    asked(page, served, 2)
+    page.click("#no-source")
+    expect(page.locator("#move")).to_be_disabled()
 
 
 def test_from_nothing_a_trip_is_made(page: Page, served: Served) -> None:

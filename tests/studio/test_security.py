@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from dreamvid.studio.services import Studio
 
-POSTS = ("/api/look", "/api/look/text", "/api/preview", "/api/jobs", "/api/jobs/0", "/api/files?name=a.png")
+POSTS = (
+    "/api/look",
+    "/api/look/text",
+    "/api/preview",
+    "/api/moving",
+    "/api/jobs",
+    "/api/jobs/0",
+    "/api/files?name=a.png",
+)
 GETS = ("/api/studio", "/api/files", "/api/jobs", "/api/events", "/api/presets/palace/picture")
 
 
@@ -136,6 +144,8 @@ def test_no_path_in_any_parameter_leaves_the_folder(client: TestClient, name: st
         f"/api/presets/{name}/picture",
         f"/api/presets/palace/picture?source={name}",
         f"/api/jobs/{name}/frame",
+        f"/api/moving/{name}",
+        f"/api/moving/{name}/content",
     ):
         answer = client.get(path.replace("\0", "%00"))
         assert answer.status_code in {400, 404}, path

@@ -153,7 +153,7 @@ async function play(id) {
   const media = file.kind === "folder"
     ? make("img", { src: `/api/files/${id}/frame?longest=960`, alt: `The first frame of ${file.name}` })
     : moving
-      ? make("video", { src: address, controls: true, loop: true, autoplay: true, playsInline: true, "aria-label": file.name })
+      ? make("video", { src: address, controls: true, loop: true, autoplay: !matchMedia("(prefers-reduced-motion: reduce)").matches, playsInline: true, "aria-label": file.name })
       : make("img", { src: address, alt: file.name });
   media.addEventListener("error", () => {
     find("player-note").textContent = "This browser does not play this format; its first frame is shown. Download the file to see it in a player.";

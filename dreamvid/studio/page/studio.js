@@ -6,6 +6,7 @@ import { find, make, say } from "./elements.js";
 import { buildLibrary, fileOf, limitUploads, loadFiles } from "./library.js";
 import { canRedo, canUndo, look, onChange, pipeline, redo, replaceLook, undo } from "./look.js";
 import { buildRenders, follow, showRenderChoices } from "./renders.js";
+import { buildMoving } from "./moving.js";
 import { buildSheet } from "./sheet.js";
 import { buildShelf } from "./shelf.js";
 import { buildStage, showSource } from "./stage.js";
@@ -20,6 +21,7 @@ async function start() {
   limitUploads(studio.max_upload);
   buildDials(studio);
   buildStage();
+  buildMoving();
   buildShelf(studio);
   buildSheet(studio);
   buildText();
