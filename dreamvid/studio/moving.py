@@ -16,6 +16,7 @@ from uuid import uuid4
 from dreamvid.config.settings import output_size
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.pipelines.octave_limit import limit_octaves
+from dreamvid.schedule.lengths import known_seconds
 from dreamvid.studio import look_text
 from dreamvid.studio.jobs import read_log
 
@@ -73,10 +74,12 @@ def moving_preset(preset: Preset, size: Size, time: Fraction, longest: int) -> P
     largest = min(longest, preset.octaves.largest or longest)
     (small,) = limit_octaves([preset.override({"octaves.largest": largest})], size)
     width = small.output.dream_width or size.width
+    used = known_seconds(preset.input.duration)
+    seconds = SECONDS if used is None or used <= time else min(SECONDS, used - time)
     return small.override(
         {
             "input.start": preset.input.start + time,
-            "input.duration": SECONDS,
+            "input.duration": seconds,
             "input.loop": False,
             "output": {"width": min(width, size.width), "fps": preset.output.fps},
         }

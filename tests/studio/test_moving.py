@@ -51,6 +51,12 @@ def test_it_is_the_look_of_the_render_at_the_scrubber_made_small() -> None:
     assert moving_preset(preset, Size(90, 160), Fraction(0), 480).output.width == 160
 
 
+def test_it_ends_where_the_part_ends_that_is_used() -> None:
+    preset = Preset.build({"input": {"duration": 3}})
+    ends = [moving_preset(preset, Size(90, 160), Fraction(at), 480).input.duration for at in (0, 1, 2)]
+    assert ends == [2, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
