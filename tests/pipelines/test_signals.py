@@ -76,6 +76,23 @@ def test_motion_is_the_change_a_second_without_cuts(clip: Path) -> None:
     assert max(found) < 2 * 0.004 * 25
 
 
+def test_motion_is_that_of_each_frame(tmp_path: Path) -> None:
+    path = tmp_path / "steps.mkv"
+    # A checkerboard whose fields trade a known number of the 256 levels from frame to frame.
+    board = np.kron(np.indices((6, 8)).sum(0) % 2 * 2 - 1, np.ones((8, 8)))
+    levels = [2, 5, 9, 3, 14, 20, 7, 1, 30, 11] * 5
+    change = np.cumsum([0, *(level * (-1) ** index for index, level in enumerate(levels))])[:FRAMES]
+    with open_writer(
+        path, info=VideoInfo(SIZE, RATE, frames=FRAMES), output=OutputSettings(codec="ffv1")
+    ) as writer:
+        for index, value in enumerate(change):
+            rgb = np.repeat((128 + value * board)[..., None] / 255, 3, axis=2).astype(np.float32)
+            writer.write(Frame(index, index / RATE, rgb, duration=1 / RATE))
+    found = series(opened({"x": {"source": "motion", "range": "off"}}, path), "x")
+    known = [levels[0], *levels[: FRAMES - 1]]  # the first frame has that of the next one
+    assert found == pytest.approx([25 * level / 255 for level in known], rel=0.02)
+
+
 def test_cuts_are_in_their_frame_and_fall(clip: Path) -> None:
     found = series(opened({"x": "cuts", "y": {"source": "cuts", "release": 0}}, clip), "x")
     assert found[: CUT - 1] == [0.0] * (CUT - 1)
@@ -164,6 +181,36 @@ def test_stems_and_the_sound_of_the_clip_are_heard(tmp_path: Path, clip: Path) -
     assert max(series(found, "hi")) < 0.1
     with pytest.raises(SettingsError, match=r"signals\.x: .*no audio|signals\.x: .*sound"):
         opened({"x": "sound"}, clip)
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    """A clip that is silent, then has a tone of 1 kHz, from 1.2 s to 2 s at half its loudness, and then ends."""
+    path, sound, rate = tmp_path / "tone.mkv", tmp_path / "tone.wav", 44_100
+    time = np.arange(4 * rate) / rate
+    level = np.select([time < 0.6, time < 1.2, time < 2.0], [0.0, 0.8, 0.4], 0.0)
+    samples = (level * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
+    write_track(AudioTrack(samples[:, None], rate), sound)
+    info = VideoInfo(SIZE, RATE, frames=2 * FRAMES)
+    with open_writer(path, info=info, output=OutputSettings(codec="ffv1"), streams_from=sound) as writer:
+        for index in range(2 * FRAMES):
+            writer.write(Frame(index, index / RATE, np.full((*SIZE, 3), 0.5, np.float32), duration=1 / RATE))
+    return path
+
+
+@pytest.mark.parametrize("start", [Fraction(0), Fraction(2, 5)])
+def test_the_sound_of_the_clip_is_heard_in_its_frames(tone: Path, start: Fraction) -> None:
+    preset = Preset.build({"signals": {"x": "sound", "mid": {"source": "sound", "feature": "mid"}}})
+    info = VideoInfo(SIZE, RATE, frames=FRAMES)
+    clip = Clip([], None, tone, start, info)
+    found = open_signals(preset, rate=RATE, duration=FRAMES / RATE, clip=clip)
+    first = 15 - int(start * RATE)
+    for name in ("x", "mid"):
+        levels = series(found, name)
+        assert max(levels[: first - 1]) < 0.02
+        assert levels[first + 1 : first + 14] == pytest.approx([1.0] * 13, abs=0.02)
+        # It falls to half in 0.1 s, 2.5 frames.
+        assert levels[first + 19 : first + 34] == pytest.approx([0.5] * 15, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,16 @@ def test_any_workers_in_any_order_make_the_frames_of_one_run(
         {"look": {"strength": {"0s": 0.2, "end": 1.0}}, "stability": {"cuts": False, "renew": "2s"}},
         {"input": {"start": "0.7", "duration": "3"}, "output": {"fps": "30", "width": 64}},
         {"input": {"loop": True, "crossfade": "0.5"}, "stability": {"renew": "1s"}},
+        {
+            "signals": {
+                "light": {"source": "brightness", "range": "auto", "release": 0.3},
+                "wind": {"source": "sound", "smoothing": 0.1},
+                "cut": "cuts",
+            },
+            "tempo": {"bpm": 100, "bars": 2},
+            "look": {"strength": "0.2 + 0.3*light + 0.3*wind + 0.2*max(cut, saw(b))"},
+            "stability": {"renew": "24f"},
+        },
     ],
     ids=[
         "cadence-and-mask",
@@ -132,6 +142,7 @@ def test_any_workers_in_any_order_make_the_frames_of_one_run(
         "schedule-without-cuts",
         "trimmed-and-resampled",
         "loop",
+        "signals-and-beats",
     ],
 )
 def test_what_needs_the_whole_film_is_the_same_in_its_parts(
