@@ -15,6 +15,8 @@ import make_reference
 from dreamvid.cli.main import app
 from dreamvid.config.fields import field_paths
 from dreamvid.config.preset import Preset
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.zoom.run import run_zoom
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,6 +73,15 @@ def test_the_example_of_a_trip_travels(tmp_path: Path) -> None:
     frames = load(ROOT / "docs/examples/zoom_trip.py").main(tmp_path)  # type: ignore[attr-defined]  # a script
     assert frames == 6
     assert (tmp_path / "spiral.mp4").is_file()
+
+
+@pytest.mark.e2e
+def test_the_preset_for_the_stage_makes_its_loop_as_it_lies(tmp_path: Path) -> None:
+    pytest.importorskip("mido", reason="an extra")
+    small = {"output.width": 64, "output.height": 36, "output.fps": 1, "octaves": 1, "ascent.steps": 1}
+    preset = Preset.load(ROOT / "docs/examples/stage.yaml").override(small)
+    result = run_zoom(tmp_path / "stage.mkv", preset, RunOptions())
+    assert result.frames == 15  # 8 bars at 128 beats per minute last 15 seconds
 
 
 def test_the_readme_has_exactly_two_set_up_commands() -> None:

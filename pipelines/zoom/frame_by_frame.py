@@ -1,7 +1,7 @@
 """Zoom frame by frame: each frame is the previous one, moved by the camera and dreamed further.
 
-A loop starts before its first frame, with a pre-roll. Its last frames are blended, by a growing share, into the
-pre-roll while they go on dreaming, so that the last frame equals the one before the first.
+A loop starts before its first frame, with a pre-roll. Its last frames are drawn to the pre-roll, evenly, while
+they go on dreaming, so that the last frame equals the one before the first.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _SOFTEN = 0.15
 _MIN_DONOR_SHARE = 0.6
 # Frames that are dreamed in place before the first: a full dream looks different from what many small steps become.
 _SETTLING_FRAMES = 8
+# How the difference to the pre-roll falls at a loop's end: by this power of the time that remains. 1 would be evenly,
+# with a jerk where it is over.
+_SLOWING = 1.25
 # Largest value of a pre-roll frame, which is kept in 16 bits to halve its memory.
 _UINT16_MAX = np.float32(65535.0)
 
@@ -42,7 +45,7 @@ class ZoomState:
 
     ``picture`` is the frame itself, ``[H, W, 3]`` float32 in [0, 1]; ``index`` is negative in a loop's pre-roll.
     ``donor`` is an earlier frame, from which what comes into view is taken. ``preroll`` are the pre-roll frames so
-    far, uint16.
+    far, uint16. ``distance`` is the RMS difference to the pre-roll where a loop's end begins; 0 before that.
     """
 
     picture: RGB
@@ -51,6 +54,7 @@ class ZoomState:
     donor: RGB
     motion_since_donor: Similarity = _NO_MOTION
     preroll: tuple[NDArray[np.uint16], ...] = ()
+    distance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class FrameByFrameZoom:
         scenes = self.step.scenes(index, state.picture)
         state = self._move(state, scenes, index)
         picture = _mirror(self.step.dream_further(state.picture, scenes, state.targets, index), scenes)
-        return replace(state, picture=self._blend_into_preroll(picture, state, index), index=index)
+        return self._drawn_to_preroll(replace(state, picture=picture, index=index))
 
     def frame(self, state: ZoomState) -> Frame | None:
         """Return the written frame of a state; None in the pre-roll."""
@@ -99,6 +103,7 @@ class FrameByFrameZoom:
                 "targets": state.targets.to_values(),
                 "index": state.index,
                 "motion_since_donor": state.motion_since_donor.to_values(),
+                "distance": state.distance,
             },
             {
                 "picture": state.picture,
@@ -117,6 +122,7 @@ class FrameByFrameZoom:
             arrays["donor"],
             Similarity.from_values(values["motion_since_donor"]),
             tuple(arrays[f"preroll.{number}"] for number in range(len(arrays) - 2)),
+            values["distance"],
         )
 
     def _soften(self, scenes: tuple[SceneShare, ...]) -> float:
@@ -157,17 +163,28 @@ class FrameByFrameZoom:
             donor, since_donor = picture, _NO_MOTION
         return replace(state, picture=picture, donor=donor, motion_since_donor=since_donor)
 
-    def _blend_into_preroll(self, picture: RGB, state: ZoomState, index: int) -> RGB:
-        """Return a frame of a loop's end, blended with its pre-roll frame; other frames as they are."""
+    def _drawn_to_preroll(self, state: ZoomState) -> ZoomState:
+        """Return a state of a loop's end with its picture drawn to the pre-roll's; other states as they are.
+
+        The network dreams its own way all the time, so a fixed share in each frame would leave most of the change to
+        the last ones. Each picture is drawn so far that the difference that remains falls
+        evenly, and more slowly at last.
+        """
         clock = self.step.clock
-        position = index - (clock.frames - clock.preroll)
+        position = state.index - (clock.frames - clock.preroll)
         if position < 0:
-            return picture
+            return state
         target = state.preroll[position].astype(np.float32) / _UINT16_MAX
-        if position + 1 == clock.preroll:
-            return target
-        before, after = (_remaining(place / clock.preroll) for place in (position, position + 1))
-        return picture + np.float32(1.0 - after / before) * (target - picture)
+        remaining = (1.0 - (position + 1) / clock.preroll) ** _SLOWING
+        if remaining <= 0.0:
+            return replace(state, picture=target)
+        difference = target - state.picture
+        now = float(np.sqrt(np.mean(np.square(difference), dtype=np.float64)))
+        distance = state.distance or now
+        if now <= remaining * distance:
+            return replace(state, distance=distance)
+        share = np.float32(1.0 - remaining * distance / now)
+        return replace(state, picture=state.picture + share * difference, distance=distance)
 
 
 def _mirror(picture: RGB, scenes: tuple[SceneShare, ...]) -> RGB:
@@ -179,11 +196,3 @@ def _mirror(picture: RGB, scenes: tuple[SceneShare, ...]) -> RGB:
 def _visible_share(motion: Similarity, size: Size) -> float:
     visible = visible_mask(motion, size)
     return 1.0 if visible is None else float(np.mean(visible))
-
-
-def _remaining(position: float) -> float:
-    """Return the share of the difference to the pre-roll that remains at a position (0..1) of it: 1 to 0.
-
-    It falls early: the network dreams its own way in between, so a late fall would be a sudden change.
-    """
-    return (1.0 - position) * (1.0 - position) * (1.0 + position)

@@ -110,6 +110,21 @@ def test_the_last_frame_of_a_loop_goes_on_into_the_first(dream: Callable[..., li
 
 
 @pytest.mark.parametrize("name", CAMERAS)
+def test_the_end_of_a_loop_comes_to_its_beginning_evenly(
+    prepare: Callable[..., Any], states: Callable[..., Iterator[Any]], name: str
+) -> None:
+    plan, mode = prepare(trip__loop=True, trip__duration="6", **camera(CAMERAS[name]))
+    count = plan.clock.preroll
+    *_, last = all_states = list(states(mode, mode.begin(plan.start, starts_from_picture=False)))
+    kept = [picture / np.float32(65535) for picture in last.preroll]
+    away = [
+        float(np.sqrt(np.mean(np.square(state.picture - picture))))
+        for state, picture in zip(all_states[-count:], kept, strict=True)
+    ]
+    assert away == pytest.approx(np.linspace(1, 0, count + 1)[1:] ** 1.25 * last.distance, rel=0.01, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", CAMERAS)
 def test_so_it_does_by_keyframes(dream: Callable[..., list[RGB]], photo: Path, name: str) -> None:
     frames = dream(
         trip__start=str(photo),
