@@ -36,6 +36,8 @@ class RunOptions:
         Devices that share a video: ``all``; ``gpu:0`` and others; ``cpu:2``, two processes. Empty for ``device``.
     in_parts
         Whether a video is dreamed in parts that other processes may take, too.
+    cluster
+        The Ray cluster that shares a video: ``auto`` or the address of its head; None for none.
     allow_mixed
         Whether devices or versions of another kind may work on the parts of one dream.
     threads
@@ -68,6 +70,7 @@ class RunOptions:
     device: str = "auto"
     devices: tuple[str, ...] = ()
     in_parts: bool = False
+    cluster: str | None = None
     allow_mixed: bool = False
     threads: int | None = None
     trust_model: bool = False

@@ -115,7 +115,8 @@ class PreparedVideo:
         job = self.video.job
         folder = work_folder(job.output)
         options = job.options
-        if options.devices or options.in_parts or (has_plan(folder) and not options.fresh):
+        shared = options.devices or options.cluster or options.in_parts
+        if shared or (has_plan(folder) and not options.fresh):
             return dream_on_devices(self.video, folder, delivered=self.task.delivered)
         first: list[DreamedFrame] = []
 

@@ -100,6 +100,13 @@ COMMON_OPTIONS = (
         group="source video",
     ),
     CommonOption(
+        "cluster",
+        ("--cluster",),
+        "Share the video between the machines of a Ray cluster.",
+        "auto|ADDRESS",
+        group="source video",
+    ),
+    CommonOption(
         "allow_mixed",
         ("--allow-mixed",),
         "Let other kinds of devices or versions share a dream; last bits of frames may differ.",

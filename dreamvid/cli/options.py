@@ -45,6 +45,7 @@ class CommonOptions:
     trust_model: bool = False
     device: str = "auto"
     devices: tuple[str, ...] = ()
+    cluster: str | None = None
     allow_mixed: bool = False
     threads: int | None = None
     progress: Literal["auto", "json"] = "auto"
@@ -193,6 +194,8 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
     }
     if "device" in parsed and "devices" in parsed:
         raise SettingsError("--device and --devices: name one of the two")
+    if "cluster" in parsed and "devices" in parsed:
+        raise SettingsError("--devices and --cluster: name one of the two")
     if devices := parsed.get("devices"):
         parsed["device"] = first_device(devices)
     arguments = context.find_root().obj or ()

@@ -60,6 +60,7 @@ class CommandRun:
         return RunOptions(
             device=common.device,
             devices=common.devices,
+            cluster=common.cluster,
             allow_mixed=common.allow_mixed,
             threads=common.threads,
             trust_model=common.trust_model,

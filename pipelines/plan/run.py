@@ -1,4 +1,4 @@
-"""Dream a video on several devices of this machine, in the parts of a plan in its work folder."""
+"""Dream a video on several devices or machines, in the parts of a plan in its work folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dreamvid.checkpoint.chunk import read_records
 from dreamvid.errors import DreamvidError, NothingDreamedError
 from dreamvid.pipelines.build import count_gpus
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
+from dreamvid.pipelines.plan.cluster import Cluster
 from dreamvid.pipelines.plan.crew import Crew, worker_command
 from dreamvid.pipelines.plan.devices import worker_devices
 from dreamvid.pipelines.plan.join import PartsReader, encode
@@ -42,7 +43,7 @@ def dream_on_devices(
 ) -> RunResult:
     """Dream a video with one process for each of ``options.devices``; go on where an earlier run was cut off.
 
-    With ``options.in_parts`` this process takes parts itself.
+    With ``options.cluster`` the machines of that cluster take the parts; with ``options.in_parts`` this process takes parts itself.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ def dream_on_devices(
     """
     job = video.job
     options = job.options
-    devices = [] if options.in_parts else worker_devices(options.devices or (options.device,), count_gpus)
+    here = not (options.in_parts or options.cluster)
+    devices = worker_devices(options.devices or (options.device,), count_gpus) if here else []
     if len(devices) > 1:
         check_memory(job.source.name, job.info.size, VIDEO_BYTES, len(devices))
     plan, store = open_plan(folder, video)
@@ -73,6 +75,9 @@ def dream_on_devices(
             if options.in_parts:
                 for _ in dream_free_parts(worker_of(plan, video)):
                     pass
+            elif options.cluster:
+                cluster = Cluster(plan, options.cluster, options, gpu=_uses_gpus(options.device))
+                _dream_parts(plan, cluster, kept, options)
             else:
                 _dream_parts(plan, Crew(plan, devices, options, command), kept, options)
             InputGuard(plan.manifest).check()
@@ -88,7 +93,11 @@ def dream_on_devices(
     return result
 
 
-def _dream_parts(plan: Plan, crew: Crew, kept: int, options: RunOptions) -> None:
+def _uses_gpus(device: str) -> bool:
+    return device.startswith("gpu") or (device == "auto" and count_gpus() > 0)
+
+
+def _dream_parts(plan: Plan, crew: Crew | Cluster, kept: int, options: RunOptions) -> None:
     options.progress.start(plan.frames, plan.output.name, kept)
     with options.interruptible() as asked:
         crew.run(kept, asked)

@@ -1,0 +1,17 @@
+"""Dream a plan on a cluster in a process of its own, which is given the plan, an address and the folder of logs."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.plan.cluster import Cluster
+from dreamvid.pipelines.plan.plan import read_plan
+from tests.pipelines.plan.cluster_dream import LoadNotedWaves
+
+if __name__ == "__main__":
+    plan, address, logs = read_plan(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
+    options = RunOptions(chunk=Fraction(1, 4))
+    Cluster(plan, address, options, gpu=False, build=LoadNotedWaves(logs)).run(0, lambda: False)

@@ -1,0 +1,207 @@
+"""Machines of a Ray cluster share the parts of a dream: the frames are those of one run, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dreamvid.cli.main import main
+from dreamvid.errors import SettingsError, WorkError
+from dreamvid.media.input.source import open_source
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.plan import run
+from dreamvid.pipelines.plan.cluster import Cluster
+from dreamvid.pipelines.plan.join import join
+from dreamvid.pipelines.plan.make import make_plan
+from dreamvid.pipelines.progress import NullProgress
+from dreamvid.pipelines.video import dream_file
+
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-token-of-the-tests"}  # read as Ray is imported
+pytest.importorskip("ray", reason="Ray is not installed")
+
+from ray.cluster_utils import Cluster as Nodes
+
+from tests.pipelines.plan.cluster_dream import HEAD, LoadNotedWaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.plan.plan import Plan
+    from dreamvid.pipelines.scenes import BuildDreamer
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(sys.platform == "win32", reason="Ray's nodes are started as on Linux"),
+]
+
+ROOT = Path(__file__).parents[3]
+FRAMES, CHUNK_FRAMES = 136, 6
+QUICK_CHECKS = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+}
+"""How soon the death of a machine is noticed."""
+OPTIONS = RunOptions(chunk=Fraction(1, 4), threads=1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    """Two machines of one core each, as processes of this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setenv("PYTHONPATH", os.pathsep.join(["", *filter(None, sys.path)]))
+        nodes = Nodes(
+            initialize_head=True,
+            head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": QUICK_CHECKS},
+        )
+        nodes.add_node(num_cpus=1)
+        nodes.wait_for_nodes()
+        yield nodes
+        nodes.shutdown()
+
+
+@dataclass
+class Kept(NullProgress):
+    """Notes how many frames are kept."""
+
+    frames: int = 0
+
+    def chunk(self, number: int, kept: int) -> None:  # noqa: ARG002  the protocol's
+        self.frames = kept
+
+
+def frames_of(path: Path) -> list[tuple[int, Fraction, bytes]]:
+    return [(frame.index, frame.pts, frame.rgb.tobytes()) for frame in open_source(path)]
+
+
+@pytest.fixture
+def plan(shots: Path, settings: Preset, tmp_path: Path, build: BuildDreamer) -> Plan:
+    return make_plan(shots, tmp_path / "film.plan", settings, OPTIONS, build=build)
+
+
+@pytest.fixture
+def logs(nodes: Nodes, tmp_path: Path) -> Path:
+    """Where the dream notes its frames."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / HEAD).write_text(nodes.head_node.node_id)
+    return folder
+
+
+def dreamed(logs: Path) -> list[str]:
+    """Return the processes that dreamed frames, one for each frame; warm-ups count, too."""
+    file = logs / "log"
+    return [line.split()[1] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def most_dreamed(plan: Plan, kills: int) -> int:
+    """Return how many frames are dreamed at most, with warm-ups, where each kill costs what is not kept of a part."""
+    warm_up = max(part.warm_up for part in plan.parts)
+    return sum(part.frames + part.warm_up for part in plan.parts) + kills * (CHUNK_FRAMES + warm_up + 1)
+
+
+def test_two_machines_make_the_frames_of_one_run_though_a_process_and_a_machine_die(
+    nodes: Nodes, plan: Plan, logs: Path, straight: Path, tmp_path: Path
+) -> None:
+    (logs / "kill-process").touch()
+    (logs / "kill-node").touch()
+    progress = Kept()
+    crew = Cluster(
+        plan, nodes.address, replace(OPTIONS, progress=progress), gpu=False, build=LoadNotedWaves(logs)
+    )
+    crew.run(0, lambda: False)
+    assert len(list(logs.glob("kill-process-*"))) == len(list(logs.glob("kill-node-*"))) == 1
+    join(plan, tmp_path / "out.mkv", OPTIONS)
+    assert frames_of(tmp_path / "out.mkv") == frames_of(straight)
+    assert progress.frames == FRAMES
+    assert len(dreamed(logs)) <= most_dreamed(plan, kills=2)
+    nodes.add_node(num_cpus=1)
+
+
+def test_a_killed_driver_comes_back_and_nothing_whole_is_dreamed_again(
+    nodes: Nodes, plan: Plan, logs: Path, straight: Path, tmp_path: Path
+) -> None:
+    arguments = [str(plan.folder), nodes.address, str(logs)]
+    driver = subprocess.Popen([sys.executable, "-m", "tests.pipelines.plan.cluster_driver", *arguments])
+    deadline = time.monotonic() + 240
+    while len(dreamed(logs)) < 40 and driver.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    before = sum(plan.is_done(number) for number in range(1, 6))
+    Cluster(plan, nodes.address, OPTIONS, gpu=False, build=LoadNotedWaves(logs)).run(0, lambda: False)
+    join(plan, tmp_path / "out.mkv", OPTIONS)
+    assert before < 5
+    assert frames_of(tmp_path / "out.mkv") == frames_of(straight)
+    assert len(dreamed(logs)) <= most_dreamed(plan, kills=2)  # both machines were at a part
+
+
+def test_an_interruption_keeps_what_is_whole(nodes: Nodes, plan: Plan, logs: Path) -> None:
+    crew = Cluster(plan, nodes.address, OPTIONS, gpu=False, build=LoadNotedWaves(logs, 0.1))
+    crew.run(0, lambda: len(dreamed(logs)) > 24)
+    assert plan.missing()
+    kept, count = run.kept_frames(plan), len(dreamed(logs))
+    assert 0 < kept < FRAMES
+    time.sleep(1)
+    assert len(dreamed(logs)) == count
+
+
+def test_what_cannot_be_dreamed_is_one_line(nodes: Nodes, plan: Plan) -> None:
+    gone = replace(plan, folder=plan.folder.with_name("elsewhere"))
+    crew = Cluster(gone, nodes.address, OPTIONS, gpu=False)
+    with pytest.raises(WorkError, match=r"part \d: .*elsewhere: there is no plan") as caught:
+        crew.run(0, lambda: False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_video_is_shared_where_a_cluster_is_named(
+    shots: Path, settings: Preset, tmp_path: Path, build: BuildDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    class Told:
+        def __init__(self, plan: Plan, address: str, options: RunOptions, *, gpu: bool) -> None:  # noqa: ARG002
+            asked.update(address=address, gpu=gpu, parts=len(plan.parts))
+
+        def run(self, *_: object) -> None:
+            raise WorkError("asked")
+
+    monkeypatch.setattr(run, "Cluster", Told)
+    with suppress(WorkError):
+        dream_file(shots, tmp_path / "out.mkv", settings, replace(OPTIONS, cluster="auto"), build=build)
+    assert asked == {"address": "auto", "gpu": False, "parts": 5}
+
+
+def test_where_there_is_no_cluster_one_line_says_so(plan: Plan) -> None:
+    with pytest.raises(
+        SettingsError, match=r"--cluster '127.0.0.1:9': no Ray cluster answers there"
+    ) as caught:
+        Cluster(plan, "127.0.0.1:9", OPTIONS, gpu=False).run(0, lambda: False)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_ray_one_line_says_what_to_install(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SettingsError, match=r"--cluster needs Ray: pip install 'dreamvid\[cluster\]'"):
+        Cluster(plan, "auto", OPTIONS, gpu=False).run(0, lambda: False)
+
+
+def test_devices_and_a_cluster_are_not_named_together(
+    shots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["video", str(shots), "--devices", "all", "--cluster", "auto"])
+    assert left.value.code == 1
+    assert "--devices and --cluster: name one of the two" in capsys.readouterr().err
