@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from dreamvid.pipelines.render_jobs import Job, Result, is_busy, is_made, run_jo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+_log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
 
@@ -36,6 +39,8 @@ def render(
     if options.devices and [job.preset.pipeline for job in jobs] != ["video"]:
         yield from render_on_devices(jobs, options, again=again)
         return
+    if options.cluster and (here := sum(job.preset.pipeline != "video" for job in jobs)):
+        _log.warning("--cluster shares videos; what is none is made here, one after the other (%d)", here)
     done, left, waits = 0, list(jobs), False
     with options.interruptible() as asked:
         while left:

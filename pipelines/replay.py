@@ -98,8 +98,8 @@ def replay(
     is_still = dreamed.suffix.lower() not in CONTAINERS and not dreamed.is_dir()
     name = "zoom" if source_path is None else "image" if is_still else "video"
     name = preset.pipeline if preset.pipeline in {"sweep", "walk"} else name
-    if options.devices and name != "video":
-        _log.warning("--devices: %s is no video, and is made on one device", dreamed.name)
+    if (options.devices or options.cluster) and name != "video":
+        _log.warning("%s is no video, and is made on one device", dreamed.name)
     pipeline = PIPELINES[name]
     return pipeline.run(source_path, output, preset, options)
 

@@ -6,11 +6,13 @@ import importlib.util
 import logging
 import os
 import platform
+import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dreamvid.checkpoint.chunk import read_records
 from dreamvid.errors import BusyError, DreamvidError, SettingsError, WorkError
@@ -33,6 +35,9 @@ AUTO = "auto"
 _POLL_SECONDS = 1.0
 _PATIENCE = 30.0
 """Seconds that tasks have to end when a run is stopped."""
+_ANSWER_SECONDS = 10.0
+_PORT = 6379
+"""That of a cluster's head, where an address names none."""
 _RETRIES = 8
 """Times that a task is begun again whose process or machine has died."""
 
@@ -192,6 +197,8 @@ def _connected(address: str) -> Iterator[Any]:
     """Connect to a cluster, with the token that it wants."""
     if importlib.util.find_spec("ray") is None:
         raise SettingsError("--cluster needs Ray: pip install 'dreamvid[cluster]'")
+    if address != AUTO:
+        _check_answers(address)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault(
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
@@ -211,6 +218,16 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise a ``SettingsError`` where nothing answers, which Ray itself would try for many minutes."""
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or _PORT), timeout=_ANSWER_SECONDS):
+            pass
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--cluster {quoted(address)}: no Ray cluster answers there ({error})") from None
 
 
 def _cancel(ray: Any, references: list[Any]) -> None:

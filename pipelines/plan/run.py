@@ -43,7 +43,7 @@ def dream_on_devices(
 ) -> RunResult:
     """Dream a video with one process for each of ``options.devices``; go on where an earlier run was cut off.
 
-    With ``options.cluster`` the machines of that cluster take the parts; with ``options.in_parts`` this process takes parts itself.
+    With ``options.cluster`` its machines take the parts; with ``options.in_parts`` this process takes some itself.
 
     Parameters
     ----------

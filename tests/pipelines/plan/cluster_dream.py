@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +36,7 @@ class NotedWaves(Waves):
             os.kill(os.getpid(), signal.SIGKILL)
         here = ray.get_runtime_context().get_node_id()
         if here != (self.folder / HEAD).read_text(encoding="ascii") and self._is_asked("kill-node"):
-            os.kill(os.getppid(), signal.SIGKILL)
-            time.sleep(60)  # until the process ends, too
+            os.kill(os.getppid(), signal.SIGKILL)  # this process ends when it notices
         return dreamed
 
     def _is_asked(self, name: str) -> bool:

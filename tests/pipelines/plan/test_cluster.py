@@ -46,7 +46,9 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[3]
-FRAMES, CHUNK_FRAMES = 136, 6
+FRAMES = 136
+ALL, PART = 220, 56
+"""Frames that the dream of all parts takes, and that of the longest, with those of warm-ups and fades."""
 QUICK_CHECKS = {
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 500,
@@ -69,7 +71,7 @@ def nodes() -> Iterator[Nodes]:
         nodes.add_node(num_cpus=1)
         nodes.wait_for_nodes()
         yield nodes
-        nodes.shutdown()
+        nodes.shutdown()  # type: ignore[no-untyped-call]  # Ray's
 
 
 @dataclass
@@ -96,7 +98,8 @@ def logs(nodes: Nodes, tmp_path: Path) -> Path:
     """Where the dream notes its frames."""
     folder = tmp_path / "logs"
     folder.mkdir()
-    (folder / HEAD).write_text(nodes.head_node.node_id)
+    head: Any = nodes.head_node
+    (folder / HEAD).write_text(head.node_id)
     return folder
 
 
@@ -104,12 +107,6 @@ def dreamed(logs: Path) -> list[str]:
     """Return the processes that dreamed frames, one for each frame; warm-ups count, too."""
     file = logs / "log"
     return [line.split()[1] for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def most_dreamed(plan: Plan, kills: int) -> int:
-    """Return how many frames are dreamed at most, with warm-ups, where each kill costs what is not kept of a part."""
-    warm_up = max(part.warm_up for part in plan.parts)
-    return sum(part.frames + part.warm_up for part in plan.parts) + kills * (CHUNK_FRAMES + warm_up + 1)
 
 
 def test_two_machines_make_the_frames_of_one_run_though_a_process_and_a_machine_die(
@@ -126,7 +123,7 @@ def test_two_machines_make_the_frames_of_one_run_though_a_process_and_a_machine_
     join(plan, tmp_path / "out.mkv", OPTIONS)
     assert frames_of(tmp_path / "out.mkv") == frames_of(straight)
     assert progress.frames == FRAMES
-    assert len(dreamed(logs)) <= most_dreamed(plan, kills=2)
+    assert len(dreamed(logs)) <= ALL + 2 * PART
     nodes.add_node(num_cpus=1)
 
 
@@ -145,7 +142,7 @@ def test_a_killed_driver_comes_back_and_nothing_whole_is_dreamed_again(
     join(plan, tmp_path / "out.mkv", OPTIONS)
     assert before < 5
     assert frames_of(tmp_path / "out.mkv") == frames_of(straight)
-    assert len(dreamed(logs)) <= most_dreamed(plan, kills=2)  # both machines were at a part
+    assert len(dreamed(logs)) <= ALL + 2 * PART  # both machines were at a part
 
 
 def test_an_interruption_keeps_what_is_whole(nodes: Nodes, plan: Plan, logs: Path) -> None:
