@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 _TOLERANCE: Final = 0.05
 _MIN_STEADY: Final = 0.8
 _MIN_BEATS: Final = 8
-# Tempi this near to whole beats per minute are rounded to them, others to hundredths: what is played to a click is
-# mostly whole.
+# Tempi this near to whole beats per minute, or within so many standard errors, are rounded to them, others to
+# hundredths: what is played to a click is mostly whole.
 _WHOLE: Final = Fraction(1, 20)
+_STANDARD_ERRORS: Final = 2.0
+# Standard deviation (s) of the times of beats, at least: they are tracked in steps of 10 ms.
+_MIN_DEVIATION: Final = 0.003
 _STEPS: Final = 100
 
 
@@ -48,7 +51,9 @@ def find_tempo(beats: Sequence[float]) -> SteadyTempo | None:
         steady = np.abs(times - first - period * numbers) <= _TOLERANCE
         if steady.mean() < _MIN_STEADY:
             return None
-    bpm = _rounded(60.0 / period)
+    deviation = max(float((times - first - period * numbers)[steady].std()), _MIN_DEVIATION)
+    spread = float(np.sqrt(np.square(numbers[steady] - numbers[steady].mean()).sum()))
+    bpm = _rounded(60.0 / period, error=60.0 / period**2 * deviation / spread)
     # With the rounded tempo the beats fit best about their middle.
     middle = float((times[steady] - float(60 / bpm) * numbers[steady]).mean())
     start = middle + float(60 / bpm) * float(numbers[steady][0])
@@ -62,6 +67,8 @@ def _line(numbers: NDArray[np.float64], times: NDArray[np.float64]) -> tuple[flo
     return slope, float(times.mean() - slope * numbers.mean())
 
 
-def _rounded(bpm: float) -> Fraction:
+def _rounded(bpm: float, error: float) -> Fraction:
+    """Return beats per minute, given their standard error, whole where they may be."""
     whole = Fraction(round(bpm))
-    return whole if abs(Fraction(bpm) - whole) <= _WHOLE else Fraction(round(bpm * _STEPS), _STEPS)
+    is_whole = abs(bpm - whole) <= max(float(_WHOLE), _STANDARD_ERRORS * error)
+    return whole if is_whole else Fraction(round(bpm * _STEPS), _STEPS)

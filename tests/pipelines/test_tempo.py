@@ -13,6 +13,7 @@ from dreamvid.audio.music import AudioTrack, write_track
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.pipelines.tempo import Music, beat_notice, exact_frames, in_tempo
+from dreamvid.pipelines.zoom.run import plan_zoom
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,7 @@ def test_eight_bars_are_exact_or_a_notice_says_what_is(bpm: str, fps: int) -> No
     exact = 32 * 60 * rate / Fraction(bpm)
     assert made.trip.duration == Fraction(round(exact), fps)
     assert exact_frames(wanted.tempo, rate) == exact
+    assert plan_zoom(made.override({"output.fps": fps, "output.width": 32})).clock.frames == round(exact)
     notice = beat_notice(wanted.tempo, rate)
     per_beat = exact / 32
     if per_beat.denominator == 1:
