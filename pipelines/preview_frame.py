@@ -25,14 +25,13 @@ from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
 from dreamvid.pipelines.octave_limit import limit_octaves
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.output_clock import video_clock, with_tempo
 from dreamvid.pipelines.padded_dreamer import padded
 from dreamvid.pipelines.panorama import is_panorama, resolve_projection
 from dreamvid.pipelines.preview import mask_of_one
 from dreamvid.pipelines.scenes import VideoClock, first_still, load_timeline
-from dreamvid.pipelines.tempo import assume_tempo, bars_seconds, in_seconds
 from dreamvid.pipelines.video_job import with_video_defaults
 from dreamvid.pipelines.zoom.run import plan_zoom, with_projection
-from dreamvid.schedule.lengths import known_seconds
 from dreamvid.schedule.times import START
 from dreamvid.text import printable
 from dreamvid.types import Frame, Size, Spherical
@@ -81,10 +80,7 @@ def dream_preview(
     DreamvidError
         In one line.
     """
-    preset = in_seconds(assume_tempo(preset))
-    bars = bars_seconds(preset.tempo)
-    if bars is not None:
-        preset = preset.override({"trip.duration": bars, "input.duration": bars})
+    preset = with_tempo(preset)
     largest = min(longest, preset.octaves.largest or longest)
     preset = preset.override({"octaves.largest": largest, **_largest_of_scenes(preset, largest)})
     if source is None:
@@ -136,12 +132,7 @@ def _dream_video_frame(
     check_memory(source.name, size, VIDEO_BYTES)
     info = replace(info, size=size)
     signals = dict.fromkeys(preset.signals, 0.0)
-    clock = VideoClock.of(info, (lambda _: signals) if signals else None, preset.tempo.grid)
-    duration = None if clock.duration is None else clock.duration - preset.input.start
-    wanted = known_seconds(preset.input.duration)
-    if wanted is not None:
-        duration = wanted if duration is None else min(duration, wanted)
-    clock = clock._replace(duration=duration)
+    clock = video_clock(preset, info, (lambda _: signals) if signals else None)
     changed = source.stat().st_mtime_ns
     rgb = _read_frame(source, changed, preset.input.start + time, size, preset.output.fps).rgb
     frame = Frame(int(time * info.rate), time, rgb)

@@ -11,6 +11,7 @@ from dreamvid.pipelines.charts import check_chart_path, save_chart
 from dreamvid.pipelines.masks import open_masks
 from dreamvid.pipelines.music import music_of, soundtrack
 from dreamvid.pipelines.scenes import VideoClock, scene_spans
+from dreamvid.pipelines.schedule_curves import UNKNOWN_LENGTH, moments_of, weights_at
 from dreamvid.pipelines.signals import Clip, open_signals
 from dreamvid.pipelines.tempo import Music, duration_setting, in_tempo
 from dreamvid.schedule.expression import Expression
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from dreamvid.types import SeekableSource
 
 _RATE = Fraction(24)
-# Length, in seconds, of what has no known one, and of a span that has no end.
-_SECONDS = Fraction(10)
 # Moments at which schedules are drawn, frames at which signals are, at most, and bars that are marked.
 _SCHEDULE_POINTS = 600
 _MAX_FRAMES = 20_000
@@ -88,7 +87,7 @@ def _open(preset: Preset, source: Path | None, duration: str | None) -> Iterator
     preset = in_tempo(preset, rate, path, music)
     seconds = known_seconds(getattr(getattr(preset, section), name))
     if seconds is None:
-        seconds = _SECONDS if clip is None or clip.info.duration is None else clip.info.duration
+        seconds = UNKNOWN_LENGTH if clip is None or clip.info.duration is None else clip.info.duration
     measured = None
     if clip is not None and source is not None:
         masks = open_masks(preset, rate=rate)
@@ -167,17 +166,13 @@ def _bars(clock: VideoClock) -> list[float]:
 
 def _series(span: SceneSpan, clock: VideoClock, points: int) -> dict[str, tuple[list[float], list[float]]]:
     """Return times and values by name; the terms of an objective share the panel ``objective``."""
-    fps = float(clock.fps)
-    length = float(_SECONDS) if span.end is None else span.end - span.start
-    times = [span.start + length * k / max(points - 1, 1) for k in range(points)]
-    points_in_time = [span.point(t, round(t * fps), clock) for t in times]
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    for path, value in span.scene.preset.schedules().items():
-        series[path] = (times, [value.at(point) for point in points_in_time])
+    times, moments = moments_of(span, clock, points)
+    series = {
+        path: (times, [value.at(moment) for moment in moments])
+        for path, value in span.scene.preset.schedules().items()
+    }
     schedule = span.scene.preset.objective
     if isinstance(schedule, ObjectiveSchedule):
-        objectives = [schedule.at(point) for point in points_in_time]
-        for index, term in enumerate(schedule.terms):
-            weights = [objective.terms[index].weight for objective in objectives]
+        for term, weights in weights_at(schedule, moments).items():
             series[f"objective: {term}"] = (times, weights)
     return series

@@ -21,6 +21,7 @@ from dreamvid.studio.look_routes import LookRoutes
 from dreamvid.studio.moving_routes import MovingRoutes
 from dreamvid.studio.security import AccessMiddleware
 from dreamvid.studio.services import Studio, TooMuchError, read_json
+from dreamvid.studio.timeline_routes import TimelineRoutes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,7 @@ _PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript
 
 def make_app(studio: Studio) -> Starlette:
     """Return the application; its lifespan starts and ends the job runner and the previews."""
+    timeline = TimelineRoutes(studio)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -40,6 +42,7 @@ def make_app(studio: Studio) -> Starlette:
             yield
         finally:
             await asyncio.to_thread(studio.moving.cancel)
+            await timeline.close()
             await studio.previews.close()
             await asyncio.to_thread(studio.runner.close)
 
@@ -62,6 +65,7 @@ def make_app(studio: Studio) -> Starlette:
             *FileRoutes(studio).routes(),
             *JobRoutes(studio).routes(),
             *MovingRoutes(studio).routes(),
+            *timeline.routes(),
         ],
         middleware=[Middleware(AccessMiddleware, access=studio.access)],
         exception_handlers={

@@ -22,6 +22,7 @@ from dreamvid.pipelines.memory import check_memory
 from dreamvid.pipelines.music import music_of, soundtrack, uses_music_signals
 from dreamvid.pipelines.octave_limit import dreamed_size
 from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.output_clock import TRIP_RATE
 from dreamvid.pipelines.output_path import check_target, split_frame_name
 from dreamvid.pipelines.panorama import described, is_panorama, resolve_projection
 from dreamvid.pipelines.provenance import (
@@ -54,8 +55,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Frame rate (fps), and size of panoramas without a start picture, unless the output settings say otherwise.
-_DEFAULT_FPS = Fraction(24)
+# Size of panoramas without a start picture, unless the output settings say otherwise.
 _DEFAULT_PANORAMA_SIZE = Size(320, 640)
 # Length of a loop's pre-roll in seconds: so long does the loop's end take to become it, which then is a morph rather
 # than a dissolve. Short loops have a share of their own length.
@@ -249,7 +249,7 @@ def with_projection(preset: Preset) -> Preset:
 
 def _in_tempo(preset: Preset) -> Preset:
     """Return the preset with its tempo known; see :func:`dreamvid.pipelines.tempo.in_tempo`."""
-    rate = preset.output.fps or _DEFAULT_FPS
+    rate = preset.output.fps or TRIP_RATE
     return in_tempo(preset, rate, "trip.duration", music_of(preset.trip))
 
 
@@ -265,7 +265,7 @@ def plan_zoom(preset: Preset) -> ZoomPlan:
         group, field = name.split(".")
         if getattr(getattr(preset, group), field) != unused:
             _log.warning("%s: a trip has no source to go by; left out", name)
-    trip, fps = preset.trip, preset.output.fps or _DEFAULT_FPS
+    trip, fps = preset.trip, preset.output.fps or TRIP_RATE
     frames = max(1, round(known_seconds(trip.duration) * fps))
     check_frames("the trip", frames)
     if trip.loop and frames < _MIN_LOOP_FRAMES:
@@ -310,7 +310,7 @@ def default_output(start_image: StartImage, output: OutputSettings) -> Path:
     """Return ``<name>.dream.mp4`` beside the start image's file, or ``trip.dream.mp4``; the suffix fits the codec."""
     from dreamvid.media.output.writer import default_output as video_output  # noqa: PLC0415  PyAV loads only when media is touched
 
-    path = video_output(Path("trip.mp4"), info=VideoInfo(DEFAULT_SIZE, _DEFAULT_FPS), output=output)
+    path = video_output(Path("trip.mp4"), info=VideoInfo(DEFAULT_SIZE, TRIP_RATE), output=output)
     if start_image.file is None:
         return path
     return start_image.file.parent / f"{start_image.file.stem}{''.join(path.suffixes)}"

@@ -3,161 +3,24 @@
 from __future__ import annotations
 
 import http.server
-import json
-import os
 import shutil
-import socket
-import sys
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 from dreamvid.config.preset import Preset
 from dreamvid.media.still.reader import read_still
 from dreamvid.media.still.writer import write_still
 from dreamvid.pipelines.provenance import KEY, settings_json
-from dreamvid.studio.app import make_app
-from dreamvid.studio.jobs import JobFolder
-from dreamvid.studio.library import Library
-from dreamvid.studio.moving import MovingPreviews
-from dreamvid.studio.previews import Previews
-from dreamvid.studio.runner import JobRunner
-from dreamvid.studio.security import Access
-from dreamvid.studio.services import Studio
-from tests.studio.conftest import copy_moving
+from tests.studio.browsing import asked, check_access, dreamed, expect, last, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from dreamvid.studio.jobs import Job
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-expect = playwright.expect
-expect.set_options(timeout=20_000)
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def copy_command(job: Job, jobs: JobFolder) -> list[str]:
-    """Return a command that reports frames as a render does, and copies its source, or waits beside a mark."""
-    script = (
-        "import json, os, shutil, sys, time\n"
-        "source, output = sys.argv[1:]\n"
-        "print(json.dumps({'event': 'start', 'frames': 4}), flush=True)\n"
-        "print(json.dumps({'event': 'frame', 'frame': 0, 'frames': 4, 'seconds': 1}), flush=True)\n"
-        "while os.path.exists(output + '.hold'): time.sleep(0.02)\n"
-        "shutil.copyfile(source, output)\n"
-    )
-    source = jobs.library.folder / (job.source or "clip.mp4")
-    return [sys.executable, "-c", script, str(source), str(jobs.output(job))]
-
-
-class Served:
-    """A studio that is served in a thread; ``worker`` is the stub that dreams."""
-
-    def __init__(self, folder: Path, worker: Any) -> None:
-        self.folder, self.worker = folder, worker
-        library = Library(folder)
-        self.jobs = JobFolder(library)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        port = self._socket.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        access = Access.at("127.0.0.1", port)
-        self.link = f"{self.address}/#token={access.token}"
-        moving = MovingPreviews(library.state_folder / "moving", copy_moving)
-        runner = JobRunner(self.jobs, copy_command)
-        studio = Studio(library, self.jobs, runner, Previews(worker), access, moving)
-        config = uvicorn.Config(make_app(studio), log_config=None, timeout_graceful_shutdown=5, ws="none")
-        self._ending = studio.ending
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._server.should_exit = True
-        self._thread.join(30)
-        self._socket.close()
-        assert not self._thread.is_alive(), "the server did not end"
-
-
-@pytest.fixture
-def served(folder: Path, worker: Any) -> Iterator[Served]:
-    with Served(folder, worker) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as driver:
-        sandbox = [] if os.name == "nt" or os.geteuid() else ["--no-sandbox"]  # it refuses to run as root
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport={"width": 1280, "height": 860})
-    opened.set_default_timeout(30_000)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, served: Served) -> Iterator[Page]:
-    """The page, opened by its link; nothing is asked of any other server, and no script fails."""
-    faults: list[str] = []
-    opened = context.new_page()
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith((served.address, "data:", "blob:")) else faults.append(request.url)
-        ),
-    )
-    opened.goto(served.link)
-    expect(opened.locator(".file")).to_have_count(2)
-    yield opened
-    assert faults == []
-
-
-def pick(page: Page, name: str) -> None:
-    page.locator(".file", has_text=name).click()
-    dreamed(page)
-
-
-def dreamed(page: Page) -> None:
-    """Wait until a dream is shown and none is under way."""
-    expect(page.locator("#dreamed")).to_be_visible()
-    expect(page.locator("#picture")).not_to_have_class("picture waiting")
-
-
-def last(served: Served) -> Preset:
-    preset: Preset = served.worker.requests[-1].preset
-    return preset
-
-
-def asked(page: Page, served: Served, number: int) -> None:
-    """Wait for so many requests in all."""
-    for _ in range(200):
-        if len(served.worker.requests) >= number:
-            break
-        page.wait_for_timeout(25)
-    assert len(served.worker.requests) >= number
-    dreamed(page)
+    from tests.studio.browsing import Served
 
 
 def test_the_token_leaves_the_address_and_the_page_comes_again_without_it(page: Page, served: Served) -> None:
@@ -461,12 +324,6 @@ def test_nothing_is_inaccessible_or_wider_than_the_window(
     page.get_by_role("button", name="Play clip.dream.mp4").first.click()
     check_access(axe, page, width)
     context.close()
-
-
-def check_access(axe: Any, page: Page, width: int) -> None:
-    result = axe.run(page)
-    assert result.violations_count == 0, json.dumps(result.response["violations"], indent=1)[:4000]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 FOREIGN = b"""<!doctype html><title>another page</title><script>

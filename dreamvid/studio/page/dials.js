@@ -2,14 +2,18 @@
 
 import { find, make } from "./elements.js";
 import { onChange, pipeline, setValue, valueAt } from "./look.js";
+import { isSchedule, scheduleText } from "./timeline_values.js";
 
 const WIDEST_SLIDER = 2000;
 const FIRST_LABELS = { objective: "What to enhance", "ascent.steps": "Steps", "octaves.count": "Octaves", "ascent.color": "Natural color", "look.strength": "Strength" };
 
 const dials = [];
 let suggestions = {};
+let changeOverTime = () => {};
 
-export function buildDials(studio) {
+/** Make the dials; `onTime` is called with the path of a setting that is to change over time. */
+export function buildDials(studio, onTime) {
+  changeOverTime = onTime;
   suggestions = studio.suggestions;
   document.body.append(make("datalist", { id: "objectives" }));
   const byPath = new Map(studio.fields.map((field) => [field.path, field]));
@@ -52,7 +56,7 @@ function showAll() {
   }
 }
 
-const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const asText = scheduleText;
 
 function dial(field, prefix) {
   const id = `${prefix}-${field.path.replaceAll(".", "-")}`;
@@ -60,7 +64,7 @@ function dial(field, prefix) {
   const mistake = make("p", { class: "mistake", id: `${id}-mistake` });
   const reset = make("button", { type: "button", class: "quiet", "aria-label": `Reset ${field.label}`, title: "Reset" }, "↺");
   reset.addEventListener("click", () => setValue(field.path, undefined));
-  const overTime = field.scheduled
+  const overTime = field.scheduled || field.kind === "objective"
     ? make("button", { type: "button", class: "quiet", "aria-pressed": "false", "aria-label": `Change ${field.label} over time`, title: "Change over time" }, "∿")
     : null;
   const unit = field.unit ? make("span", { class: "unit" }, field.unit) : null;
@@ -75,12 +79,15 @@ function dial(field, prefix) {
     typing = overTime.getAttribute("aria-pressed") !== "true";
     if (!typing && isSchedule(valueAt(field.path))) setValue(field.path, undefined);
     else show();
-    (typing ? text.element : control.below ?? control.inHead).focus();
+    if (typing && pipeline() !== "image") changeOverTime(field.path);
+    const box = typing && text ? text.element : control.below ?? control.inHead;
+    box.focus();
+    if (typing) box.select();
   });
 
   function show() {
     const value = valueAt(field.path);
-    const scheduled = Boolean(field.scheduled) && (typing || isSchedule(value));
+    const scheduled = field.kind === "objective" ? typeof value === "object" : Boolean(field.scheduled) && (typing || isSchedule(value));
     element.hidden = !field.pipelines.includes(pipeline());
     reset.hidden = value === undefined;
     overTime?.setAttribute("aria-pressed", String(scheduled));
@@ -90,7 +97,7 @@ function dial(field, prefix) {
       for (const part of [control.inHead, control.below]) if (part) part.hidden = scheduled;
       name.setAttribute("for", scheduled ? text.element.id : field.kind === "number" ? `${id}-number` : id);
     }
-    if (!scheduled) control.show(value === undefined ? field.default : value);
+    if (!scheduled || !text) control.show(value === undefined ? field.default : value);
   }
 
   dials.push({
@@ -103,8 +110,6 @@ function dial(field, prefix) {
   });
   return element;
 }
-
-const isSchedule = (value) => (typeof value === "object" && value !== null) || (typeof value === "string" && Number.isNaN(Number(value)));
 
 function textInput(field, id, placeholder = "") {
   const element = make("input", { type: "text", id: `${id}-text`, placeholder, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-help ${id}-mistake` });

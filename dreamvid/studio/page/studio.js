@@ -11,6 +11,7 @@ import { buildSheet } from "./sheet.js";
 import { buildShelf } from "./shelf.js";
 import { buildStage, showSource } from "./stage.js";
 import { buildText, useText } from "./text.js";
+import { buildTimeline, changeOverTime } from "./timeline.js";
 
 const KINDS = { video: "video", image: "still", zoom: "zoom trip" };
 
@@ -19,12 +20,13 @@ async function start() {
   const studio = await request("/api/studio");
   document.title = `${studio.folder} – dreamvid studio`;
   limitUploads(studio.max_upload);
-  buildDials(studio);
+  buildDials(studio, changeOverTime);
   buildStage();
   buildMoving();
   buildShelf(studio);
   buildSheet(studio);
   buildText();
+  buildTimeline(studio);
   buildRenders(studio);
   onChange(showRest);
   await loadFiles();
