@@ -196,7 +196,9 @@ export function addKey(path, seconds, value) {
     return;
   }
   const before = keys.filter((key) => key.seconds <= seconds).at(-1) ?? keys[0];
-  const shown = path === "objective" ? before?.value ?? objectiveToStart(segment.text) : tidy(path, valueIn(segment, seconds) ?? before.value);
+  const after = keys.find((key) => key.seconds > seconds);
+  const outside = keys.length && (!after || before.seconds > seconds) ? before.value : undefined; // where the curve is level
+  const shown = path === "objective" ? before?.value ?? objectiveToStart(segment.text) : tidy(path, outside ?? valueIn(segment, seconds) ?? before.value);
   const key = { time, unit, seconds, value: value ?? shown, ease: null };
   setKeys(path, segment, [...keys, key], { active: key });
   focusKey();
