@@ -165,7 +165,11 @@ def _quietly(run: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> 
     """Run an analysis in its process, whose warnings nobody reads and which the server ends."""
     import logging  # noqa: PLC0415  here it is the other process's
     import signal  # noqa: PLC0415  the same
+    import sys  # noqa: PLC0415  the same
+    from types import ModuleType  # noqa: PLC0415  the same
 
+    # AnyIO leaves none where the server was started by no file, and Numba looks for it.
+    sys.modules.setdefault("__main__", ModuleType("__main__"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("dreamvid").addHandler(logging.NullHandler())
     logging.getLogger("dreamvid").propagate = False
