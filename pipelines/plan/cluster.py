@@ -115,7 +115,8 @@ class Cluster:
         self._gpu = gpu
         self._build = build
         self._done = sum(part.frames for number, part in enumerate(plan.parts, 1) if plan.is_done(number))
-        self._kept = dict.fromkeys(plan.missing(), (0, 0))
+        self._kept = dict.fromkeys(plan.missing(), 0)
+        self._chunks = 0
 
     def run(self, kept: int, stop_requested: StopRequested) -> None:
         """Dream until every part is done, or a stop is requested; ``kept`` frames are there already.
@@ -161,6 +162,8 @@ class Cluster:
         """Take the end of a task."""
         try:
             line = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            line = f"{type(error.cause).__name__}: {' '.join(str(error.cause).split())}"
         except ray.exceptions.RayError as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             line = f"the process or machine died {_RETRIES + 1} times ({lines[0]})"
@@ -177,11 +180,12 @@ class Cluster:
                 self._plan.manifest_of(number, self._plan.manifest),
             )
             records = read_records(folder, manifest.identity)
-            self._kept[number] = (len(records), records[-1].end if records else 0)
-        frames = self._done + sum(end for _, end in self._kept.values())
+            self._kept[number] = records[-1].end if records else 0
+        frames = self._done + sum(self._kept.values())
         if frames > told:
             self._options.progress.frame(frames - 1)
-            self._options.progress.chunk(sum(count for count, _ in self._kept.values()), frames)
+            self._chunks += 1
+            self._options.progress.chunk(self._chunks, frames)
         return frames
 
     def _warn_where_nothing_fits(self, ray: Any) -> None:

@@ -163,6 +163,13 @@ def test_what_cannot_be_dreamed_is_one_line(nodes: Nodes, plan: Plan) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_an_error_that_nobody_expects_is_one_line(nodes: Nodes, plan: Plan, tmp_path: Path) -> None:
+    crew = Cluster(plan, nodes.address, OPTIONS, gpu=False, build=LoadNotedWaves(tmp_path / "nowhere"))
+    with pytest.raises(WorkError, match=r"part \d: FileNotFoundError: .*nowhere") as caught:
+        crew.run(0, lambda: False)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_video_is_shared_where_a_cluster_is_named(
     shots: Path, settings: Preset, tmp_path: Path, build: BuildDreamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
