@@ -175,11 +175,8 @@ class Cluster:
     def _tell(self, told: int) -> int:
         """Report what is kept by now on the shared storage; return the number of frames."""
         for number in self._kept:
-            folder, manifest = (
-                self._plan.folder_of(number),
-                self._plan.manifest_of(number, self._plan.manifest),
-            )
-            records = read_records(folder, manifest.identity)
+            manifest = self._plan.manifest_of(number, self._plan.manifest)
+            records = read_records(self._plan.folder_of(number), manifest.identity)
             self._kept[number] = records[-1].end if records else 0
         frames = self._done + sum(self._kept.values())
         if frames > told:
@@ -204,9 +201,7 @@ def _connected(address: str) -> Iterator[Any]:
     if address != AUTO:
         _check_answers(address)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault(
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
-    )  # what Ray says will be so; else it warns
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's default to come; else it warns
     import ray  # noqa: PLC0415  only where a cluster is used
 
     try:
