@@ -17,11 +17,13 @@ from dreamvid.config.quality import QUALITY_SETTINGS
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.media.containers import CONTAINERS, STILL_SUFFIXES
 from dreamvid.pipelines.build import dream_suggestions
+from dreamvid.pipelines.output_clock import with_tempo
 from dreamvid.studio import look, look_text, presets
 from dreamvid.studio.form import FIRST_DIALS, form_fields
 from dreamvid.studio.services import (
     SHELF_PICTURE,
     check_source,
+    film_clock,
     in_thread,
     read_json,
     read_longest,
@@ -33,6 +35,8 @@ from dreamvid.text import printable
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from dreamvid.config.preset import Preset
+    from dreamvid.studio.library import LibraryFile
     from dreamvid.studio.services import Studio
 
 
@@ -134,6 +138,16 @@ class LookRoutes:
                 "source": base64.b64encode(reply.source).decode(),
                 "dreamed": base64.b64encode(reply.dreamed).decode(),
                 "notes": reply.notes,
+                "film": await in_thread(_film, preset, source),
                 "seconds": round(time.perf_counter() - began, 3),
             }
         )
+
+
+def _film(preset: Preset, source: LibraryFile | None) -> dict[str, float]:
+    """Return what is made of a source: its start in the source and its length in seconds, and frames a second."""
+    if preset.pipeline == "image":
+        return {"start": 0.0, "seconds": 0.0, "rate": 24.0}
+    clock = film_clock(with_tempo(preset), source)
+    start = 0.0 if source is None else float(preset.input.start)
+    return {"start": start, "seconds": float(clock.duration or 0), "rate": float(clock.fps)}

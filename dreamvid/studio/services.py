@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from dreamvid.errors import SettingsError
+from dreamvid.pipelines.output_clock import trip_clock, video_clock
 from dreamvid.schedule.times import parse_time
 from dreamvid.studio import look, uploads
 from dreamvid.studio.preview_worker import PreviewRequest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from dreamvid.config.preset import Preset
+    from dreamvid.pipelines.scenes import VideoClock
     from dreamvid.studio.jobs import JobFolder
     from dreamvid.studio.library import Library, LibraryFile
     from dreamvid.studio.moving import MovingPreviews
@@ -92,6 +94,15 @@ class Studio:
             self.threads,
             self.device,
         )
+
+
+def film_clock(preset: Preset, source: LibraryFile | None) -> VideoClock:
+    """Return the clock of the video or trip of a preset whose tempo is known; without a source, it is a trip."""
+    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
+
+    if source is None:
+        return trip_clock(preset)
+    return video_clock(preset, probe(source.path, fps=preset.output.fps).video)
 
 
 async def in_thread(function: Callable[..., Any], *arguments: object) -> Any:

@@ -10,20 +10,19 @@ from starlette.routing import Route
 
 from dreamvid.errors import ReadError, SettingsError
 from dreamvid.pipelines.clip_analysis import Part, analyse_sound, find_cuts, sample_signals
-from dreamvid.pipelines.output_clock import TRIP_RATE, trip_clock, video_clock, with_tempo
+from dreamvid.pipelines.output_clock import TRIP_RATE, with_tempo
 from dreamvid.pipelines.signals import signal_files
 from dreamvid.schedule.easing import EASINGS
 from dreamvid.schedule.lengths import known_seconds
 from dreamvid.schedule.times import SIGNALS
 from dreamvid.studio import timeline
 from dreamvid.studio.analyses import PATIENCE, Analyses, Analysis
-from dreamvid.studio.services import check_source, in_thread, read_json
+from dreamvid.studio.services import check_source, film_clock, in_thread, read_json
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from fractions import Fraction
-    from pathlib import Path
 
     from starlette.requests import Request
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.scenes import VideoClock
     from dreamvid.studio.library import LibraryFile
     from dreamvid.studio.services import Studio
-    from dreamvid.types import VideoInfo
 
 _FEWEST_MOMENTS, _MOST_MOMENTS = 2, 2000
 _FOLDER = "analysis"
@@ -63,7 +61,6 @@ class TimelineRoutes:
         if preset.pipeline == "image":
             raise SettingsError("a still does not change over time")
         count = _moments(body.get("moments"))
-        info = None if source is None else await in_thread(_probe, source.path, preset.output.fps)
         keys: dict[str, str] = {}
         sound = self._sound(preset, source)
         if sound is not None:
@@ -71,7 +68,7 @@ class TimelineRoutes:
         heard = self._analyses.result(keys.get("sound", "")) or {}
         found = heard.get("tempo")
         timed = with_tempo(preset, found)
-        clock = trip_clock(timed) if info is None else video_clock(timed, info)
+        clock = await in_thread(film_clock, timed, source)
         if source is not None:
             keys["shots"] = await self._ask(_cuts(timed, source))
         if preset.signals and clock.duration is not None:
@@ -141,12 +138,6 @@ def _signals(preset: Preset, source: LibraryFile | None, clock: VideoClock) -> A
         (*([path] if path else []), *signal_files(preset).values()),
         json.dumps([about, str(clock.fps), str(clock.duration)], sort_keys=True),
     )
-
-
-def _probe(path: Path, rate: Fraction | None) -> VideoInfo:
-    from dreamvid.media.input.probe import probe  # noqa: PLC0415  PyAV loads only when media is touched
-
-    return probe(path, fps=rate).video
 
 
 def _seconds(preset: Preset) -> Fraction | None:

@@ -87,10 +87,36 @@ def test_a_preview_is_dreamed_by_the_settings(
     }
     answer = client.post("/api/preview", json=body)
     assert answer.status_code == 200
-    assert set(answer.json()) == {"source", "dreamed", "notes", "seconds"}
+    assert set(answer.json()) == {"source", "dreamed", "notes", "seconds", "film"}
+    assert answer.json()["film"] == {"start": 0, "seconds": 0.5, "rate": 12}
     (request,) = worker.requests
     assert request.source == folder / "clip.mp4"
     assert (float(request.time), request.longest, request.preset.octaves.count) == (0.25, 1280, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "film"),
+    [
+        ("clip.mp4", {"input": {"start": "0:00.25"}}, (0.25, 0.25, 12)),
+        ("clip.mp4", {"tempo": {"bpm": 240}, "input": {"duration": "1b"}}, (0, 0.25, 12)),
+        ("photo.png", {"pipeline": "image"}, (0, 0, 24)),
+        (None, {"pipeline": "zoom", "tempo": {"bpm": 120}, "trip": {"duration": "2bar"}}, (0, 4, 24)),
+    ],
+)
+def test_the_scrubber_is_told_what_is_made(
+    client: TestClient,
+    id_of: Callable[[str], str],
+    name: str | None,
+    values: dict[str, object],
+    film: tuple[float, ...],
+) -> None:
+    body = {"source": name and id_of(name), "values": values}
+    assert tuple(client.post("/api/preview", json=body).json()["film"].values()) == film
+
+
+def test_the_last_frame_is_shown(client: TestClient, id_of: Callable[[str], str]) -> None:
+    for time in (5 / 12, 0.4166):
+        assert client.get(f"/api/files/{id_of('clip.mp4')}/frame?time={time}").status_code == 200
 
 
 def test_a_trip_starts_from_the_frame_at_the_scrubber(

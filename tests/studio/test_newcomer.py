@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -19,14 +22,17 @@ from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.image import dream_images
 from dreamvid.pipelines.preview_frame import dream_preview
 from dreamvid.pipelines.video import dream_file
+from dreamvid.studio.jobs import JobFolder
+from dreamvid.studio.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from playwright.sync_api import Browser, Page
+
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUICK = {"octaves": 2, "ascent": {"steps": 1}, "run": {"precision": "float32"}, "output": {"codec": "ffv1"}}
 
 
@@ -58,13 +64,9 @@ def test_a_trip_shows_what_it_starts_from_and_dreams_of_it() -> None:
     assert float(np.abs(preview.dreamed - preview.source).mean()) > 1 / 255
 
 
-@pytest.fixture
-def link(tmp_path: Path) -> Iterator[str]:
-    """The link of a studio of an empty folder, as the command prints it."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    films = tmp_path / "my films"
-    films.mkdir()
+@contextmanager
+def open_studio(films: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the studio of a folder; yield its process and the link that the command prints."""
     command = [
         sys.executable,
         "-m",
@@ -83,35 +85,80 @@ def link(tmp_path: Path) -> Iterator[str]:
             assert process.stdout is not None
             lines = [process.stdout.readline().strip() for _ in range(3)]
             assert "goes on at the next start" in lines[2]
-            yield lines[1]
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0
-            assert process.stdout.read() == ""
+            yield process, lines[1]
         finally:
             process.kill()  # does nothing where it has ended
 
 
-def test_from_a_dropped_clip_to_a_finished_video_with_sound(
-    link: str, material: Path, tmp_path: Path
+def drop(page: Page, file: Path) -> None:
+    """Drop a file onto the page."""
+    code = base64.b64encode(file.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([code, name]) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(code), (letter) => letter.charCodeAt(0));
+            transfer.items.add(new File([bytes], name));
+            return transfer;
+        }""",
+        [code, file.name],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("#picture", event, {"dataTransfer": transfer})
+
+
+def kill_running(jobs: JobFolder) -> None:
+    """End the render that runs with kill -9."""
+    (running,) = [job for job in jobs.jobs() if jobs.is_running(job)]
+    os.kill(int(jobs.file(running, ".lock").read_bytes()), signal.SIGKILL)
+
+
+def digests(video: Path) -> list[str]:
+    return [hashlib.sha256(frame.rgb.tobytes()).hexdigest() for frame in open_source(video)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX's")
+def test_from_a_dropped_clip_to_finished_videos_with_sound_over_a_killed_server(
+    browser: Browser, material: Path, tmp_path: Path
 ) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        sandbox = [] if os.name == "nt" or os.geteuid() else ["--no-sandbox"]  # it refuses to run as root
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        page = browser.new_page()
-        page.set_default_timeout(120_000)
+    films = tmp_path / "my films"
+    films.mkdir()
+    jobs = JobFolder(Library(films))
+    page = browser.new_page()
+    page.set_default_timeout(120_000)
+    looks = ("subtle", "neon", "palace")
+    with open_studio(films) as (process, link):
         page.goto(link)
-        page.set_input_files("#add-files", material / "clip.mp4")
+        page.locator(".shelf [data-name=subtle]").wait_for()
+        drop(page, material / "clip.mp4")
         page.locator("#dreamed").wait_for()
-        page.locator("[data-name=subtle]").click()
         page.select_option("#quality", "draft")
-        page.click("#render")
+        for look in looks:
+            page.locator(f"[data-name={look}]").click()
+            page.click("#render")
+            page.get_by_text(f"clip.{look}.mp4 is queued").wait_for()
         page.locator("[data-view=renders]").click()
-        page.locator(".job", has_text="finished").wait_for()
+        page.locator(".job", has_text="of 6 frames").wait_for()
+        process.kill()
+        kill_running(jobs)
+        assert process.wait(60) == -signal.SIGKILL
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    for job, look in zip(jobs.jobs(), looks, strict=True):
+        shutil.copyfile(jobs.file(job, ".yaml"), settings / f"{look}.yaml")
+    with open_studio(films) as (process, link):
+        page.goto(link)
+        page.locator("[data-view=renders]").click()
+        page.locator(".job", has_text="finished").nth(2).wait_for()
         page.get_by_role("button", name="Play clip.subtle.mp4").first.click()
         page.locator("#player video").wait_for()
-        browser.close()
-    output = tmp_path / "my films/clip.subtle.mp4"
-    media = probe(output)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    page.close()
+    media = probe(films / "clip.subtle.mp4")
     assert media.video.frames == 6
     assert [stream.codec for stream in media.audio] == ["aac"]
+    uncut = tmp_path / "uncut"
+    render = [sys.executable, "-m", "dreamvid", "render", *map(str, sorted(settings.iterdir()))]
+    subprocess.run([*render, "-i", str(films / "clip.mp4"), "-o", f"{uncut}/", "--quiet"], check=True)
+    for look in looks:
+        assert digests(films / f"clip.{look}.mp4") == digests(uncut / f"clip.{look}.mp4")

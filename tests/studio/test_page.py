@@ -108,6 +108,9 @@ def test_the_scrubber_shows_another_time_and_the_slider_compares(page: Page, ser
     asked(page, served, 2)
     expect(page.locator("#dreamed")).to_have_attribute("alt", "The dream at 0:00.2")
     assert float(served.worker.requests[-1].time) == pytest.approx(2 / 12, abs=1e-3)
+    page.keyboard.press("End")
+    asked(page, served, 3)
+    assert float(served.worker.requests[-1].time) == pytest.approx(5 / 12, abs=1e-6)
     page.locator("#compare").focus()
     for _ in range(3):
         page.keyboard.press("PageUp")

@@ -175,12 +175,12 @@ def test_keyframes_are_made_with_the_keyboard_alone(page: Page) -> None:
     add.focus()
     page.keyboard.press("Enter")
     expect(key).to_have_count(2)
-    shows(page, "{1.167s: 0.89, 3.833s: 0.89}")
+    shows(page, "{1.167s: 0.89, 3.917s: 0.89}")
     for _ in range(3):
         page.keyboard.press("Shift+ArrowLeft")
-    shows(page, "{0.833s: 0.89, 1.167s: 0.89}")
+    shows(page, "{0.917s: 0.89, 1.167s: 0.89}")
     expect(key.first).to_be_focused()
-    for _ in range(4):
+    for _ in range(3):
         page.keyboard.press("ArrowRight")
     shows(page, "{1.167s: 0.89, 1.25s: 0.89}")  # over the one that is in the way
     page.keyboard.press("Enter")

@@ -6,16 +6,17 @@ import { clock, find, later } from "./elements.js";
 import { look, onChange, pipeline, setTime } from "./look.js";
 import { fileOf } from "./library.js";
 
+const TRIP_SECONDS = 20; // of a trip whose length is not known yet
 const PAUSE = 120; // ms without a change after which a preview is asked for
 
 let busy = false;
 let again = false;
 let shown = { source: null, time: 0 };
 let answered = ""; // what the picture that is shown was asked for with
-let rate = 24;
+let film = { start: 0, seconds: 0, rate: 24 }; // what is made: from where in the source, how long, frames a second
 
 export function buildStage() {
-  find("scrub").addEventListener("input", () => setTime(Number(find("scrub").value)));
+  find("scrub").addEventListener("input", () => setTime(Number(find("scrub").value) / film.rate));
   find("longest").addEventListener("change", () => ask());
   find("compare").addEventListener("input", compare);
   onChange((what) => {
@@ -29,13 +30,7 @@ export function buildStage() {
 /** Adjust the scrubber to the source, and show its own frame until the first dream comes. */
 export function showSource() {
   const file = fileOf(look.source);
-  const seconds = lengthOf(file);
-  rate = file?.rate || 24;
-  const scrub = find("scrub");
-  scrub.max = String(Math.max(0, seconds - 1 / rate));
-  scrub.step = String(1 / rate);
-  scrub.disabled = seconds === 0;
-  find("scrub-label").hidden = find("clock").hidden = seconds === 0;
+  takeFilm(pipeline() === "zoom" ? { start: 0, seconds: TRIP_SECONDS, rate: 24 } : { start: 0, seconds: file?.seconds ?? 0, rate: file?.rate || 24 });
   find("welcome").hidden = Boolean(file) || pipeline() === "zoom";
   if (file && shown.source !== look.source) {
     find("dreamed").hidden = true;
@@ -45,15 +40,17 @@ export function showSource() {
   }
 }
 
-function lengthOf(file) {
-  if (pipeline() === "zoom") return Number.parseFloat(look.values.trip?.duration ?? "20") || 20;
-  if (!file?.seconds) return 0;
-  const start = Number.parseFloat(look.values.input?.start ?? "0") || 0;
-  const part = Number.parseFloat(look.values.input?.duration ?? "") || Infinity;
-  return Math.max(0, Math.min(file.seconds - start, part));
+/** Adjust the scrubber to what is made: the source as a whole, until the server has told what the look uses of it. */
+function takeFilm(told) {
+  film = told;
+  const scrub = find("scrub");
+  scrub.max = String(Math.max(0, Math.round(film.seconds * film.rate) - 1));
+  scrub.disabled = film.seconds === 0;
+  find("scrub-label").hidden = find("clock").hidden = film.seconds === 0;
+  showTime();
 }
 
-const frameAddress = (longest) => `/api/files/${look.source}/frame?time=${look.time.toFixed(4)}&longest=${longest}`;
+const frameAddress = (longest) => `/api/files/${look.source}/frame?time=${film.start + look.time}&longest=${longest}`;
 
 function show(image, address, alt) {
   image.src = address;
@@ -62,10 +59,9 @@ function show(image, address, alt) {
 }
 
 function showTime() {
-  const seconds = lengthOf(fileOf(look.source));
-  find("scrub").value = String(look.time);
-  find("scrub").setAttribute("aria-valuetext", `${clock(look.time)} of ${clock(seconds)}`);
-  find("clock").textContent = `${clock(look.time)} / ${clock(seconds)}`;
+  find("scrub").value = String(Math.round(look.time * film.rate));
+  find("scrub").setAttribute("aria-valuetext", `${clock(look.time)} of ${clock(film.seconds)}`);
+  find("clock").textContent = `${clock(look.time)} / ${clock(film.seconds)}`;
 }
 
 /** Show the frame that the scrubber is at in a corner, while the last dream is of another. */
@@ -114,6 +110,7 @@ function showDream(wanted, reply) {
   show(find("dreamed"), `data:image/webp;base64,${reply.dreamed}`, `The dream${at}`);
   find("compare").disabled = false;
   find("welcome").hidden = true;
+  takeFilm(reply.film);
   shown = wanted;
   if (shown.time === look.time) find("upcoming").hidden = true;
   const trip = pipeline() === "zoom" ? [`What the trip dreams at ${clock(wanted.time)}, on what it starts from; the camera moves in the render.`] : [];

@@ -2,7 +2,8 @@
 
 import { find, make, say } from "./elements.js";
 import { look, pipeline } from "./look.js";
-import { changeKey, focusKey, removeKey } from "./timeline_rows.js";
+import { changeKey, removeKey } from "./timeline_keys.js";
+import { focusKey } from "./timeline_rows.js";
 import { changeScene, removeScene, sceneName, takePreset } from "./timeline_scenes.js";
 import { fieldOf, keep, labelOf, rowOf, setKeys, timeline } from "./timeline_state.js";
 import { readAt, scheduleText, typedTime, valueIn, writeAt } from "./timeline_values.js";
@@ -18,7 +19,7 @@ export function buildEdit() {
   takes("timeline-row-ease", (box) => takeEase(box, find("timeline-row-curve"), setRowEase));
   takes("timeline-row-curve", (box) => setRowEase(box.value.trim() || null));
   takes("timeline-text", (box) => { const { path, owner } = selectedRow(); keep(writeAt(look.values, owner, path, box.value.trim() || undefined)); });
-  find("timeline-key-delete").addEventListener("click", () => { const { path, segment, index } = selectedKey(); removeKey(path, segment, index); });
+  find("timeline-key-delete").addEventListener("click", () => { const { path, segment, index } = selectedKey(); removeKey(path, segment, index); focusKey(); });
   find("timeline-row-stop").addEventListener("click", stopRow);
   for (const id of ["timeline-key-time", "timeline-key-value"]) {
     find(id).addEventListener("keydown", (event) => { if (event.key === "Escape") focusKey(); });

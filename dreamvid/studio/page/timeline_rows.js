@@ -1,16 +1,16 @@
 /** The rows of a timeline: each a setting that changes over time, with its curve and keyframes to drag. */
 
-import { find, make, say } from "./elements.js";
+import { find, make } from "./elements.js";
 import { look } from "./look.js";
 import { draw as svg, laneSvg, laneWidth, movesPlayhead, placeAt, snapPoints, timeAt } from "./timeline_lanes.js";
-import { fieldOf, giveUp, isSelected, keep, labelOf, rowOf, select, setKeys, snapped, timeline } from "./timeline_state.js";
-import { changingPaths, isSchedule, readAt, segmentAt, timeText, valueIn, writeAt } from "./timeline_values.js";
+import { addKey, changeKey, removeKey, sceneOf, stepped, stepTime, stepValue } from "./timeline_keys.js";
+import { fieldOf, giveUp, isSelected, labelOf, rowOf, select, snapped, timeline } from "./timeline_state.js";
+import { changingPaths, segmentAt, timeText, valueIn } from "./timeline_values.js";
 
 const TOP = 0.14; // of a lane's height, above the highest value; as much is below the lowest
 const NEAR = 3; // px that a pointer moves before it drags
 const TINTS = 6;
 const NARROWEST = 14; // px of the text beside a keyframe of an objective
-const MOST_TRIES = 100;
 
 const rows = new Map(); // elements by path
 let drag = null;
@@ -49,12 +49,13 @@ function makeRow(path) {
   const element = make("div", { class: "lane-row", role: "group", "aria-label": `${label} over time` }, make("div", { class: "lane-label" }, name, value, add, mistake), lane);
   element.dataset.path = path;
   name.addEventListener("click", () => select({ kind: "row", path, scene: segmentAt(rowOf(path)?.segments, look.time)?.scene ?? 0 }));
-  add.addEventListener("click", () => addKey(path, look.time));
+  add.addEventListener("click", () => { addKey(path, look.time); focusKey(); });
   movesPlayhead(lane);
   lane.addEventListener("dblclick", (event) => {
     if (event.target.closest(".key")) return;
     const seconds = snapped(timeAt(event, lane), laneWidth(), snapPoints().filter((point) => point !== look.time));
     addKey(path, seconds, path === "objective" ? undefined : valueAtY(event, lane, path));
+    focusKey();
   });
   lane.addEventListener("pointerdown", (event) => begin(event, path, lane));
   lane.addEventListener("pointermove", move);
@@ -157,106 +158,11 @@ export function focusKey() {
   return Boolean(button);
 }
 
-const sceneOf = (segment) => timeline.data.scenes[segment.scene];
-const tidy = (path, value) => {
-  const field = fieldOf(path);
-  const held = Math.min(Math.max(value, field?.min ?? -Infinity), field?.max ?? Infinity);
-  return field?.whole ? Math.round(held) : Number(held.toPrecision(4));
-};
-
-/** Return a value that a hand gave, in steps of the field's slider. */
-const stepped = (path, value) => {
-  const step = fieldOf(path)?.step ?? 0.01;
-  return tidy(path, Math.round(value / step) * step);
-};
-
 function valueAtY(event, lane, path) {
   const box = lane.getBoundingClientRect();
   const [low, high] = rows.get(path).range;
   const share = 1 - ((event.clientY - box.top) / box.height - TOP) / (1 - 2 * TOP);
   return stepped(path, low + (high - low) * Math.min(Math.max(share, 0), 1));
-}
-
-/** Add a keyframe at a time; without a value, what the curve has there. */
-export function addKey(path, seconds, value) {
-  const segment = segmentAt(rowOf(path)?.segments, seconds);
-  if (!segment) return;
-  if (segment.kind !== "keyframes" && segment.kind !== "constant") {
-    say(`${labelOf(path)} is an expression here; change its text, or make it constant first.`);
-    select({ kind: "row", path, scene: segment.scene });
-    return;
-  }
-  const keys = segment.keys ?? [];
-  const unit = keys[0] && keys[0].unit !== "%" ? keys[0].unit : "s";
-  const time = timeText(seconds, unit, sceneOf(segment), timeline.data);
-  const there = keys.find((key) => key.time === time || Math.abs(key.seconds - seconds) < 1e-4);
-  if (there) {
-    select({ kind: "key", path, scene: segment.scene, index: keys.indexOf(there) });
-    focusKey();
-    return;
-  }
-  const before = keys.filter((key) => key.seconds <= seconds).at(-1) ?? keys[0];
-  const after = keys.find((key) => key.seconds > seconds);
-  const outside = keys.length && (!after || before.seconds > seconds) ? before.value : undefined; // where the curve is level
-  const shown = path === "objective" ? before?.value ?? objectiveToStart(segment.text) : tidy(path, outside ?? valueIn(segment, seconds) ?? before.value);
-  const key = { time, unit, seconds, value: value ?? shown, ease: null };
-  setKeys(path, segment, [...keys, key], { active: key });
-  focusKey();
-}
-
-/** Let a setting change over time, with one keyframe at the playhead; `owner` is a scene, null the whole look. */
-export function startSchedule(path, owner = null) {
-  const scene = timeline.data?.scenes[owner ?? 0] ?? { start: 0, end: 0, first_beat: 0 };
-  if (owner === null && isSchedule(readAt(look.values, null, path)) && (fieldOf(path).scheduled || typeof readAt(look.values, null, path) === "object")) return;
-  const seconds = Math.min(Math.max(look.time, scene.start), scene.end || look.time);
-  const time = owner === null && look.values.scenes?.length > 1 ? "0s" : timeText(seconds, "s", scene, { rate: 24 });
-  const first = path === "objective" ? objectiveToStart(objectiveAt(owner, seconds)) : numberAt(path, owner, seconds);
-  keep(writeAt(look.values, owner, path, { [time]: first }));
-  select({ kind: "key", path, scene: owner ?? 0, index: 0 });
-}
-
-/** Return what a setting is at a time, or else its constant. */
-function numberAt(path, owner, seconds) {
-  const segments = rowOf(path)?.segments;
-  const shown = segments && valueIn(segments[owner ?? 0] ?? segments[0], seconds);
-  const value = [shown, readAt(look.values, owner, path), readAt(look.values, null, path), fieldOf(path).default].find((each) => each !== null && each !== undefined && Number.isFinite(Number(each)));
-  return tidy(path, Number(value ?? 0));
-}
-
-/** Return the objective of a time: that of the keyframe before it, or the constant one. */
-function objectiveAt(owner, seconds) {
-  const segments = rowOf("objective")?.segments ?? [];
-  const segment = segments[owner ?? 0];
-  const key = segment?.keys?.filter((each) => each.seconds <= seconds + 1e-6).at(-1) ?? segment?.keys?.[0];
-  return key?.value ?? readAt(look.values, owner, "objective") ?? readAt(look.values, null, "objective");
-}
-
-/** Return an objective that keyframes take: what `auto` stands for is not known before the network is loaded. */
-function objectiveToStart(text) {
-  const known = timeline.suggestions[look.values.model?.name ?? "dreamnet"] ?? [];
-  return typeof text === "string" && !["auto", ""].includes(text.trim()) ? text : known[0] ?? "mixed3";
-}
-
-/** Take a keyframe away; with the last one, its value stays as a constant. */
-export function removeKey(path, segment, index) {
-  const [removed] = segment.keys.slice(index);
-  const rest = segment.keys.filter((_, number) => number !== index);
-  if (rest.length) {
-    setKeys(path, segment, rest, { active: rest[Math.min(index, rest.length - 1)] });
-    focusKey();
-    return;
-  }
-  timeline.selected = null;
-  keep(writeAt(look.values, segment.owner, path, removed.value));
-  find("timeline-add").focus();
-}
-
-/** Replace one keyframe, where its time is free; return whether it was. */
-export function changeKey(path, segment, index, changes, { dragging = false, sort = !dragging, merges = false } = {}) {
-  const key = { ...segment.keys[index], ...changes };
-  if (segment.keys.some((other, number) => number !== index && other.time === key.time)) return false;
-  setKeys(path, segment, segment.keys.map((other, number) => (number === index ? key : other)), { active: key, dragging, sort, merges });
-  return true;
 }
 
 function begin(event, path, lane) {
@@ -314,40 +220,15 @@ function press(event, path) {
   const segment = rowOf(path)?.segments[scene];
   const key = segment?.keys?.[index];
   if (!key) return;
-  const act = {
+  const edit = {
     ArrowLeft: () => stepTime(path, segment, index, -1, event.shiftKey),
     ArrowRight: () => stepTime(path, segment, index, 1, event.shiftKey),
     ArrowUp: () => stepValue(path, segment, index, event.shiftKey ? 10 : 1),
     ArrowDown: () => stepValue(path, segment, index, event.shiftKey ? -10 : -1),
     Delete: () => removeKey(path, segment, index),
     Backspace: () => removeKey(path, segment, index),
-    Enter: () => find("timeline-key-time").focus(),
   }[event.key];
-  if (!act) return;
+  if (!edit && event.key !== "Enter") return;
   event.preventDefault();
-  act();
-}
-
-/** Move a keyframe by a frame or a second, or by a quarter of a beat or a bar; over others that are in the way. */
-function stepTime(path, segment, index, way, far) {
-  const { rate, grid, seconds: length } = timeline.data;
-  const key = segment.keys[index];
-  const scene = sceneOf(segment);
-  const musical = grid && ["b", "bar"].includes(key.unit);
-  const step = musical ? grid.period * (far ? grid.beats_per_bar : 0.25) : far ? 1 : 1 / rate;
-  let seconds = key.seconds;
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    const next = musical ? seconds + way * step : Math.round((seconds + way * step) * rate) / rate;
-    seconds = Math.min(Math.max(next, scene.start), Math.min(scene.end, length));
-    const time = timeText(seconds, key.unit, scene, timeline.data);
-    if (time === key.time) return;
-    if (changeKey(path, segment, index, { seconds, time }, { merges: true })) { focusKey(); return; }
-  }
-}
-
-function stepValue(path, segment, index, steps) {
-  if (path === "objective") return;
-  const key = segment.keys[index];
-  changeKey(path, segment, index, { value: tidy(path, key.value + steps * (fieldOf(path).step ?? 0.01)) }, { merges: true });
-  focusKey();
+  if (edit) { edit(); focusKey(); } else find("timeline-key-time").focus();
 }
