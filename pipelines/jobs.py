@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from dreamvid.checkpoint.layout import (
 )
 from dreamvid.checkpoint.store import is_delivered_by, read_manifest
 from dreamvid.errors import ReadError, WorkError, WriteError
+from dreamvid.pipelines.plan.holder import read_holder
 from dreamvid.pipelines.plan.plan import read_plan
 from dreamvid.pipelines.provenance import fingerprint, fingerprints
 from dreamvid.text import byte_size, printable
@@ -170,7 +170,9 @@ def _job_in_parts(work: Path, plan: Plan) -> UnfinishedJob:
         records += kept
         if number in left and is_locked(folder / LOCK):
             frames = kept[-1].end if kept else 0
-            workers.append(f"part {number}, {frames} of {part.frames} frames: {_holder(folder / LOCK)}")
+            workers.append(
+                f"part {number}, {frames} of {part.frames} frames: {read_holder(folder / LOCK) or 'a worker'}"
+            )
     running = bool(workers) or is_locked(work / LOCK)
     needed = room_needed(plan.manifest.pictures, plan.frames, records)
     command = _command(plan.manifest)
@@ -192,15 +194,6 @@ def _job_in_parts(work: Path, plan: Plan) -> UnfinishedJob:
         done_parts=len(plan.parts) - len(left),
         workers=tuple(workers),
     )
-
-
-def _holder(lock: Path) -> str:
-    """Return who holds a lock, by what they wrote into its file."""
-    try:
-        facts = json.loads(lock.read_bytes())
-        return printable(f"{facts['device']} of {facts['host']}, process {facts['process']}")
-    except (OSError, ValueError, KeyError, TypeError):
-        return "a worker"
 
 
 def _unreadable(work: Path, why: str) -> UnfinishedJob:

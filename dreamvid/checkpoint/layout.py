@@ -48,6 +48,7 @@ OUTPUT = f"output{PART}"
 # Suffixes of the three files of a chunk.
 FRAMES, STATE, RECORD = ".mkv", ".npz", ".json"
 
+_PART_FOLDER = "part-"
 # Bytes of a file name, on all common file systems.
 _MAX_NAME = 255
 _OURS = re.compile(
@@ -106,7 +107,18 @@ def chunk_file(folder: Path, number: int, suffix: str) -> Path:
 
 def part_folder(folder: Path, number: int) -> Path:
     """Return the work folder of a part of a plan; parts are counted from 1."""
-    return folder / f"part-{number:06d}"
+    return folder / f"{_PART_FOLDER}{number:06d}"
+
+
+def begun_parts(folder: Path) -> set[int]:
+    """Return the numbers of the parts of a plan that have a work folder; raises ``WriteError``."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError as error:
+        raise folder_error(folder, error, "read") from None
+    texts = (name.removeprefix(_PART_FOLDER) for name in names if name.startswith(_PART_FOLDER))
+    return {int(text) for text in texts if text.isdecimal()}
 
 
 def is_ours(name: str) -> bool:

@@ -1,92 +1,32 @@
-"""Dream the parts of a plan on the machines of a Ray cluster, which all see its folder: one task a part."""
+"""Share the parts of a plan between the machines of a Ray cluster, which all see its folder: one task a part."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
-import platform
-import socket
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from dreamvid.checkpoint.chunk import read_records
-from dreamvid.errors import BusyError, DreamvidError, SettingsError, WorkError
-from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.plan.plan import read_plan
-from dreamvid.pipelines.plan.worker import Worker, prepare_worker
-from dreamvid.text import quoted
+from dreamvid.checkpoint.layout import LOCK, begun_parts
+from dreamvid.errors import WorkError
+from dreamvid.pipelines.plan.holder import read_holder
+from dreamvid.pipelines.plan.part_task import PartTask, TaskEnd
+from dreamvid.pipelines.plan.ray_connection import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from fractions import Fraction
-
-    from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.options import RunOptions, StopRequested
+    from dreamvid.pipelines.plan.holder import Holder
     from dreamvid.pipelines.plan.plan import Plan
     from dreamvid.pipelines.scenes import BuildDreamer
 
 _log = logging.getLogger(__name__)
 
-AUTO = "auto"
 _POLL_SECONDS = 1.0
-_PATIENCE = 30.0
-"""Seconds that tasks have to end when a run is stopped."""
-_ANSWER_SECONDS = 10.0
-_PORT = 6379
-"""That of a cluster's head, where an address names none."""
+_PATIENCE = 600.0
+"""Seconds that tasks have to finish their frame when a run is stopped; a second interruption stops at once."""
 _RETRIES = 8
 """Times that a task is begun again whose process or machine has died."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartTask:
-    """A part to be dreamed anywhere in a cluster; ``build`` loads the dream, None is the network of the plan."""
-
-    folder: str
-    number: int
-    device: str
-    chunk: Fraction
-    allow_mixed: bool
-    trust_model: bool
-    build: BuildDreamer | None = None
-
-    def run(self) -> str:
-        """Dream the part; return an empty text, or the line that says why it cannot be dreamed.
-
-        Where another process is at the part, perhaps one of a run that was killed, its end is waited for.
-        """
-        try:
-            worker = self._worker()
-            while not worker.plan.is_done(self.number):
-                try:
-                    worker.dream(self.number)
-                except BusyError:
-                    time.sleep(_POLL_SECONDS)
-        except DreamvidError as error:
-            return f"{platform.node()}: {' '.join(str(error).split())}"
-        return ""
-
-    def _worker(self) -> Worker:
-        """Return the worker of the plan, which a process keeps for its next part."""
-        if self.folder not in _workers:
-            _workers.clear()
-            options = RunOptions(
-                device=self.device,
-                chunk=self.chunk,
-                allow_mixed=self.allow_mixed,
-                trust_model=self.trust_model,
-            )
-            plan = read_plan(Path(self.folder))
-            how = {} if self.build is None else {"build": self.build}
-            _workers[self.folder] = prepare_worker(plan, options, **how)
-        return _workers[self.folder]
-
-
-_workers: dict[str, Worker] = {}
+_TASKS = 1000
+"""Tasks that Ray has at a time, most of which wait."""
 
 
 class Cluster:
@@ -101,7 +41,7 @@ class Cluster:
     gpu
         Whether each task takes a GPU; else the plan's number of CPU cores.
     options
-        Their ``progress`` receives frames and chunks of all machines together, counted.
+        Their ``progress`` receives frames and chunks of all machines together, counted, and who begins a part.
     build
         As for :class:`PartTask`.
     """
@@ -114,8 +54,12 @@ class Cluster:
         self._options = options
         self._gpu = gpu
         self._build = build
-        self._done = sum(part.frames for number, part in enumerate(plan.parts, 1) if plan.is_done(number))
-        self._kept = dict.fromkeys(plan.missing(), 0)
+        self._left = plan.missing()
+        self._kept = dict.fromkeys(self._left, 0)
+        self._done = plan.frames - sum(plan.parts[number - 1].frames for number in self._left)
+        self._earlier = {number: self._holder(number) for number in self._begun()}
+        self._workers: dict[int, str] = {}
+        self._warnings: set[str] = set()
         self._chunks = 0
 
     def run(self, kept: int, stop_requested: StopRequested) -> None:
@@ -128,62 +72,95 @@ class Cluster:
         WorkError
             Where a part cannot be dreamed, or the cluster is gone.
         """
-        with _connected(self._address) as ray:
+        with connected(self._address) as ray:
             self._warn_where_nothing_fits(ray)
-            numbers = {self._begin(ray, number): number for number in self._plan.missing()}
-            running, told = list(numbers), kept
+            needed = {"num_cpus": 1, "num_gpus": 1} if self._gpu else {"num_cpus": self._plan.threads}
+            remote = ray.remote(max_retries=_RETRIES, **needed)(PartTask.run)
+            running: dict[Any, int] = {}
             try:
-                while running and not stop_requested():
-                    ended, running = ray.wait(running, timeout=_POLL_SECONDS)
+                while (self._left or running) and not stop_requested():
+                    while self._left and len(running) < _TASKS:
+                        number = self._left.pop(0)
+                        named = remote.options(name=f"dreamvid part {number}")
+                        running[named.remote(self._task(number))] = number
+                    ended, _ = ray.wait(list(running), num_returns=len(running), timeout=_POLL_SECONDS)
                     for reference in ended:
-                        self._take(ray, reference, numbers[reference])
-                    told = self._tell(told)
+                        self._take(ray, reference, running.pop(reference))
+                    kept = self._tell(kept)
             finally:
-                _cancel(ray, running)
+                _cancel(ray, list(running))
         if not stop_requested() and (missing := self._plan.missing()):
             raise WorkError(f"{len(missing)} parts are left; the same command goes on")
 
-    def _begin(self, ray: Any, number: int) -> Any:
+    def _task(self, number: int) -> PartTask:
         options = self._options
-        task = PartTask(
+        return PartTask(
             str(self._plan.folder.resolve()),
             number,
             "gpu:0" if self._gpu else "cpu",
             options.chunk,
             options.allow_mixed,
             options.trust_model,
+            options.interruptible,
             self._build,
         )
-        needed = {"num_cpus": 1, "num_gpus": 1} if self._gpu else {"num_cpus": self._plan.threads}
-        remote = ray.remote(max_retries=_RETRIES, **needed)(PartTask.run)
-        return remote.options(name=f"dreamvid part {number}").remote(task)
 
     def _take(self, ray: Any, reference: Any, number: int) -> None:
         """Take the end of a task."""
         try:
-            line = ray.get(reference)
+            end: TaskEnd = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             line = f"{type(error.cause).__name__}: {' '.join(str(error.cause).split())}"
+            raise WorkError(f"part {number}: {line}") from None
         except ray.exceptions.RayError as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             line = f"the process or machine died {_RETRIES + 1} times ({lines[0]})"
-        if line:
-            raise WorkError(f"part {number}: {line}")
-        self._done += self._plan.parts[number - 1].frames
-        self._kept.pop(number, None)
+            raise WorkError(f"part {number}: {line}") from None
+        for text in end.warnings:
+            if text not in self._warnings:
+                self._warnings.add(text)
+                _log.warning("%s", text)
+        if end.error:
+            raise WorkError(f"part {number}: {end.error}")
+        if end.is_done:
+            self._name(number, end.worker)
+            self._done += self._plan.parts[number - 1].frames
+            del self._kept[number]
+        else:  # its machine shuts down
+            self._left.append(number)
 
     def _tell(self, told: int) -> int:
-        """Report what is kept by now on the shared storage; return the number of frames."""
-        for number in self._kept:
+        """Report what the shared storage says of the parts that were begun; return the number of frames kept."""
+        for number in self._begun():
             manifest = self._plan.manifest_of(number, self._plan.manifest)
             records = read_records(self._plan.folder_of(number), manifest.identity)
             self._kept[number] = records[-1].end if records else 0
+            holder = self._holder(number)
+            if holder is not None and holder != self._earlier.get(number):
+                self._name(number, str(holder))
         frames = self._done + sum(self._kept.values())
         if frames > told:
             self._options.progress.frame(frames - 1)
             self._chunks += 1
             self._options.progress.chunk(self._chunks, frames)
         return frames
+
+    def _begun(self) -> list[int]:
+        """Return the parts that are not known to be done and that someone has been at."""
+        return sorted(begun_parts(self._plan.folder) & self._kept.keys())
+
+    def _holder(self, number: int) -> Holder | None:
+        return read_holder(self._plan.folder_of(number) / LOCK)
+
+    def _name(self, number: int, worker: str) -> None:
+        """Report which process is at a part, once."""
+        before = self._workers.get(number)
+        if worker == before:
+            return
+        if before is not None:
+            _log.warning("part %d: %s, has ended too early; the part is begun again", number, before)
+        self._workers[number] = worker
+        self._options.progress.part(f"part {number} of {len(self._plan.parts)}, {worker}")
 
     def _warn_where_nothing_fits(self, ray: Any) -> None:
         kind, needed = ("GPU", 1) if self._gpu else ("CPU", self._plan.threads)
@@ -193,44 +170,8 @@ class Cluster:
             _log.warning("no machine of the cluster has %s; one that joins it is waited for", what)
 
 
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """Connect to a cluster, with the token that it wants."""
-    if importlib.util.find_spec("ray") is None:
-        raise SettingsError("--cluster needs Ray: pip install 'dreamvid[cluster]'")
-    if address != AUTO:
-        _check_answers(address)
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's default to come; else it warns
-    import ray  # noqa: PLC0415  only where a cluster is used
-
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if address == AUTO:
-            raise SettingsError(
-                f"--cluster auto: this machine belongs to no Ray cluster ({line}); 'ray start' makes or joins one"
-            ) from None
-        raise SettingsError(f"--cluster {quoted(address)}: no Ray cluster answers there ({line})") from None
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _check_answers(address: str) -> None:
-    """Raise a ``SettingsError`` where nothing answers, which Ray itself would try for many minutes."""
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or _PORT), timeout=_ANSWER_SECONDS):
-            pass
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--cluster {quoted(address)}: no Ray cluster answers there ({error})") from None
-
-
 def _cancel(ray: Any, references: list[Any]) -> None:
-    """End tasks; those that run keep what is whole."""
+    """End tasks; those that run keep what is whole, or all whole frames where interruptions are deferred."""
     for reference in references:
         ray.cancel(reference)
     if references:

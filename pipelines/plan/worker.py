@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import platform
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,6 +13,7 @@ from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import BusyError, ReadError, WorkError
 from dreamvid.pipelines.build import build_dreamer
 from dreamvid.pipelines.loop_state import LoopState
+from dreamvid.pipelines.plan.holder import describe_holder
 from dreamvid.pipelines.plan.plan import has_plan, with_threads
 from dreamvid.pipelines.provenance import InputGuard, pin_precision
 from dreamvid.pipelines.resume import (
@@ -77,7 +75,7 @@ class Worker:
             if store.complete:
                 store.release()
                 return False
-            store.note(_who(options))
+            store.note(describe_holder(options.device))
             check_store_room(store, self.video.state_bytes)
             self._make_frames(number, store)
         except BaseException as error:  # noqa: BLE001  raised again there
@@ -189,9 +187,3 @@ def dream_free_parts(worker: Worker, *, poll: float = _POLL_SECONDS, wait: bool 
             left = [number for number in busy if wait and not worker.plan.is_done(number)]
             if left:
                 time.sleep(poll)
-
-
-def _who(options: RunOptions) -> str:
-    """Return what a lock says of its holder."""
-    facts = {"host": platform.node(), "process": os.getpid(), "device": options.device, "since": time.time()}
-    return json.dumps(facts)

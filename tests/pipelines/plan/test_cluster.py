@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dreamvid.checkpoint.layout import PLAN
+from dreamvid.cli.interrupt import defer_interrupts
 from dreamvid.cli.main import main
 from dreamvid.errors import SettingsError, WorkError
 from dreamvid.media.input.source import open_source
@@ -76,9 +80,13 @@ def nodes() -> Iterator[Nodes]:
 
 @dataclass
 class Kept(NullProgress):
-    """Notes how many frames are kept."""
+    """Notes how many frames are kept, and what is at which part."""
 
     frames: int = 0
+    parts: list[str] = field(default_factory=list)
+
+    def part(self, name: str) -> None:
+        self.parts.append(name)
 
     def chunk(self, number: int, kept: int) -> None:  # noqa: ARG002  the protocol's
         self.frames = kept
@@ -110,7 +118,13 @@ def dreamed(logs: Path) -> list[str]:
 
 
 def test_two_machines_make_the_frames_of_one_run_though_a_process_and_a_machine_die(
-    nodes: Nodes, plan: Plan, logs: Path, straight: Path, tmp_path: Path
+    nodes: Nodes,
+    plan: Plan,
+    logs: Path,
+    straight: Path,
+    *,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (logs / "kill-process").touch()
     (logs / "kill-node").touch()
@@ -123,6 +137,9 @@ def test_two_machines_make_the_frames_of_one_run_though_a_process_and_a_machine_
     join(plan, tmp_path / "out.mkv", OPTIONS)
     assert frames_of(tmp_path / "out.mkv") == frames_of(straight)
     assert progress.frames == FRAMES
+    for number in range(1, 6):
+        assert f"part {number} of 5, cpu of {platform.node()}, process " in "\n".join(progress.parts)
+    assert capsys.readouterr().out == ""  # Ray would report the deaths there
     assert len(dreamed(logs)) <= ALL + 2 * PART
     nodes.add_node(num_cpus=1)
 
@@ -145,20 +162,25 @@ def test_a_killed_driver_comes_back_and_nothing_whole_is_dreamed_again(
     assert len(dreamed(logs)) <= ALL + 2 * PART  # both machines were at a part
 
 
-def test_an_interruption_keeps_what_is_whole(nodes: Nodes, plan: Plan, logs: Path) -> None:
-    crew = Cluster(plan, nodes.address, OPTIONS, gpu=False, build=LoadNotedWaves(logs, 0.1))
-    crew.run(0, lambda: len(dreamed(logs)) > 24)
-    assert plan.missing()
+def test_an_interruption_keeps_every_whole_frame(nodes: Nodes, plan: Plan, logs: Path) -> None:
+    options = replace(
+        OPTIONS, chunk=Fraction(5), interruptible=partial(defer_interrupts, quiet=True)
+    )  # no chunk is full
+    crew = Cluster(plan, nodes.address, options, gpu=False, build=LoadNotedWaves(logs, 0.1))
+    handler = signal.getsignal(signal.SIGTERM)
+    crew.run(0, lambda: len(dreamed(logs)) > 8)
+    assert signal.getsignal(signal.SIGTERM) is handler
     kept, count = run.kept_frames(plan), len(dreamed(logs))
-    assert 0 < kept < FRAMES
+    assert plan.missing() == [1, 2, 3, 4, 5]
+    assert 8 < kept <= count
     time.sleep(1)
     assert len(dreamed(logs)) == count
 
 
 def test_what_cannot_be_dreamed_is_one_line(nodes: Nodes, plan: Plan) -> None:
-    gone = replace(plan, folder=plan.folder.with_name("elsewhere"))
-    crew = Cluster(gone, nodes.address, OPTIONS, gpu=False)
-    with pytest.raises(WorkError, match=r"part \d: .*elsewhere: there is no plan") as caught:
+    (plan.folder / PLAN).unlink()
+    crew = Cluster(plan, nodes.address, OPTIONS, gpu=False)
+    with pytest.raises(WorkError, match=r"part \d: .*film.plan: there is no plan") as caught:
         crew.run(0, lambda: False)
     assert "\n" not in str(caught.value)
 

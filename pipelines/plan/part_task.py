@@ -1,0 +1,123 @@
+"""Dream a part of a plan on whatever machine of a cluster, which sees the plan's folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dreamvid.errors import BusyError, DreamvidError
+from dreamvid.pipelines.options import RunOptions
+from dreamvid.pipelines.plan.holder import Holder
+from dreamvid.pipelines.plan.plan import read_plan
+from dreamvid.pipelines.plan.worker import Worker, prepare_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from fractions import Fraction
+
+    from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.scenes import BuildDreamer
+
+_POLL_SECONDS = 1.0
+_workers: dict[str, Worker] = {}
+
+
+class TaskEnd(NamedTuple):
+    """How a task has ended.
+
+    Attributes
+    ----------
+    worker
+        The process that it was.
+    is_done
+        Whether its part is done; where that is not so for want of an ``error``, it was interrupted.
+    error
+        The line that says why the part cannot be dreamed, or nothing.
+    warnings
+        Each once.
+    """
+
+    worker: str
+    is_done: bool = False
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartTask:
+    """A part to be dreamed; ``build`` loads the dream, None is the network of the plan.
+
+    ``interruptible`` is that of :class:`RunOptions`.
+    """
+
+    folder: str
+    number: int
+    device: str
+    chunk: Fraction
+    allow_mixed: bool
+    trust_model: bool
+    interruptible: Callable[[], AbstractContextManager[StopRequested]]
+    build: BuildDreamer | None = None
+
+    def run(self) -> TaskEnd:
+        """Dream the part, or what is left of it.
+
+        Where another process is at the part, perhaps one of a run that was killed, its end is waited for.
+        """
+        log, warnings = logging.getLogger("dreamvid"), _Warnings()
+        log.addHandler(warnings)
+        is_done, error = False, ""
+        try:
+            self._dream()
+            is_done = True
+        except KeyboardInterrupt:
+            pass
+        except DreamvidError as caught:
+            error = f"{platform.node()}: {' '.join(str(caught).split())}"
+        finally:
+            log.removeHandler(warnings)
+        worker = Holder(platform.node(), os.getpid(), self.device)
+        return TaskEnd(str(worker), is_done, error, tuple(warnings.texts))
+
+    def _dream(self) -> None:
+        worker = self._worker()
+        while not worker.plan.is_done(self.number):
+            try:
+                worker.dream(self.number)
+            except BusyError:
+                time.sleep(_POLL_SECONDS)
+
+    def _worker(self) -> Worker:
+        """Return the worker of the plan, which a process keeps for its next part."""
+        if self.folder not in _workers:
+            _workers.clear()
+            options = RunOptions(
+                device=self.device,
+                chunk=self.chunk,
+                allow_mixed=self.allow_mixed,
+                trust_model=self.trust_model,
+                interruptible=self.interruptible,
+            )
+            plan = read_plan(Path(self.folder))
+            how = {} if self.build is None else {"build": self.build}
+            _workers[self.folder] = prepare_worker(plan, options, **how)
+        return _workers[self.folder]
+
+
+class _Warnings(logging.Handler):
+    """Collects the texts of warnings, as the keys of ``texts``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a warning; errors are raised, too."""
+        if record.levelno == logging.WARNING:
+            self.texts[record.getMessage()] = None
