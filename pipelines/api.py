@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
+from dreamvid.media.remote import is_url
 from dreamvid.pipelines.arrays import as_picture
 from dreamvid.pipelines.build import build_dreamer, choose_channels
 from dreamvid.pipelines.compositing import make_compositor
@@ -134,8 +135,9 @@ def dream_video(
 
     Parameters
     ----------
-    output
-        None writes ``<name>.dream<suffix>`` beside the source; a text that ends in a slash is a folder of PNGs.
+    source, output
+        Files, or texts that are URLs, such as ``s3://bucket/film.mov``. Without an output, ``<name>.dream<suffix>``
+        is written beside the source; a text that ends in a slash is a folder of PNGs.
     device
         ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
     devices
@@ -159,6 +161,10 @@ def dream_video(
             raise SettingsError("name a device or devices, not both")
         shared = parse_devices(devices)
         options = replace(options, device=first_device(shared), devices=shared)
+    if is_url(source) or is_url(output):
+        from dreamvid.pipelines.remote_video import dream_url  # noqa: PLC0415  the same
+
+        return dream_url(str(source), None if output is None else str(output), settings, options)
     return dream_file(Path(source), target, settings, options)
 
 

@@ -7,12 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from dreamvid.pipelines.progress import NullProgress, Progress
 
-ConfirmOverwrite: TypeAlias = Callable[[Path], bool]
-"""Returns whether an existing output may be replaced."""
+if TYPE_CHECKING:
+    from dreamvid.pipelines.plan.remote import RemoteWork
+
+ConfirmOverwrite: TypeAlias = Callable[[Path | str], bool]
+"""Returns whether an existing output, a file or a URL, may be replaced."""
 
 StopRequested: TypeAlias = Callable[[], bool]
 """Returns whether the run is to stop after the current frame."""
@@ -38,6 +41,8 @@ class RunOptions:
         Whether a video is dreamed in parts that other processes may take, too.
     cluster
         The Ray cluster that shares a video: ``auto`` or the address of its head; None for none.
+    remote
+        Where a cluster's parts are kept, if its machines share no storage.
     allow_mixed
         Whether devices or versions of another kind may work on the parts of one dream.
     threads
@@ -71,6 +76,7 @@ class RunOptions:
     devices: tuple[str, ...] = ()
     in_parts: bool = False
     cluster: str | None = None
+    remote: RemoteWork | None = None
     allow_mixed: bool = False
     threads: int | None = None
     trust_model: bool = False

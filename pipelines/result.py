@@ -40,6 +40,8 @@ class RunResult:
         The frame at which this run went on with the work of an earlier one.
     verb
         What was done to the frames, for the closing line.
+    url, bytes
+        Where the output was sent, and its size, where it is not kept on this machine.
     """
 
     source: Path
@@ -53,6 +55,13 @@ class RunResult:
     objective_gain: float | None = None
     resumed_at: int = 0
     verb: str = "dreamed"
+    url: str = ""
+    bytes: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the output is: its path or URL."""
+        return self.url or str(self.output)
 
     def line(self) -> str:
         """Return the closing line: frames, time, fps, size, path."""
@@ -62,7 +71,7 @@ class RunResult:
         speed = self.frames / max(self.seconds, 1e-9)
         return (
             f"{self.verb} {frames} in {clock} ({speed:.2f} fps), {self.size}, "
-            f"{byte_size(_file_size(self.output))}: {printable(self.output)}"
+            f"{byte_size(self._size())}: {printable(self.place)}"
         )
 
     def summary(self) -> dict[str, Any]:
@@ -72,8 +81,8 @@ class RunResult:
             "seconds": round(self.seconds, 3),
             "width": self.size.width,
             "height": self.size.height,
-            "bytes": _file_size(self.output),
-            "output": str(self.output).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+            "bytes": self._size(),
+            "output": self.place.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         }
 
     def report(self) -> dict[str, Any]:
@@ -89,8 +98,9 @@ class RunResult:
             **self.resolved,
         }
 
-
-def _file_size(path: Path) -> int:
-    if path.is_dir():
-        return sum(p.stat().st_size for p in path.iterdir() if p.is_file())
-    return path.stat().st_size
+    def _size(self) -> int:
+        if self.bytes is not None:
+            return self.bytes
+        if self.output.is_dir():
+            return sum(p.stat().st_size for p in self.output.iterdir() if p.is_file())
+        return self.output.stat().st_size

@@ -17,6 +17,7 @@ from dreamvid.config.fields import field_paths, group_of, innermost, meta_of
 from dreamvid.config.preset import Preset, parse_assignments, parse_value
 from dreamvid.config.quality import Quality, parse_quality, with_quality
 from dreamvid.errors import SettingsError
+from dreamvid.media.remote import is_url
 from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
 from dreamvid.pipelines.output_path import ends_in_slash
@@ -59,10 +60,20 @@ class CommonOptions:
 Command = Callable[..., None]
 
 
-def output_option(help_text: str) -> Any:
-    """Return ``--output``; commands get a ``Path``, and a slash at its end as ``CommonOptions.output_is_folder``."""
+def output_option(help_text: str, *, takes_urls: bool = False) -> Any:
+    """Return ``--output``; commands get a ``Path``, and a slash at its end as ``CommonOptions.output_is_folder``.
+
+    One that ``takes_urls`` gets such a name as the text that it is.
+    """
     # As a path, Typer would lose the slash.
-    return typer.Option("-o", "--output", metavar="OUT", parser=str, help=help_text)
+    parser = str if takes_urls else _no_url
+    return typer.Option("-o", "--output", metavar="OUT", parser=parser, help=help_text)
+
+
+def _no_url(text: str) -> str:
+    if is_url(text):
+        raise SettingsError(f"{text} is a URL; only 'dreamvid video' writes to URLs")
+    return text
 
 
 def dreaming_command(pipeline: str, *, omit: Iterable[str] = ()) -> Callable[[Command], Command]:
@@ -211,10 +222,10 @@ def _with_output(values: dict[str, Any], common: CommonOptions) -> CommonOptions
     return replace(common, output_is_folder=ends_in_slash(output))
 
 
-def _parse_output(text: str) -> Path:
+def _parse_output(text: str) -> Path | str:
     if not text:
         raise SettingsError("--output: must not be empty")
-    return Path(text)
+    return text if is_url(text) else Path(text)
 
 
 def _parse_device(text: str) -> str:

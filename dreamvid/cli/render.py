@@ -93,7 +93,7 @@ def _show_summary(results: list[Result], failed: dict[str, DreamvidError]) -> No
             result.job.name,
             str(result.job.source),
             "there already" if result.result is None else "done",
-            str(result.job.output if result.result is None else result.result.output),
+            str(result.job.output if result.result is None else result.result.place),
         )
         for result in results
     ]

@@ -76,7 +76,7 @@ class CommandRun:
             progress=self.display,
         )
 
-    def confirm_overwrite(self, path: Path) -> bool:
+    def confirm_overwrite(self, path: Path | str) -> bool:
         """Return whether an existing output may be replaced; asks on a terminal."""
         return self.common.yes or self.confirm(f"{path} exists. Replace it?")
 

@@ -12,6 +12,7 @@ from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
 from dreamvid.errors import SettingsError
 from dreamvid.media.containers import SUFFIXES
+from dreamvid.media.remote import is_url
 
 _MAX_PREVIEW_FRAMES = 100
 
@@ -19,17 +20,16 @@ _MAX_PREVIEW_FRAMES = 100
 @dreaming_command("video")
 def video(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="IN",
-            readable=False,
-            help="A video, GIF, APNG, WebP or AVIF animation, or a folder of pictures.",
+            metavar="IN", help="A video, GIF, APNG, WebP or AVIF animation, a URL, or a folder of pictures."
         ),
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         output_option(
-            f"Output file ({SUFFIXES}), or a folder of PNGs: name/; <name>.dream beside the input."
+            f"Output file ({SUFFIXES}), URL, or a folder of PNGs: name/; <name>.dream beside the input.",
+            takes_urls=True,
         ),
     ] = None,
     preview: Annotated[
@@ -50,9 +50,17 @@ def video(
     """Dream a video; frames, timing and audio stay those of the source."""
     count = _preview_count(preview)
     with run_command(common) as run:
+        if is_url(source) or is_url(output):
+            from dreamvid.pipelines.remote_video import dream_url  # noqa: PLC0415  loads OpenCV
+
+            if count or common.output_is_folder:
+                raise SettingsError("--preview and folders of pictures are for names that are no URLs")
+            run.finish(dream_url(source, None if output is None else str(output), preset, run.options))
+            return
         from dreamvid.pipelines.video import prepare  # noqa: PLC0415  loads OpenCV and PyAV
 
-        prepared = prepare(source, output, preset, run.options)
+        target = None if output is None else Path(output)
+        prepared = prepare(Path(source), target, preset, run.options)
         if count:
             run.print(prepared.preview(count).line())
             if not run.confirm("Dream the whole?"):

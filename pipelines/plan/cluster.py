@@ -1,4 +1,4 @@
-"""Share the parts of a plan between the machines of a Ray cluster, which all see its folder: one task a part."""
+"""Share the parts of a plan between the machines of a Ray cluster, one task a part."""
 
 from __future__ import annotations
 
@@ -103,6 +103,7 @@ class Cluster:
             options.trust_model,
             options.interruptible,
             self._build,
+            options.remote,
         )
 
     def _take(self, ray: Any, reference: Any, number: int) -> None:
@@ -122,11 +123,12 @@ class Cluster:
                 _log.warning("%s", text)
         if end.error:
             raise WorkError(f"part {number}: {end.error}")
-        if end.is_done:
+        remote = self._options.remote
+        if end.is_done and (remote is None or remote.fetch_part(self._plan, number)):
             self._name(number, end.worker)
             self._done += self._plan.parts[number - 1].frames
             del self._kept[number]
-        else:  # its machine shuts down
+        else:  # its machine shuts down, or it was damaged on its way
             self._left.append(number)
 
     def _tell(self, told: int) -> int:

@@ -1,4 +1,4 @@
-"""Dream a part of a plan on whatever machine of a cluster, which sees the plan's folder."""
+"""Dream a part of a plan on whatever machine of a cluster, which sees the plan's folder or a URL."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.plan.remote import RemoteWork
     from dreamvid.pipelines.scenes import BuildDreamer
 
 _POLL_SECONDS = 1.0
@@ -53,7 +54,8 @@ class TaskEnd(NamedTuple):
 class PartTask:
     """A part to be dreamed; ``build`` loads the dream, None is the network of the plan.
 
-    ``interruptible`` is that of :class:`RunOptions`.
+    ``interruptible`` is that of :class:`RunOptions`. With ``remote``, the plan is fetched from there, and the part is
+    sent there.
     """
 
     folder: str
@@ -64,6 +66,7 @@ class PartTask:
     trust_model: bool
     interruptible: Callable[[], AbstractContextManager[StopRequested]]
     build: BuildDreamer | None = None
+    remote: RemoteWork | None = None
 
     def run(self) -> TaskEnd:
         """Dream the part, or what is left of it.
@@ -87,11 +90,16 @@ class PartTask:
 
     def _dream(self) -> None:
         worker = self._worker()
-        while not worker.plan.is_done(self.number):
+        while not (worker.plan.is_done(self.number) or self._was_sent()):
             try:
                 worker.dream(self.number)
             except BusyError:
                 time.sleep(_POLL_SECONDS)
+        if self.remote is not None and not self._was_sent():
+            self.remote.send_part(worker.plan, self.number)
+
+    def _was_sent(self) -> bool:
+        return self.remote is not None and self.number in self.remote.parts()
 
     def _worker(self) -> Worker:
         """Return the worker of the plan, which a process keeps for its next part."""
@@ -104,7 +112,7 @@ class PartTask:
                 trust_model=self.trust_model,
                 interruptible=self.interruptible,
             )
-            plan = read_plan(Path(self.folder))
+            plan = read_plan(Path(self.folder)) if self.remote is None else self.remote.open_plan()
             how = {} if self.build is None else {"build": self.build}
             _workers[self.folder] = prepare_worker(plan, options, **how)
         return _workers[self.folder]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.chunk import read_records
@@ -76,7 +77,11 @@ def dream_on_devices(
                 for _ in dream_free_parts(worker_of(plan, video)):
                     pass
             elif options.cluster:
-                cluster = Cluster(plan, options.cluster, options, gpu=_uses_gpus(options.device))
+                shared = options
+                if options.remote is not None:
+                    shared = replace(options, remote=options.remote.share(plan))
+                    kept = kept_frames(plan)
+                cluster = Cluster(plan, options.cluster, shared, gpu=_uses_gpus(options.device))
                 _dream_parts(plan, cluster, kept, options)
             else:
                 _dream_parts(plan, Crew(plan, devices, options, command), kept, options)

@@ -81,7 +81,6 @@ INPUTS = {
     "empty.mp4": "is empty",
     "text.mp4": "text.mp4 is ",
     LONG: "ile name too long",
-    "http://host/clip.mp4": "is a URL; download it first",
 }
 TAKING_INPUTS = {
     "video": ["video", "{}"],
@@ -288,6 +287,12 @@ def test_a_wrong_option(command: str, refused: Callable[..., str]) -> None:
 def test_a_wrong_input(command: str, refused: Callable[..., str]) -> None:
     for name, says in INPUTS.items():
         assert says in refused(*(part.format(name) for part in TAKING_INPUTS[command]))
+
+
+@pytest.mark.parametrize("command", [command for command in TAKING_INPUTS if command != "video"])
+def test_a_url(command: str, refused: Callable[..., str]) -> None:
+    line = refused(*(part.format("http://host/clip.mp4") for part in TAKING_INPUTS[command]))
+    assert "http://host/clip.mp4 is a URL; download it first: only 'dreamvid video' reads URLs" in line
 
 
 @pytest.mark.parametrize("command", TAKING_OUTPUTS)

@@ -105,7 +105,7 @@ def test_a_video_that_cannot_be_written(
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "diary.txt").touch()
 
-    def ask(_: Path) -> bool:
+    def ask(_: Path | str) -> bool:
         raise AssertionError("asked whether to replace what can never be replaced")
 
     with pytest.raises(DreamvidError, match=says):

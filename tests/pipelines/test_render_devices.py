@@ -107,8 +107,8 @@ def test_an_existing_file_is_asked_about_and_a_stop_says_how_to_go_on(
     (tmp_path / "a.mp4").write_text("mine", encoding="utf-8")
     asked: list[str] = []
 
-    def confirm(path: Path) -> bool:
-        asked.append(path.name)
+    def confirm(path: Path | str) -> bool:
+        asked.append(Path(path).name)
         return True
 
     stopping: list[bool] = []

@@ -64,7 +64,7 @@ def input_path(path: str | Path) -> Path:
     if _URL.match(str(path)):
         slashes = ":///" if str(path).startswith("file:") else "://"  # of which a Path keeps one
         address = _URL.sub(rf"\1{slashes}", printable(file), count=1)
-        raise ReadError(f"{address} is a URL; download it first, dreamvid reads files only")
+        raise ReadError(f"{address} is a URL; download it first: only 'dreamvid video' reads URLs")
     raise ReadError(f"no such file: {printable(file)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,9 +34,16 @@ from dreamvid.pipelines.video import dream_file
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-token-of-the-tests"}  # read as Ray is imported
 pytest.importorskip("ray", reason="Ray is not installed")
 
+import fsspec.config
 from ray.cluster_utils import Cluster as Nodes
 
+from dreamvid.pipelines.plan.cache import FOLDER
+from dreamvid.pipelines.remote_video import dream_url
+from tests.ftp_server import FSSPEC, PASSWORD, USER, serving
 from tests.pipelines.plan.cluster_dream import HEAD, LoadNotedWaves
+from tests.pipelines.plan.conftest import steady_settings
+from tests.pipelines.plan.remote_driver import noted
+from tests.pipelines.plan.waves import load_waves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,15 +71,20 @@ OPTIONS = RunOptions(chunk=Fraction(1, 4), threads=1, device="cpu")
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    """Two machines of one core each, as processes of this one."""
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Two machines of one core each, as processes of this one; what they fetch from URLs, each has for itself."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         patch.setenv("PYTHONPATH", os.pathsep.join(["", *filter(None, sys.path)]))
+        for name, value in FSSPEC.items():
+            patch.setenv(name, value)
+        folder = tmp_path_factory.mktemp("machines")
+        patch.setenv(FOLDER, str(folder / "first"))
         nodes = Nodes(
             initialize_head=True,
             head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": QUICK_CHECKS},
         )
+        patch.setenv(FOLDER, str(folder / "second"))
         nodes.add_node(num_cpus=1)
         nodes.wait_for_nodes()
         yield nodes
@@ -160,6 +173,46 @@ def test_a_killed_driver_comes_back_and_nothing_whole_is_dreamed_again(
     assert before < 5
     assert frames_of(tmp_path / "out.mkv") == frames_of(straight)
     assert len(dreamed(logs)) <= ALL + 2 * PART  # both machines were at a part
+
+
+def test_machines_without_shared_storage_go_on_after_a_killed_driver_on_another(
+    nodes: Nodes, shots: Path, logs: Path, straight: Path, *, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dreamvid.media.remote._DEAD_SECONDS", 2.0)  # that one is dead
+    monkeypatch.setitem(fsspec.config.conf, "ftp", {"username": USER, "password": PASSWORD})
+    monkeypatch.setattr(run, "Cluster", noted(logs))
+    (tmp_path / "there").mkdir()
+    shutil.copy(shots, tmp_path / "there/a film.mp4")
+    work = tmp_path / "there/out.mkv.work"
+    with serving(tmp_path / "there") as server:
+        urls = f"{server.url}/a film.mp4", f"{server.url}/out.mkv"
+        command = [
+            sys.executable,
+            "-m",
+            "tests.pipelines.plan.remote_driver",
+            *urls,
+            nodes.address,
+            str(logs),
+        ]
+        with (tmp_path / "driver.log").open("w") as log:
+            driver = subprocess.Popen(command, stderr=log)
+        deadline = time.monotonic() + 240
+        while not list(work.glob("part-*.zip")) and driver.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        driver.kill()
+        driver.wait()
+        whole = len(list(work.glob("part-*.zip")))
+        assert whole, (tmp_path / "driver.log").read_text()
+        monkeypatch.setenv(FOLDER, str(tmp_path / "third"))
+        options = replace(OPTIONS, cluster=nodes.address)
+        dream_url(*urls, steady_settings(), options, build=load_waves)
+    assert whole < 5
+    assert frames_of(tmp_path / "there/out.mkv") == frames_of(straight)
+    assert len(dreamed(logs)) <= ALL + 2 * PART
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["a film.mp4", "out.mkv"]
+    assert (
+        server.fetched.count("a film.mp4") == 3
+    )  # once on each machine; the first driver is on one with a node
 
 
 def test_an_interruption_keeps_every_whole_frame(nodes: Nodes, plan: Plan, logs: Path) -> None:
