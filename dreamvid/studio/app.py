@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from dreamvid.errors import DreamvidError
 from dreamvid.studio import look, uploads
+from dreamvid.studio.atlas_routes import AtlasRoutes
 from dreamvid.studio.file_routes import FileRoutes
 from dreamvid.studio.job_routes import JobRoutes
 from dreamvid.studio.look_routes import LookRoutes
@@ -32,7 +33,7 @@ _PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript
 
 def make_app(studio: Studio) -> Starlette:
     """Return the application; its lifespan starts and ends the job runner and the previews."""
-    timeline = TimelineRoutes(studio)
+    timeline, atlases = TimelineRoutes(studio), AtlasRoutes(studio)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -43,6 +44,7 @@ def make_app(studio: Studio) -> Starlette:
         finally:
             await asyncio.to_thread(studio.moving.cancel)
             await timeline.close()
+            await atlases.close()
             await studio.previews.close()
             await asyncio.to_thread(studio.runner.close)
 
@@ -66,6 +68,7 @@ def make_app(studio: Studio) -> Starlette:
             *JobRoutes(studio).routes(),
             *MovingRoutes(studio).routes(),
             *timeline.routes(),
+            *atlases.routes(),
         ],
         middleware=[Middleware(AccessMiddleware, access=studio.access)],
         exception_handlers={

@@ -19,6 +19,7 @@ from dreamvid.config.preset import Preset
 from dreamvid.errors import DreamvidError, ReadError, SettingsError, WriteError
 from dreamvid.pipelines.build import known_models
 from dreamvid.studio.app import make_app
+from dreamvid.studio.atlases import AtlasMaker
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
 from dreamvid.studio.moving import MovingPreviews
@@ -78,7 +79,15 @@ def serve(
             previews = Previews(worker)
             moving = MovingPreviews(library.state_folder / "moving")
             studio = Studio(
-                library, jobs, JobRunner(jobs), previews, access, moving, threads=threads, device=device
+                library,
+                jobs,
+                JobRunner(jobs),
+                previews,
+                access,
+                moving,
+                AtlasMaker(library),
+                threads=threads,
+                device=device,
             )
             threading.Thread(target=_warm, args=(worker, threads, device), daemon=True).start()
             host = f"[{address}]" if ":" in address else address

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.scenes import VideoClock
+    from dreamvid.studio.atlases import AtlasMaker
     from dreamvid.studio.jobs import JobFolder
     from dreamvid.studio.library import Library, LibraryFile
     from dreamvid.studio.moving import MovingPreviews
@@ -57,6 +58,7 @@ class Studio:
     previews: Previews
     access: Access
     moving: MovingPreviews
+    atlases: AtlasMaker
     max_upload: int = uploads.MAX_UPLOAD
     threads: int | None = None
     device: str = "auto"

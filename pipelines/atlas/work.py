@@ -90,6 +90,15 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ",".join(texts)
 
 
+def parse_ranges(text: str) -> list[int]:
+    """Return the numbers that a manifest names in short."""
+    numbers: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
+
+
 def lossless_chunks(pictures: Pictures) -> ChunkFormat:
     """Return what writes and reads the chunks of a work folder."""
     from dreamvid.media.lossless import Ffv1Chunks  # noqa: PLC0415  loads PyAV

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from dreamvid.studio.app import make_app
+from dreamvid.studio.atlases import AtlasMaker
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
 from dreamvid.studio.moving import MovingPreviews
@@ -62,7 +63,7 @@ class Served:
         self.link = f"{self.address}/#token={access.token}"
         moving = MovingPreviews(library.state_folder / "moving", copy_moving)
         runner = JobRunner(self.jobs, copy_command)
-        studio = Studio(library, self.jobs, runner, Previews(worker), access, moving)
+        studio = Studio(library, self.jobs, runner, Previews(worker), access, moving, AtlasMaker(library))
         config = uvicorn.Config(make_app(studio), log_config=None, timeout_graceful_shutdown=5, ws="none")
         self._ending = studio.ending
         self._server = uvicorn.Server(config)

@@ -24,6 +24,7 @@ pytest.importorskip("starlette", reason="starlette is not installed")
 from starlette.testclient import TestClient
 
 from dreamvid.studio.app import make_app
+from dreamvid.studio.atlases import AtlasMaker
 from dreamvid.studio.jobs import JobFolder
 from dreamvid.studio.library import Library
 from dreamvid.studio.moving import MovingPreviews
@@ -147,7 +148,8 @@ def studio(folder: Path, worker: StubWorker) -> Studio:
     access = Access.at("127.0.0.1", PORT)
     runner = JobRunner(jobs, no_command)
     moving = MovingPreviews(library.state_folder / "moving", copy_moving)
-    return Studio(library, jobs, runner, Previews(worker), access, moving, max_upload=200_000)
+    atlases = AtlasMaker(library, no_command)
+    return Studio(library, jobs, runner, Previews(worker), access, moving, atlases, max_upload=200_000)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 /** Start the page: session, facts, parts, views and keys. */
 
 import { close, openSession, request } from "./api.js";
+import { buildAtlas } from "./atlas.js";
 import { buildDials } from "./dials.js";
 import { find, make, say } from "./elements.js";
 import { buildLibrary, fileOf, limitUploads, loadFiles } from "./library.js";
@@ -27,6 +28,7 @@ async function start() {
   buildSheet(studio);
   buildText();
   buildTimeline(studio);
+  buildAtlas(studio);
   buildRenders(studio);
   onChange(showRest);
   await loadFiles();
@@ -55,9 +57,8 @@ function showKinds() {
 }
 
 function showView() {
-  const name = location.hash === "#renders" ? "renders" : "look";
-  find("look-view").hidden = name !== "look";
-  find("renders-view").hidden = name !== "renders";
+  const name = ["renders", "network"].find((view) => location.hash === `#${view}`) ?? "look";
+  for (const view of ["look", "renders", "network"]) find(`${view}-view`).hidden = name !== view;
   for (const link of document.querySelectorAll("[data-view]")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
