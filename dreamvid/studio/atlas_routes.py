@@ -84,11 +84,15 @@ class AtlasRoutes:
             raise SettingsError(f"the layer has units 0 to {count - 1}")
         examples = await self._studio.file(body["examples"]) if body.get("examples") else None
         if examples is not None and (examples.kind not in _SHOWN or layer == LOGITS):
-            raise SettingsError("examples are found for layers, in a clip, a photograph or a folder of pictures")
+            raise SettingsError(
+                "examples are found for layers, in a clip, a photograph or a folder of pictures"
+            )
         end = min(first + PAGE_UNITS, count)
         page = AtlasPage(preset.model, str(layer), first, end, examples)
         studio = self._studio
-        return JSONResponse({"id": await in_thread(studio.atlases.begin, page, studio.threads, studio.device)})
+        return JSONResponse(
+            {"id": await in_thread(studio.atlases.begin, page, studio.threads, studio.device)}
+        )
 
     async def _units(self, request: Request) -> Response:
         """Return where an atlas is, and the units of a layer that it has by now."""

@@ -74,7 +74,14 @@ class AtlasPage:
         """A name that is another one when the pictures would be."""
         files = [path for _, path in named_files(self.model)]
         files += [] if self.examples is None else [self.examples.path]
-        facts: list[object] = [__version__, PICTURES, self.model.model_dump(mode="json"), self.layer, self.first, self.end]
+        facts: list[object] = [
+            __version__,
+            PICTURES,
+            self.model.model_dump(mode="json"),
+            self.layer,
+            self.first,
+            self.end,
+        ]
         for path in files:
             with suppress(OSError):
                 status = path.stat()
@@ -98,7 +105,14 @@ def atlas_command(page: AtlasPage, output: Path, threads: int | None, device: st
     if page.layer == LOGITS:
         chosen = ["--classes", units]
     elif page.examples is not None:
-        chosen += ["--channels", str(PAGE_UNITS), "--sort", "activation", "--examples", str(page.examples.path)]
+        chosen += [
+            "--channels",
+            str(PAGE_UNITS),
+            "--sort",
+            "activation",
+            "--examples",
+            str(page.examples.path),
+        ]
     else:
         chosen += ["--channels", units]
     weights = [] if page.model.weights is None else ["--weights", str(page.model.weights)]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def describe_network(model: ModelSettings) -> dict[str, Any]:
     """Return layers and classes of a network in plain values; loads TensorFlow.
 
-    ``layers`` have name, text form as an objective, kind, number of channels and depth, and whether they are among the
-    main ones; ``classes`` have title, all names and objective. The weights of a network that has a name are not
+    ``layers`` have name, text form as an objective, kind, number of channels and depth, and whether they are among
+    the main ones; ``classes`` have title, all names and objective. The weights of a network that has a name are not
     downloaded.
     """
     network = load_network(model, seed_weights=model.weights is None)

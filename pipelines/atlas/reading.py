@@ -176,7 +176,7 @@ def _finished_unit(folder: Path, unit: dict[str, Any]) -> ReadUnit:
 
 
 def _finished_picture(folder: Path, name: str) -> KeptPicture:
-    """Return a picture of an atlas, whose data may come from anywhere, so that its names are no paths to elsewhere."""
+    """Return a picture that an atlas names, which may come from anyone: only one of its own is taken."""
     file = (folder / name).resolve()
     if not file.is_relative_to(folder.resolve()) or file.suffix != ".webp":
         raise ValueError

@@ -24,11 +24,17 @@ POSTS = (
     "/api/look/text",
     "/api/preview",
     "/api/moving",
+    "/api/network",
+    "/api/atlas",
+    "/api/atlas/0/stop",
     "/api/jobs",
     "/api/jobs/0",
     "/api/files?name=a.png",
 )
-GETS = ("/api/studio", "/api/files", "/api/jobs", "/api/events", "/api/presets/palace/picture")
+GETS = (
+    *("/api/studio", "/api/files", "/api/jobs", "/api/events", "/api/presets/palace/picture"),
+    *("/api/atlas/0", "/api/atlas/0/picture"),
+)
 
 
 @pytest.mark.parametrize("path", GETS)
@@ -146,6 +152,8 @@ def test_no_path_in_any_parameter_leaves_the_folder(client: TestClient, name: st
         f"/api/jobs/{name}/frame",
         f"/api/moving/{name}",
         f"/api/moving/{name}/content",
+        f"/api/atlas/{name}",
+        f"/api/atlas/{name}/picture",
     ):
         answer = client.get(path.replace("\0", "%00"))
         assert answer.status_code in {400, 404}, path
