@@ -59,6 +59,7 @@ def test_a_unit_is_chosen_by_its_picture_and_dreamed(
     assert str(last(served).objective) == "stem_1#3"
 
     page.locator("[data-view=network]").click()
+    expect(page.locator("#layers [aria-pressed=true]")).to_contain_text("stem_1")
     page.locator("#adds").check()
     page.get_by_role("button", name="stem_1 #5", exact=True).click()
     asked(page, served, 5)

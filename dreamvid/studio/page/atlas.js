@@ -52,6 +52,7 @@ async function show() {
     network = answer;
     if (network.classes.length) network.layers.push({ name: CLASSES, title: "classes", channels: network.classes.length, main: true });
     if (wanted !== model) begin();
+    else layer = network.layers.find((each) => each.name === layer?.name);
     model = wanted;
     if (!layer) { tell("This network has no layer that keeps the shape of a picture."); return; }
     drawLayers();
@@ -126,6 +127,7 @@ function select(each) {
   find("layer-about").textContent = facts.filter(Boolean).join(" ");
   find("whole-layer").hidden = each.name === CLASSES;
   find("adds-label").hidden = find("atlas-page-label").hidden = false;
+  find("atlas-stop").hidden = find("atlas-progress").hidden = true;
   find("atlas-page").replaceChildren();
   drawLayers();
   find("layers").querySelector("[aria-pressed='true']").scrollIntoView({ block: "nearest", inline: "nearest" });
