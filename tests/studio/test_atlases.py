@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dreamvid.atomic import FileLock
 from dreamvid.config.settings import ModelSettings
 from dreamvid.config.visualization import VisualizationSettings
 from dreamvid.errors import ReadError
@@ -159,6 +160,19 @@ def test_a_finished_page_is_not_made_again(folder: Path) -> None:
     assert maker.status(page).state == "done"
     assert maker._process is None
     assert len(maker.read(page).units["conv1"]) == 3
+
+
+def test_a_run_of_a_server_that_was_killed_is_waited_for(folder: Path) -> None:
+    library = Library(folder)
+    work = library.state_folder / "atlases" / f"{PAGE.id}.atlas.work"
+    work.mkdir(parents=True)
+    lock = FileLock(work / "lock", create=True)
+    maker = AtlasMaker(library, runs_script("raise SystemExit(1)"))
+    page = maker.begin(PAGE)
+    assert maker._process is None
+    assert maker.status(page).state == "making"
+    lock.release()
+    assert maker.status(page).state == "stopped"
 
 
 @pytest.mark.parametrize("name", ["..", "x", "../" + "0" * 29, "0" * 31 + "/", "A" * 32])
