@@ -65,7 +65,7 @@ def measure_files(
     plot: Path | None = None,
     compare: Path | None = None,
 ) -> Report:
-    """Measure a dreamed video against its source.
+    """Measure a dreamed video against its source, and how often it flashes.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def measure_files(
         half-written is left.
     """
     from dreamvid.flow.stability import StabilityMeter  # noqa: PLC0415  OpenCV loads only when asked
+    from dreamvid.image.flashes import FlashMeter  # noqa: PLC0415  the same
     from dreamvid.pipelines.charts import check_chart_path, write_stability_chart  # noqa: PLC0415  charts only when asked
 
     pair = open_pair(source, dreamed, part, keep_going=options.keep_going)
@@ -96,7 +97,7 @@ def measure_files(
     replace_plot, replace_compare = (
         path is not None and check_target(path, inputs, options.confirm_overwrite) for path in (plot, compare)
     )
-    meter, times = StabilityMeter(), list[float]()
+    meter, flashes, times = StabilityMeter(), FlashMeter(), list[float]()
     with ExitStack() as stack:
         comparison = None
         if compare is not None:
@@ -104,11 +105,12 @@ def measure_files(
         options.progress.start(pair.info.frames, dreamed.name)
         for source_rgb, dreamed_rgb, frame in pair:
             meter.add(source_rgb, dreamed_rgb)
+            flashes.add(dreamed_rgb, frame.pts)
             times.append(float(frame.pts))
             if comparison is not None:
                 comparison.add(source_rgb, dreamed_rgb, frame)
             options.progress.frame(frame.index)
-    report = meter.report()
+    report = replace(meter.report(), flashes=flashes.report())
     if report.dream_rms < _FAINT_RMS:
         _log.warning("hardly a dream (RMS %.4f): its flicker index says little", report.dream_rms)
     if plot is not None:

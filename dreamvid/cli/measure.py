@@ -12,6 +12,7 @@ import typer
 from dreamvid.cli.options import CommonOptions, common_command
 from dreamvid.cli.run import run_command
 from dreamvid.config.preset import Preset
+from dreamvid.errors import SettingsError
 from dreamvid.pipelines.measure import DreamedPart
 from dreamvid.schedule.lengths import known_seconds
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dreamvid.flow.stability_report import Drift, Report
+    from dreamvid.image.flashes import FlashReport
 
 _FILES, _PART = "Files", "Dreamed part"
+_MOST_PASSAGES = 5
 _FILE_HELP = "A video, GIF, APNG, WebP or AVIF animation, or a folder of pictures"
 
 
@@ -35,8 +38,13 @@ def measure(
         Path, typer.Argument(metavar="SOURCE", readable=False, help=f"The source. {_FILE_HELP}.")
     ],
     dreamed: Annotated[
-        Path, typer.Argument(metavar="DREAMED", readable=False, help="The dream of it, preferably lossless.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="DREAMED",
+            readable=False,
+            help="The dream of it, preferably lossless. Without it, only the flashes of SOURCE are measured.",
+        ),
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")] = False,
     plot: Annotated[
@@ -65,11 +73,16 @@ def measure(
     ] = None,
     common: CommonOptions,
 ) -> None:
-    """Measure how steady a dream is: flicker, drift, detail.
+    """Measure how steady a dream is: flicker, drift, detail; and how often it flashes.
 
-    The part and rate that were dreamed are read from the dream, where it was written by dreamvid.
+    The part and rate that were dreamed are read from the dream, where it was written by dreamvid. More than three
+    flashes in a second can trigger seizures (WCAG 2.2, success criterion 2.3.1).
     """
     values = {"input.start": start, "input.duration": duration, "output.fps": fps}
+    if dreamed is None:
+        alone = {"--plot": plot, "--compare": compare, "--start": start, "--duration": duration, "--fps": fps}
+        _measure_flashes(source, common, [name for name, value in alone.items() if value], as_json=as_json)
+        return
     settings = Preset().override({path: text for path, text in values.items() if text is not None})
     with run_command(common, action="measuring") as run:
         from dreamvid.pipelines.measure import measure_files  # noqa: PLC0415  loads OpenCV and PyAV
@@ -93,6 +106,34 @@ def measure(
         _show_report(report)
 
 
+def _measure_flashes(source: Path, common: CommonOptions, unused: list[str], *, as_json: bool) -> None:
+    """Measure a video that is compared with no other; ``unused`` are options that were given for nothing."""
+    with run_command(common, action="measuring") as run:
+        from dreamvid.pipelines.flashes import measure_flashes  # noqa: PLC0415  loads OpenCV and PyAV
+
+        if unused:
+            raise SettingsError(f"{unused[0]} needs two files: SOURCE and DREAMED")
+        measured = measure_flashes(source, run.options)
+        run.display.done({"frames": measured.frames})
+    if as_json:
+        facts = {"frames": measured.frames, "flashes": measured.report.to_dict()}
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        typer.echo(_flashes(measured.report))
+
+
+def _flashes(report: FlashReport) -> str:
+    """Return the line on flashes."""
+    line = f"flashes: at most {report.general:g} in a second, red ones {report.red:g}"
+    if not report.passages:
+        return line
+    times = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in report.passages[:_MOST_PASSAGES])
+    more = len(report.passages) - _MOST_PASSAGES
+    return (
+        f"{line}; more than three, the limit of WCAG 2.3.1: {times}{f' and {more} more' if more > 0 else ''}"
+    )
+
+
 def _show_report(report: Report) -> None:
     from rich import box  # noqa: PLC0415  rich is slow to import, and only tables need it
     from rich.console import Console  # noqa: PLC0415  the same
@@ -102,6 +143,8 @@ def _show_report(report: Report) -> None:
     cuts = "no cut" if not report.cuts else f"cuts at frame {', '.join(map(str, report.cuts))}"
     frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
     typer.echo(f"{frames}, {report.size}, dream RMS {_number(report.dream_rms)}, {cuts}")
+    if report.flashes is not None:
+        typer.echo(_flashes(report.flashes))
     flicker = Table(
         "flicker", "pairs", "visible", "E source", "E dream", "F", "F advected", "ratio", box=box.SIMPLE_HEAD
     )

@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from dreamvid.image.flashes import FlashReport
     from dreamvid.types import Size
 
 QUARTERS = 4
@@ -115,7 +116,8 @@ class Report:
     """Stability of a dreamed clip; see :class:`LagFigures` and :class:`Drift`.
 
     ``cuts`` are the frames that begin a new shot; ``dream_rms`` is the RMS of dreamed minus source over all frames.
-    ``series`` has the figures of every frame and is no part of :meth:`to_dict`.
+    ``series`` has the figures of every frame and is no part of :meth:`to_dict`. ``flashes`` are those of the dream,
+    None where they were not measured.
     """
 
     size: Size
@@ -127,6 +129,7 @@ class Report:
     dream_rms_drift: Drift
     detail: Drift
     series: tuple[FrameFigures, ...]
+    flashes: FlashReport | None = None
 
     @property
     def frames(self) -> int:
@@ -148,6 +151,7 @@ class Report:
                 "dream_rms": _plain(self.dream_rms_drift),
                 "detail": _plain(self.detail),
             },
+            **({} if self.flashes is None else {"flashes": self.flashes.to_dict()}),
         }
 
 

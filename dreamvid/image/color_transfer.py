@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from dreamvid.image.luma import LUMA_WEIGHTS, luma
+from dreamvid.image.srgb import linear_to_srgb, srgb_to_linear
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -160,12 +161,12 @@ def _keep_lab_chroma(source: RGB, dreamed: RGB) -> RGB:
     """Return L* of the dream with a* and b* of the source."""
     # Of L* = 116 fy - 16, a* = 500 (fx - fy) and b* = 200 (fy - fz), adding one number to fx, fy and fz changes L*
     # alone. Not by cv2.cvtColor: its way to Lab is a table (off by half a unit), and its way back clips.
-    encoded = _lab_f(cv2.transform(_srgb_to_linear(source), _RGB_TO_XYZ))
-    luminance = luma(_srgb_to_linear(dreamed))
+    encoded = _lab_f(cv2.transform(srgb_to_linear(source), _RGB_TO_XYZ))
+    luminance = luma(srgb_to_linear(dreamed))
     encoded += (_lab_f(luminance) - encoded[..., 1])[..., None]
     linear = cv2.transform(_inverse_lab_f(encoded), _XYZ_TO_RGB)
     linear -= luminance[..., None]
-    return _linear_to_srgb(_clip_chroma(luminance, linear))
+    return linear_to_srgb(_clip_chroma(luminance, linear))
 
 
 def _lab_f(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -181,19 +182,6 @@ def _inverse_lab_f(values: NDArray[np.float32]) -> NDArray[np.float32]:
     cubed = values * values
     cubed *= values
     return np.where(cubed > np.float32(_LAB_EPSILON), cubed, line)
-
-
-def _srgb_to_linear(encoded: RGB) -> RGB:
-    """Return linear light (IEC 61966-2-1)."""
-    power = cv2.pow((encoded + np.float32(0.055)) / np.float32(1.055), 2.4)
-    return np.where(encoded > np.float32(0.04045), power, encoded / np.float32(12.92))
-
-
-def _linear_to_srgb(linear: RGB) -> RGB:
-    """Return encoded values in [0, 1] (IEC 61966-2-1)."""
-    power = cv2.pow(linear, 1.0 / 2.4) * np.float32(1.055) - np.float32(0.055)
-    encoded = np.where(linear > np.float32(0.0031308), power, linear * np.float32(12.92))
-    return np.clip(encoded, 0.0, 1.0, out=encoded)
 
 
 def _match_histogram(source: NDArray[np.float32], dreamed: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,7 +42,9 @@ def run(*arguments: str | Path) -> int:
 def test_a_table_for_people(pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*pair) == 0
     out = capsys.readouterr().out
-    assert out.startswith("10 frames, 48x32, dream RMS 0.1, no cut\n")
+    assert out.startswith(
+        "10 frames, 48x32, dream RMS 0.1, no cut\nflashes: at most 0 in a second, red ones 0\n"
+    )
     for word in ("lag 1", "lag 8", "F advected", "dream RMS", "detail", "brightness", "saturation", "4th"):
         assert word in out
 
@@ -55,7 +57,27 @@ def test_one_object_for_programs(pair: tuple[Path, Path], capsys: pytest.Capture
     assert facts["dream_rms"] == pytest.approx(0.1, abs=0.005)
     assert [row["lag"] for row in facts["lags"]] == [1, 8]
     assert facts["drift"]["brightness"]["beyond_source"] == pytest.approx(0, abs=0.01)
+    assert facts["flashes"] == {"per_second": 0, "red_per_second": 0, "too_many": []}
     assert captured.err == ""
+
+
+def test_flashes_of_one_video_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    strobe = tmp_path / "strobe.mkv"
+    info = VideoInfo(Size(36, 64), Fraction(10))
+    with open_writer(strobe, info=info, output=OutputSettings(codec="ffv1")) as writer:
+        for index in range(20):
+            gray = np.full((36, 64, 3), 0.8 if index % 2 else 0.2, np.float32)
+            writer.write(Frame(index, Fraction(index, 10), gray))
+    assert run(strobe) == 0
+    said = "flashes: at most 5 in a second, red ones 0; more than three, the limit of WCAG 2.3.1: 0.0-1.9 s\n"
+    assert capsys.readouterr().out == said
+    assert run(strobe, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "frames": 20,
+        "flashes": {"per_second": 5, "red_per_second": 0, "too_many": [[0, 1.9]]},
+    }
+    assert run(strobe, "--plot", tmp_path / "chart.png") == 1
+    assert "--plot needs two files" in capsys.readouterr().err
 
 
 def test_progress_for_programs_does_not_hide_the_figures(
