@@ -20,6 +20,7 @@ from dreamvid.studio.file_routes import FileRoutes
 from dreamvid.studio.job_routes import JobRoutes
 from dreamvid.studio.look_routes import LookRoutes
 from dreamvid.studio.moving_routes import MovingRoutes
+from dreamvid.studio.player_routes import PlayerRoutes
 from dreamvid.studio.security import AccessMiddleware
 from dreamvid.studio.services import Studio, TooMuchError, read_json
 from dreamvid.studio.timeline_routes import TimelineRoutes
@@ -33,18 +34,20 @@ _PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript
 
 def make_app(studio: Studio) -> Starlette:
     """Return the application; its lifespan starts and ends the job runner and the previews."""
-    timeline, atlases = TimelineRoutes(studio), AtlasRoutes(studio)
+    timeline, atlases, player = TimelineRoutes(studio), AtlasRoutes(studio), PlayerRoutes(studio)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         uploads.remove_abandoned(studio.library)
+        await asyncio.to_thread(studio.moving.clear)
         studio.runner.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(studio.moving.cancel)
+            await asyncio.to_thread(studio.moving.clear)
             await timeline.close()
             await atlases.close()
+            await player.close()
             await studio.previews.close()
             await asyncio.to_thread(studio.runner.close)
 
@@ -69,6 +72,7 @@ def make_app(studio: Studio) -> Starlette:
             *MovingRoutes(studio).routes(),
             *timeline.routes(),
             *atlases.routes(),
+            *player.routes(),
         ],
         middleware=[Middleware(AccessMiddleware, access=studio.access)],
         exception_handlers={

@@ -31,6 +31,7 @@ SECONDS = Fraction(2)
 """Length of a moving preview."""
 
 _PATIENCE = 5.0
+_MOST_PREVIEWS = 2
 
 RenderCommand = list[str]
 
@@ -94,29 +95,56 @@ def render_command(preset: Path, source: Path, output: Path, threads: int | None
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    id: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def video(self) -> Path:
+        return self.folder / "preview.mp4"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "preview.log"
+
+    def end(self) -> None:
+        """End it where it still runs, and remove its files."""
+        self.process.kill()  # nothing of it is kept
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_PATIENCE)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class MovingPreviews:
-    """Renders one moving preview at a time, in a process of its own; a new one ends the one before, and its files."""
+    """Renders one moving preview for each page, in a process of its own; a new one ends the one before.
+
+    There are two at most; that of a third page takes the place of the one that began first.
+    """
 
     def __init__(
         self, folder: Path, command: Callable[[Path, Path, Path, int | None], RenderCommand] = render_command
     ) -> None:
         self._folder = folder
         self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
-        self._id = ""
+        self._runs: dict[str, _Run] = {}
         self._lock = threading.Lock()
 
-    def begin(self, source: Path, preset: Preset, threads: int | None = None) -> str:
-        """Begin a preview; return its id."""
+    def begin(self, source: Path, preset: Preset, threads: int | None = None, page: str = "") -> str:
+        """Begin a preview for a page; return its id."""
         with self._lock:
-            self._end()
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._end(page)
+            while len(self._runs) >= _MOST_PREVIEWS:
+                self._end(next(iter(self._runs)))
             name = uuid4().hex
-            file = self._folder / f"{name}.yaml"
+            folder = self._folder / name
+            folder.mkdir(parents=True)
+            file = folder / "preview.yaml"
             file.write_text(look_text.to_yaml(preset), encoding="utf-8")
-            with (self._folder / f"{name}.log").open("wb") as log:
-                self._process = subprocess.Popen(  # noqa: S603  our own command
-                    self._command(file, source, self._folder / f"{name}.mp4", threads),
+            with (folder / "preview.log").open("wb") as log:
+                process = subprocess.Popen(  # noqa: S603  our own command
+                    self._command(file, source, folder / "preview.mp4", threads),
                     cwd=source.parent,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -124,17 +152,14 @@ class MovingPreviews:
                     start_new_session=True,  # Ctrl-C in the server's terminal is for the server
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 )
-            self._id = name
+            self._runs[page] = _Run(name, folder, process)
             return name
 
     def status(self, preview_id: str) -> MovingStatus:
         """Return how far a preview is; raises a ``ReadError`` where a newer one has taken its place."""
-        with self._lock:
-            process = self._process
-            if process is None or preview_id != self._id:
-                raise ReadError("this moving preview was given up")
-            code = process.poll()
-        log = read_log(self._folder / f"{preview_id}.log")
+        run = self._run(preview_id)
+        code = run.process.poll()
+        log = read_log(run.log)
         error = ""
         if code:
             error = log.error or f"the moving preview ended unexpectedly (exit code {code})"
@@ -144,18 +169,30 @@ class MovingPreviews:
         """Return the video of a preview that is finished."""
         if not self.status(preview_id).finished:
             raise ReadError("this moving preview is not finished")
-        return self._folder / f"{preview_id}.mp4"
+        return self._run(preview_id).video
 
-    def cancel(self, preview_id: str | None = None) -> None:
-        """End a preview, or whichever there is, and remove its files."""
+    def cancel(self, preview_id: str) -> None:
+        """End a preview, and remove its files."""
         with self._lock:
-            if preview_id is None or preview_id == self._id:
-                self._end()
+            for page, run in list(self._runs.items()):
+                if run.id == preview_id:
+                    self._end(page)
 
-    def _end(self) -> None:
-        process, self._process, self._id = self._process, None, ""
-        if process is not None:
-            process.kill()  # nothing of it is kept
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def clear(self) -> None:
+        """End all previews, and remove all files, those of a server that was killed, too."""
+        with self._lock:
+            for page in list(self._runs):
+                self._end(page)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, preview_id: str) -> _Run:
+        with self._lock:
+            for run in self._runs.values():
+                if run.id == preview_id:
+                    return run
+        raise ReadError("this moving preview was given up")
+
+    def _end(self, page: str) -> None:
+        run = self._runs.pop(page, None)
+        if run is not None:
+            run.end()

@@ -9,14 +9,18 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from dreamvid.errors import SettingsError
+from dreamvid.pipelines.flashes import find_flashes
 from dreamvid.studio.moving import moving_preset
-from dreamvid.studio.services import in_thread, read_json, read_longest, read_seconds
+from dreamvid.studio.player import with_warning
+from dreamvid.studio.services import in_thread, read_json, read_longest, read_page, read_seconds
 from dreamvid.types import Size
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from dreamvid.studio.services import Studio
+
+_PATIENCE = 60.0
 
 
 class MovingRoutes:
@@ -32,6 +36,7 @@ class MovingRoutes:
             Route("/api/moving/{id}", self._status),
             Route("/api/moving/{id}", self._cancel, methods=["POST"]),
             Route("/api/moving/{id}/content", self._content),
+            Route("/api/moving/{id}/flashes", self._flashes),
         ]
 
     async def _begin(self, request: Request) -> Response:
@@ -44,7 +49,9 @@ class MovingRoutes:
         size = Size(facts["height"], facts["width"])
         small = moving_preset(preset, size, read_seconds(body.get("time")), read_longest(body.get("longest")))
         studio = self._studio
-        return JSONResponse({"id": await in_thread(studio.moving.begin, source.path, small, studio.threads)})
+        page = read_page(body)
+        name = await in_thread(studio.moving.begin, source.path, small, studio.threads, page)
+        return JSONResponse({"id": name})
 
     async def _status(self, request: Request) -> Response:
         """Return how far it is."""
@@ -59,3 +66,9 @@ class MovingRoutes:
         """Return the video."""
         path = await in_thread(self._studio.moving.file, request.path_params["id"])
         return FileResponse(path, media_type="video/mp4")
+
+    async def _flashes(self, request: Request) -> Response:
+        """Return whether the video flashes too often."""
+        path = await in_thread(self._studio.moving.file, request.path_params["id"])
+        async with self._studio.readers:
+            return JSONResponse(with_warning(await in_thread(find_flashes, path, _PATIENCE)))

@@ -18,11 +18,15 @@ from dreamvid.pipelines.video import dream_file
 from dreamvid.studio.moving import SECONDS, MovingPreviews, moving_preset
 from dreamvid.types import Size
 
+pytest.importorskip("starlette", reason="starlette is not installed")
+
+from starlette.testclient import TestClient
+
+from dreamvid.studio.app import make_app
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from starlette.testclient import TestClient
 
     from dreamvid.studio.services import Studio
 
@@ -76,8 +80,7 @@ def test_the_newest_wins_and_leaves_nothing(tmp_path: Path) -> None:
 
     moving = MovingPreviews(tmp_path / "moving", command)
     first = moving.begin(tmp_path / "clip.mp4", Preset())
-    process = moving._process
-    assert process is not None
+    process = moving._runs[""].process
     second = moving.begin(tmp_path / "clip.mp4", Preset())
     assert process.poll() is not None
     with pytest.raises(ReadError, match="given up"):
@@ -85,8 +88,25 @@ def test_the_newest_wins_and_leaves_nothing(tmp_path: Path) -> None:
     assert {path.stem for path in (tmp_path / "moving").iterdir()} == {second}
     moving.cancel(first)
     assert not moving.status(second).finished
-    moving.cancel()
+    moving.clear()
     assert not (tmp_path / "moving").exists()
+
+
+def test_pages_have_one_each_and_there_are_two_at_most(tmp_path: Path) -> None:
+    def command(*_: object) -> list[str]:
+        return [sys.executable, "-c", "import time; time.sleep(60)"]
+
+    moving = MovingPreviews(tmp_path / "moving", command)
+    first, second = (moving.begin(tmp_path / "clip.mp4", Preset(), page=page) for page in ("a", "b"))
+    assert not moving.status(first).finished
+    again = moving.begin(tmp_path / "clip.mp4", Preset(), page="a")
+    assert not moving.status(second).error
+    third = moving.begin(tmp_path / "clip.mp4", Preset(), page="c")
+    with pytest.raises(ReadError, match="given up"):
+        moving.status(second)
+    moving.cancel(third)
+    assert {path.name for path in (tmp_path / "moving").iterdir()} == {again}
+    moving.clear()
 
 
 def test_an_end_without_a_word_is_said(tmp_path: Path) -> None:
@@ -113,9 +133,18 @@ def test_it_is_begun_followed_played_and_given_up(
     (folder / "moving.hold").unlink()
     until(lambda: client.get(address).json()["finished"])
     assert client.get(f"{address}/content").content == (folder / "clip.mp4").read_bytes()
+    assert client.get(f"{address}/flashes").json()["warning"] == ""
     assert client.post(address, json={}).status_code == 200
     assert client.get(address).status_code == 400
-    assert not (studio.library.state_folder / "moving").exists()
+    assert list((studio.library.state_folder / "moving").iterdir()) == []
+
+
+def test_what_a_killed_server_left_is_removed(studio: Studio) -> None:
+    left = studio.library.state_folder / "moving/ab/preview.mp4"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    with TestClient(make_app(studio)):
+        assert not left.exists()
 
 
 def test_only_clips_move(client: TestClient, id_of: Callable[[str], str]) -> None:

@@ -146,7 +146,7 @@ def test_from_a_dropped_clip_to_finished_videos_with_sound_over_a_killed_server(
         page.locator("[data-view=renders]").click()
         page.locator(".job", has_text="finished").nth(2).wait_for()
         page.get_by_role("button", name="Play clip.subtle.mp4").first.click()
-        page.locator("#player video").wait_for()
+        page.locator("video#player-dream").wait_for()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     page.close()

@@ -154,6 +154,10 @@ def test_no_path_in_any_parameter_leaves_the_folder(client: TestClient, name: st
         f"/api/moving/{name}/content",
         f"/api/atlas/{name}",
         f"/api/atlas/{name}/picture",
+        f"/api/moving/{name}/flashes",
+        f"/api/files/{name}/flashes",
+        f"/api/files/{name}/source",
+        f"/api/files/{name}/steadiness",
     ):
         answer = client.get(path.replace("\0", "%00"))
         assert answer.status_code in {400, 404}, path

@@ -1,23 +1,22 @@
-/** The queue with its progress, what was dreamed in the folder, and the player. */
+/** The queue with its progress, and what was dreamed in the folder. */
 
 import { post } from "./api.js";
 import { bytes, clock, find, make, say } from "./elements.js";
-import { fileOf, loadFiles, onFiles, restore } from "./library.js";
+import { loadFiles, onFiles, restore } from "./library.js";
 import { look, pipeline } from "./look.js";
+import { buildPlayer, play } from "./player.js";
 
 const WORDS = { waiting: "waiting", running: "rendering", stopping: "finishing its frame", paused: "paused", failed: "stopped", done: "finished" };
 
 let jobs = [];
 let facts = { video_formats: [], still_formats: [] };
-let closing = null;
 
 export function buildRenders(studio) {
   facts = studio;
   find("quality").append(...studio.qualities.map((quality) => make("option", { value: quality, selected: quality === "normal" }, quality)));
   find("render").addEventListener("click", render);
   onFiles(showResults);
-  find("player-close").addEventListener("click", () => find("player").close());
-  find("player").addEventListener("close", () => { find("player-stage").replaceChildren(); closing?.focus(); });
+  buildPlayer();
 }
 
 /** Offer the formats that fit what is made. */
@@ -139,27 +138,4 @@ function showResults(files) {
     const save = file.kind === "folder" ? null : make("a", { class: "button", href: `/api/files/${file.id}/content?download`, "aria-label": `Download ${file.name}` }, "Download");
     return make("li", { class: "result" }, open, make("small", {}, facts), make("div", { class: "actions" }, back, save));
   }));
-}
-
-async function play(id) {
-  closing = document.activeElement;
-  if (!fileOf(id)) await loadFiles();
-  const file = fileOf(id);
-  if (!file) { say("This file is no longer in the folder."); return; }
-  const address = `/api/files/${id}/content`;
-  find("player-title").textContent = file.name;
-  find("player-note").textContent = "";
-  const moving = file.kind === "video" && !/\.(gif|apng|webp|png|avif)$/i.test(file.name);
-  const media = file.kind === "folder"
-    ? make("img", { src: `/api/files/${id}/frame?longest=960`, alt: `The first frame of ${file.name}` })
-    : moving
-      ? make("video", { src: address, controls: true, loop: true, autoplay: !matchMedia("(prefers-reduced-motion: reduce)").matches, playsInline: true, "aria-label": file.name })
-      : make("img", { src: address, alt: file.name });
-  media.addEventListener("error", () => {
-    find("player-note").textContent = "This browser does not play this format; its first frame is shown. Download the file to see it in a player.";
-    find("player-stage").replaceChildren(make("img", { src: `/api/files/${id}/frame?longest=960`, alt: `The first frame of ${file.name}` }));
-  });
-  find("player-stage").replaceChildren(media);
-  find("player").showModal();
-  find("player-title").focus();
 }
