@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext
 
 TIERS = {"engine", "e2e", "exhaustive"}
 TENSORFLOW_FOLDERS = {"engine", "tools"}
@@ -105,3 +108,25 @@ def detectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     classes.set_weights([np.eye(2, dtype=np.float32), np.zeros(2, np.float32)])
     model.save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window; the test is skipped where there is none."""
+    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if command is None:
+        pytest.skip("no Chromium is installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        sandbox = [] if os.name == "nt" or os.geteuid() else ["--no-sandbox"]  # it refuses to run as root
+        opened = driver.chromium.launch(executable_path=command, args=sandbox)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(viewport={"width": 1280, "height": 860})
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
