@@ -22,7 +22,7 @@ from dreamvid.pipelines.plan.cache import WORK, cache_folder, film_of, held
 from dreamvid.pipelines.plan.remote import FILES, RemoteWork
 from dreamvid.pipelines.provenance import plain_settings
 from dreamvid.pipelines.registry import PIPELINES
-from dreamvid.pipelines.video import dream_file, prepare
+from dreamvid.pipelines.video import dream_file
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from dreamvid.pipelines.scenes import BuildDreamer
 
 _LOCK = "lock.txt"
-_NO_FOLDER = "{}: a folder of pictures is not sent; name a file"
 
 
 def dream_url(
@@ -92,8 +91,9 @@ def _check_output(source: str, output: str, options: RunOptions) -> None:
     """Raise a ``WriteError`` where an output is the input, or there already and to be kept."""
     if output == source:
         raise WriteError(f"{printable(output)}: input and output are the same; name another output")
-    if FRAME_NAME.fullmatch(check_url(output)):
-        raise WriteError(_NO_FOLDER.format(printable(output)))
+    name = check_url(output)
+    if FRAME_NAME.fullmatch(name) or not Path(name).suffix:
+        raise WriteError(f"{printable(output)}: a folder of pictures is not sent; name a file")
     if facts_of(output) is not None and not options.confirm_overwrite(output):
         raise WriteError(f"{printable(output)} exists; use --yes to replace it")
 
@@ -114,11 +114,8 @@ def _dream(
         keep_work=True,  # until the output is sent
         remote=work if options.cluster else None,
     )
-    prepared = prepare(film, local, preset, inner, build=build)
-    if prepared.video.job.folder:
-        raise WriteError(_NO_FOLDER.format(printable(output)))
     try:
-        result = prepared.run()
+        result = dream_file(film, local, preset, inner, build=build)
         send(local, output)
     except BaseException:
         with suppress(DreamvidError):

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of asyncore, in Python 3.11
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler
-    from pyftpdlib.servers import ThreadedFTPServer
+    from pyftpdlib.servers import FTPServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Server:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
-    """Serve a folder from threads of this process."""
+    """Serve a folder from a thread of this process."""
     logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
     served = Server(folder)
     authorizer = DummyAuthorizer()
@@ -46,12 +46,19 @@ def serving(folder: Path) -> Iterator[Server]:
             served.fetched.append(file.rpartition("/")[2])
 
     Handler.authorizer = authorizer
-    server = ThreadedFTPServer(("127.0.0.1", 0), Handler)
+    server = FTPServer(("127.0.0.1", 0), Handler)
     served.url = f"ftp://127.0.0.1:{server.address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"timeout": 0.05, "handle_exit": False})
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            server.serve_forever(timeout=0.05, blocking=False, handle_exit=False)
+
+    thread = threading.Thread(target=serve)
     thread.start()
     try:
         yield served
     finally:
-        server.close_all()
+        ended.set()
         thread.join()
+        server.close_all()

@@ -5,10 +5,12 @@ Passwords and keys are those of fsspec's own configuration, never part of a URL,
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import logging
 import os
 import re
+import shutil
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -115,6 +117,8 @@ def fetch(url: str, path: Path, *, check: Callable[[Path], None] = lambda _: Non
     try:
         with _opened(url, "read") as (system, name):
             size = system.info(name).get("size")
+            if size is not None and size > shutil.disk_usage(path.parent).free:
+                raise write_error(path.parent, OSError(errno.ENOSPC, ""))
             system.get_file(name, str(part))
         if size is not None and part.stat().st_size != size:
             raise ReadError(f"{printable(url)}: {byte_size(part.stat().st_size)} came of {byte_size(size)}")

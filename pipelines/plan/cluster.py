@@ -35,7 +35,8 @@ class Cluster:
     Parameters
     ----------
     plan
-        Its lock is held by the caller; its folder is seen by all machines under the same name.
+        Its lock is held by the caller; its folder is seen by all machines under the same name, unless
+        ``options.remote`` says where they find it.
     address
         ``auto`` is the cluster that this machine belongs to; else that of its head, such as ``10.0.0.1:6379``.
     gpu

@@ -90,16 +90,15 @@ class PartTask:
 
     def _dream(self) -> None:
         worker = self._worker()
-        while not (worker.plan.is_done(self.number) or self._was_sent()):
+        while not worker.plan.is_done(self.number):
+            if self.remote is not None and self.remote.has_part(self.number):
+                return
             try:
                 worker.dream(self.number)
             except BusyError:
                 time.sleep(_POLL_SECONDS)
-        if self.remote is not None and not self._was_sent():
+        if self.remote is not None:
             self.remote.send_part(worker.plan, self.number)
-
-    def _was_sent(self) -> bool:
-        return self.remote is not None and self.number in self.remote.parts()
 
     def _worker(self) -> Worker:
         """Return the worker of the plan, which a process keeps for its next part."""

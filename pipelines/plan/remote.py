@@ -18,7 +18,7 @@ from dreamvid.atomic import write_error
 from dreamvid.checkpoint.chunk import read_records
 from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, PLAN, SIGNALS, SUFFIX, remove
 from dreamvid.errors import DamagedError, ReadError
-from dreamvid.media.remote import delete, fetch, names_in, send
+from dreamvid.media.remote import delete, facts_of, fetch, names_in, send
 from dreamvid.pipelines.plan.cache import (
     FILMS,
     PARTS,
@@ -69,28 +69,22 @@ class RemoteWork:
         names = names_in(self.url)
         return {int(n) for name in names if (n := name[5:-4]).isdecimal() and name == _PART.format(int(n))}
 
+    def has_part(self, number: int) -> bool:
+        """Return whether a part is there; raises ``ReadError``."""
+        return facts_of(f"{self.url}/{_PART.format(number)}") is not None
+
     def fetch_begun(self, folder: Path) -> None:
         """Take the plan of an earlier run, if there is one, to a work folder, in place of another plan there."""
         if _PLAN not in names_in(self.url) or (folder.exists() and not has_plan(folder)):
             return
-        entry, new = folder.parent, folder.with_name("new")
-        shutil.rmtree(new, ignore_errors=True)
-        try:
-            self._unpack(_PLAN, new, entry)
-            arrived = new / folder.name
-            if not has_plan(folder) or (arrived / PLAN).read_bytes() != (folder / PLAN).read_bytes():
-                shutil.rmtree(folder, ignore_errors=True)
-                arrived.rename(folder)
-        except OSError as error:
-            raise write_error(folder, error) from None
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+        before = (folder / PLAN).read_bytes() if has_plan(folder) else b""
+        self._fetch_plan(folder.parent, before)
 
     def share(self, plan: Plan) -> RemoteWork:
         """Send a plan with the files that it names, and fetch the parts that are there; return it with its key."""
         entry = plan.folder.parent
-        files = [plan.folder / name for name in (MANIFEST, SIGNALS, PLAN)]
-        files += sorted((entry / FILES).rglob("*"))
+        files = sorted((entry / FILES).rglob("*"))
+        files += [plan.folder / name for name in (MANIFEST, SIGNALS, PLAN)]
         self._pack(_PLAN, entry, [file for file in files if file.is_file()], entry)
         for number in sorted(self.parts() & set(plan.missing())):
             self.fetch_part(plan, number)
@@ -106,12 +100,10 @@ class RemoteWork:
         """
         entry = cache_folder(PARTS, f"{self.url} {self.key}")
         with held(entry):
-            folders = list(entry.glob(f"*{SUFFIX}"))
-            if not folders or not has_plan(folders[0]):
+            if not list(entry.glob(f"*{SUFFIX}")):
                 remove_unused(entry)
-                self._unpack(_PLAN, entry, entry)
-                folders = list(entry.glob(f"*{SUFFIX}"))
-            plan = read_plan(folders[0] if folders else entry)
+                self._fetch_plan(entry)
+            plan = read_plan(next(entry.glob(f"*{SUFFIX}"), entry))
         if plan.source.parent.parent != cache_folder(FILMS, "").parent:
             raise ReadError(f"{printable(self.url)}: the plan is of no film by URL")
         fetch_film(self.film, plan.source, plan.manifest.dream["source"]["fingerprint"])
@@ -150,6 +142,24 @@ class RemoteWork:
         """Remove the plan and all parts there; raises ``WriteError``."""
         for name in [*map(_PART.format, sorted(self.parts())), _PLAN]:
             delete(f"{self.url}/{name}")
+
+    def _fetch_plan(self, entry: Path, before: bytes = b"") -> None:
+        """Fetch a plan and its files to a folder of the cache, unless it is the one that was there before."""
+        new = entry / "new"
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            self._unpack(_PLAN, new, entry)
+            folders = sorted(
+                new.iterdir(), key=lambda folder: folder.suffix == SUFFIX
+            )  # the plan is the last
+            if not before or (folders[-1] / PLAN).read_bytes() != before:
+                for folder in folders:
+                    shutil.rmtree(entry / folder.name, ignore_errors=True)
+                    folder.rename(entry / folder.name)
+        except OSError as error:
+            raise write_error(entry, error) from None
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
 
     def _pack(self, name: str, folder: Path, files: list[Path], scratch: Path) -> None:
         """Send files of a folder, in this order, as one."""

@@ -128,7 +128,8 @@ def _keep_or_remove(plan: Plan, store: Store, options: RunOptions, error: BaseEx
     store.release()
     command = shlex.join(options.command)
     way = f"go on with: {command}" if command else "the same call goes on from there"
-    text = f"{kept} of {plan.frames} frames are kept in {printable(plan.folder)}; {way}"
+    place = printable(options.remote.url if options.remote else plan.folder)
+    text = f"{kept} of {plan.frames} frames are kept in {place}; {way}"
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(f"interrupted; {text}") from None
     if isinstance(error, DreamvidError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +123,16 @@ def test_what_is_fetched_in_part_has_no_name(
     with pytest.raises((ReadError, KeyboardInterrupt)) as caught:
         fetch(f"file://{there}/film.mov", tmp_path / "film.mov")
     assert isinstance(error, KeyboardInterrupt) or "No space left" in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_what_has_no_room_is_not_fetched(
+    there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (there / "film.mov").write_bytes(b"the film")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=7))
+    with pytest.raises(WriteError, match="the disk is full; free some space"):
+        fetch(f"file://{there}/film.mov", tmp_path / "film.mov")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
