@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dreamvid.atomic import write_error
 from dreamvid.checkpoint.chunk import read_records
-from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, PLAN, SIGNALS, SUFFIX, remove
+from dreamvid.checkpoint.layout import COMPLETE, LOCK, MANIFEST, PLAN, SIGNALS, STATE, SUFFIX, remove
 from dreamvid.errors import DamagedError, ReadError
 from dreamvid.media.remote import delete, facts_of, fetch, names_in, send
 from dreamvid.pipelines.plan.cache import (
@@ -112,7 +112,9 @@ class RemoteWork:
     def send_part(self, plan: Plan, number: int) -> None:
         """Send a part that is done here, and remove it here; raises ``WriteError``."""
         folder = plan.folder_of(number)
-        files = sorted(file for file in folder.iterdir() if file.name not in {LOCK, COMPLETE})
+        states = sorted(folder.glob(f"*{STATE}"))[:-1]  # only the last one is needed to read it
+        left_out = {folder / LOCK, folder / COMPLETE, *states}
+        files = sorted(file for file in folder.iterdir() if file not in left_out)
         self._pack(_PART.format(number), folder, [*files, folder / COMPLETE], plan.folder.parent)
         remove(folder)
 
