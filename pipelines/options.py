@@ -43,6 +43,8 @@ class RunOptions:
         The Ray cluster that shares a video: ``auto`` or the address of its head; None for none.
     remote
         Where a cluster's parts are kept, if its machines share no storage.
+    cluster_resources
+        Names and amounts of what each of its tasks needs of a machine besides CPUs or a GPU.
     allow_mixed
         Whether devices or versions of another kind may work on the parts of one dream.
     threads
@@ -77,6 +79,7 @@ class RunOptions:
     in_parts: bool = False
     cluster: str | None = None
     remote: RemoteWork | None = None
+    cluster_resources: tuple[tuple[str, float], ...] = ()
     allow_mixed: bool = False
     threads: int | None = None
     trust_model: bool = False

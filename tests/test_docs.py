@@ -112,7 +112,7 @@ def test_commands_in_the_documents_exist_with_their_options(line: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_options_and_settings_in_the_documents_exist(name: str) -> None:
-    known = {"--only", "--generate", "--head", "--address"}.union(  # of benchmarks and of Ray
+    known = {"--only", "--generate", "--head", "--address", "--resources"}.union(  # of benchmarks and of Ray
         *(options(command) for command in commands().values())
     )
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) <= known

@@ -107,6 +107,13 @@ COMMON_OPTIONS = (
         group="source video",
     ),
     CommonOption(
+        "cluster_resources",
+        ("--cluster-resources",),
+        "What a task of --cluster needs of a machine besides: custom resources of Ray, memory in bytes.",
+        "NAME[=AMOUNT],...",
+        group="source video",
+    ),
+    CommonOption(
         "allow_mixed",
         ("--allow-mixed",),
         "Let other kinds of devices or versions share a dream; last bits of frames may differ.",

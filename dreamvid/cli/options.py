@@ -21,6 +21,7 @@ from dreamvid.media.remote import is_url
 from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
 from dreamvid.pipelines.output_path import ends_in_slash
+from dreamvid.pipelines.plan.cluster_resources import parse_resources
 from dreamvid.pipelines.plan.devices import first_device, parse_devices
 from dreamvid.pipelines.registry import PIPELINES
 
@@ -47,6 +48,7 @@ class CommonOptions:
     device: str = "auto"
     devices: tuple[str, ...] = ()
     cluster: str | None = None
+    cluster_resources: tuple[tuple[str, float], ...] = ()
     allow_mixed: bool = False
     threads: int | None = None
     progress: Literal["auto", "json"] = "auto"
@@ -193,6 +195,7 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
         "chunk": _parse_chunk,
         "device": _parse_device,
         "devices": parse_devices,
+        "cluster_resources": parse_resources,
         "threads": _parse_threads,
         "progress": _parse_progress,
         "report": Path,
@@ -207,6 +210,8 @@ def _take_common(values: dict[str, Any], context: typer.Context) -> CommonOption
         raise SettingsError("--device and --devices: name one of the two")
     if "cluster" in parsed and "devices" in parsed:
         raise SettingsError("--devices and --cluster: name one of the two")
+    if "cluster_resources" in parsed and "cluster" not in parsed:
+        raise SettingsError("--cluster-resources: is for the tasks of --cluster")
     if devices := parsed.get("devices"):
         parsed["device"] = first_device(devices)
     arguments = context.find_root().obj or ()

@@ -23,7 +23,9 @@ PlanArgument = Annotated[
 ]
 
 
-@dreaming_command("video", omit=("devices", "cluster", "allow_mixed", "keep_work", "yes", "report"))
+@dreaming_command(
+    "video", omit=("devices", "cluster", "cluster_resources", "allow_mixed", "keep_work", "yes", "report")
+)
 def plan(
     source: Annotated[
         Path,

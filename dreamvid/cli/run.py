@@ -61,6 +61,7 @@ class CommandRun:
             device=common.device,
             devices=common.devices,
             cluster=common.cluster,
+            cluster_resources=common.cluster_resources,
             allow_mixed=common.allow_mixed,
             threads=common.threads,
             trust_model=common.trust_model,

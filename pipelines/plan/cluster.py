@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dreamvid.checkpoint.chunk import read_records
 from dreamvid.checkpoint.layout import LOCK, begun_parts
 from dreamvid.errors import WorkError
+from dreamvid.pipelines.plan.cluster_resources import describe_needs, is_met, ray_options, task_needs
 from dreamvid.pipelines.plan.holder import read_holder
 from dreamvid.pipelines.plan.part_task import PartTask, TaskEnd
 from dreamvid.pipelines.plan.ray_connection import connected
@@ -74,9 +75,11 @@ class Cluster:
             Where a part cannot be dreamed, or the cluster is gone.
         """
         with connected(self._address) as ray:
-            self._warn_where_nothing_fits(ray)
-            needed = {"num_cpus": 1, "num_gpus": 1} if self._gpu else {"num_cpus": self._plan.threads}
-            remote = ray.remote(max_retries=_RETRIES, **needed)(PartTask.run)
+            needs = task_needs(self._plan.threads, self._options.cluster_resources, gpu=self._gpu)
+            if not is_met(needs, ray.nodes()):
+                what = describe_needs(needs)
+                _log.warning("no machine of the cluster has %s; one that joins it is waited for", what)
+            remote = ray.remote(max_retries=_RETRIES, **ray_options(needs))(PartTask.run)
             running: dict[Any, int] = {}
             try:
                 while (self._left or running) and not stop_requested():
@@ -164,13 +167,6 @@ class Cluster:
             _log.warning("part %d: %s, has ended too early; the part is begun again", number, before)
         self._workers[number] = worker
         self._options.progress.part(f"part {number} of {len(self._plan.parts)}, {worker}")
-
-    def _warn_where_nothing_fits(self, ray: Any) -> None:
-        kind, needed = ("GPU", 1) if self._gpu else ("CPU", self._plan.threads)
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if not any(node.get(kind, 0) >= needed for node in nodes):
-            what = "a GPU" if self._gpu else f"{needed} CPUs, the plan's number of threads (--threads)"
-            _log.warning("no machine of the cluster has %s; one that joins it is waited for", what)
 
 
 def _cancel(ray: Any, references: list[Any]) -> None:

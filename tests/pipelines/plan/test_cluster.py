@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import signal
@@ -13,40 +12,37 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fsspec.config
 import pytest
 
-from dreamvid.checkpoint.layout import PLAN
+from dreamvid.checkpoint.layout import PLAN, begun_parts
 from dreamvid.cli.interrupt import defer_interrupts
 from dreamvid.cli.main import main
 from dreamvid.errors import SettingsError, WorkError
 from dreamvid.media.input.source import open_source
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan import run
+from dreamvid.pipelines.plan.cache import FOLDER
 from dreamvid.pipelines.plan.cluster import Cluster
 from dreamvid.pipelines.plan.join import join
 from dreamvid.pipelines.plan.make import make_plan
 from dreamvid.pipelines.progress import NullProgress
-from dreamvid.pipelines.video import dream_file
-
-os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-token-of-the-tests"}  # read as Ray is imported
-pytest.importorskip("ray", reason="Ray is not installed")
-
-import fsspec.config
-from ray.cluster_utils import Cluster as Nodes
-
-from dreamvid.pipelines.plan.cache import FOLDER
 from dreamvid.pipelines.remote_video import dream_url
-from tests.ftp_server import FSSPEC, PASSWORD, USER, serving
+from dreamvid.pipelines.video import dream_file
+from tests.ftp_server import PASSWORD, USER, serving
 from tests.pipelines.plan.cluster_dream import HEAD, LoadNotedWaves
 from tests.pipelines.plan.conftest import steady_settings
+from tests.pipelines.plan.ray_nodes import two_machines
 from tests.pipelines.plan.remote_driver import noted
 from tests.pipelines.plan.waves import load_waves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from ray.cluster_utils import Cluster as Nodes
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.plan.plan import Plan
@@ -57,38 +53,17 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Ray's nodes are started as on Linux"),
 ]
 
-ROOT = Path(__file__).parents[3]
 FRAMES = 136
 ALL, PART = 220, 56
 """Frames that the dream of all parts takes, and that of the longest, with those of warm-ups and fades."""
-QUICK_CHECKS = {
-    "health_check_initial_delay_ms": 1000,
-    "health_check_period_ms": 500,
-    "health_check_failure_threshold": 4,
-}
-"""How soon the death of a machine is noticed."""
 OPTIONS = RunOptions(chunk=Fraction(1, 4), threads=1, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """Two machines of one core each, as processes of this one; what they fetch from URLs, each has for itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setenv("PYTHONPATH", os.pathsep.join(["", *filter(None, sys.path)]))
-        for name, value in FSSPEC.items():
-            patch.setenv(name, value)
-        folder = tmp_path_factory.mktemp("machines")
-        patch.setenv(FOLDER, str(folder / "first"))
-        nodes = Nodes(
-            initialize_head=True,
-            head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": QUICK_CHECKS},
-        )
-        patch.setenv(FOLDER, str(folder / "second"))
-        nodes.add_node(num_cpus=1)
-        nodes.wait_for_nodes()
+    """Two machines of one core each, as processes of this one."""
+    with two_machines(tmp_path_factory.mktemp("machines")) as nodes:
         yield nodes
-        nodes.shutdown()  # type: ignore[no-untyped-call]  # Ray's
 
 
 @dataclass
@@ -160,7 +135,7 @@ def test_two_machines_make_the_frames_of_one_run_though_a_process_and_a_machine_
 def test_a_killed_driver_comes_back_and_nothing_whole_is_dreamed_again(
     nodes: Nodes, plan: Plan, logs: Path, straight: Path, tmp_path: Path
 ) -> None:
-    arguments = [str(plan.folder), nodes.address, str(logs)]
+    arguments = [str(plan.folder), nodes.address, str(logs), "0.02"]
     driver = subprocess.Popen([sys.executable, "-m", "tests.pipelines.plan.cluster_driver", *arguments])
     deadline = time.monotonic() + 240
     while len(dreamed(logs)) < 40 and driver.poll() is None and time.monotonic() < deadline:
@@ -216,17 +191,22 @@ def test_machines_without_shared_storage_go_on_after_a_killed_process_and_a_kill
     )  # once on each machine; the first driver is on one with a node
 
 
-def test_an_interruption_keeps_every_whole_frame(nodes: Nodes, plan: Plan, logs: Path) -> None:
+def test_an_interruption_keeps_every_whole_frame_of_the_machine_with_the_resource(
+    nodes: Nodes, plan: Plan, logs: Path
+) -> None:
     options = replace(
-        OPTIONS, chunk=Fraction(5), interruptible=partial(defer_interrupts, quiet=True)
-    )  # no chunk is full
+        OPTIONS,
+        chunk=Fraction(5),  # none is full
+        interruptible=partial(defer_interrupts, quiet=True),
+        cluster_resources=(("film", 0.001),),
+    )
     crew = Cluster(plan, nodes.address, options, gpu=False, build=LoadNotedWaves(logs, 0.1))
     handler = signal.getsignal(signal.SIGTERM)
     crew.run(0, lambda: len(dreamed(logs)) > 8)
     assert signal.getsignal(signal.SIGTERM) is handler
     kept, count = run.kept_frames(plan), len(dreamed(logs))
-    assert plan.missing() == [1, 2, 3, 4, 5]
-    assert 8 < kept <= count
+    assert begun_parts(plan.folder) == {1}
+    assert 8 < kept <= count < plan.parts[0].frames
     time.sleep(1)
     assert len(dreamed(logs)) == count
 
