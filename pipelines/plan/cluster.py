@@ -10,8 +10,9 @@ from dreamvid.checkpoint.layout import LOCK, begun_parts
 from dreamvid.errors import WorkError
 from dreamvid.pipelines.plan.cluster_resources import describe_needs, is_met, ray_options, task_needs
 from dreamvid.pipelines.plan.holder import read_holder
-from dreamvid.pipelines.plan.part_task import PartTask, TaskEnd
+from dreamvid.pipelines.plan.part_task import PartTask
 from dreamvid.pipelines.plan.ray_connection import connected
+from dreamvid.pipelines.plan.ray_task import RETRIES, end_of
 
 if TYPE_CHECKING:
     from dreamvid.pipelines.options import RunOptions, StopRequested
@@ -24,8 +25,6 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 _PATIENCE = 600.0
 """Seconds that tasks have to finish their frame when a run is stopped; a second interruption stops at once."""
-_RETRIES = 8
-"""Times that a task is begun again whose process or machine has died."""
 _TASKS = 1000
 """Tasks that Ray has at a time, most of which wait."""
 
@@ -79,7 +78,9 @@ class Cluster:
             if not is_met(needs, ray.nodes()):
                 what = describe_needs(needs)
                 _log.warning("no machine of the cluster has %s; one that joins it is waited for", what)
-            remote = ray.remote(max_retries=_RETRIES, **ray_options(needs))(PartTask.run)
+            if not self._gpu and self._options.device == "auto" and ray.cluster_resources().get("GPU"):
+                _log.warning("the cluster's GPUs are not used, as the plan was made on a machine without one")
+            remote = ray.remote(max_retries=RETRIES, **ray_options(needs))(PartTask.run)
             running: dict[Any, int] = {}
             try:
                 while (self._left or running) and not stop_requested():
@@ -112,15 +113,7 @@ class Cluster:
 
     def _take(self, ray: Any, reference: Any, number: int) -> None:
         """Take the end of a task."""
-        try:
-            end: TaskEnd = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
-            line = f"{type(error.cause).__name__}: {' '.join(str(error.cause).split())}"
-            raise WorkError(f"part {number}: {line}") from None
-        except ray.exceptions.RayError as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            line = f"the process or machine died {_RETRIES + 1} times ({lines[0]})"
-            raise WorkError(f"part {number}: {line}") from None
+        end = end_of(ray, reference, f"part {number}")
         for text in end.warnings:
             if text not in self._warnings:
                 self._warnings.add(text)

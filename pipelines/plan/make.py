@@ -40,6 +40,7 @@ def make_plan(
     preset: Preset,
     options: RunOptions = RunOptions(),
     *,
+    output: Path | None = None,
     build: BuildDreamer = build_dreamer,
 ) -> Plan:
     """Divide a video into parts, and write down what and how they are dreamed.
@@ -50,14 +51,17 @@ def make_plan(
         As for :func:`dreamvid.pipelines.video.dream_file`.
     folder
         Where the plan goes; None is the work folder of the output, so that running that goes on with it.
+    output
+        The file or folder that the parts are joined to; None is ``<name>.dream<suffix>`` beside the source.
 
     Raises
     ------
     DreamvidError
         In one line; a plan that is there and fits is left as it is.
     """
-    # That the plan is a folder says nothing of the output.
-    job = open_video_job(source, None, preset, replace(options, output_is_folder=False))
+    if output is None:  # that the plan is a folder says nothing of the output
+        options = replace(options, output_is_folder=False)
+    job = open_video_job(source, output, preset, options)
     folder = work_folder(job.output) if folder is None else folder
     begun = None if options.fresh else read_manifest(folder)
     video = load_video(job, job.preset if begun is None else pin_precision(job.preset, begun), build)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from dreamvid.errors import BusyError, DreamvidError
+from dreamvid.errors import BusyError
 from dreamvid.pipelines.options import RunOptions
-from dreamvid.pipelines.plan.holder import Holder
 from dreamvid.pipelines.plan.plan import read_plan
+from dreamvid.pipelines.plan.ray_task import run_task
 from dreamvid.pipelines.plan.worker import Worker, prepare_worker
 
 if TYPE_CHECKING:
@@ -22,32 +19,12 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from dreamvid.pipelines.options import StopRequested
+    from dreamvid.pipelines.plan.ray_task import TaskEnd
     from dreamvid.pipelines.plan.remote import RemoteWork
     from dreamvid.pipelines.scenes import BuildDreamer
 
 _POLL_SECONDS = 1.0
 _workers: dict[str, Worker] = {}
-
-
-class TaskEnd(NamedTuple):
-    """How a task has ended.
-
-    Attributes
-    ----------
-    worker
-        The process that it was.
-    is_done
-        Whether its part is done; where that is not so for want of an ``error``, it was interrupted.
-    error
-        The line that says why the part cannot be dreamed, or nothing.
-    warnings
-        Each once.
-    """
-
-    worker: str
-    is_done: bool = False
-    error: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +50,7 @@ class PartTask:
 
         Where another process is at the part, perhaps one of a run that was killed, its end is waited for.
         """
-        log, warnings = logging.getLogger("dreamvid"), _Warnings()
-        log.addHandler(warnings)
-        is_done, error = False, ""
-        try:
-            self._dream()
-            is_done = True
-        except KeyboardInterrupt:
-            pass
-        except DreamvidError as caught:
-            error = f"{platform.node()}: {' '.join(str(caught).split())}"
-        finally:
-            log.removeHandler(warnings)
-        worker = Holder(platform.node(), os.getpid(), self.device)
-        return TaskEnd(str(worker), is_done, error, tuple(warnings.texts))
+        return run_task(self._dream, self.device)
 
     def _dream(self) -> None:
         worker = self._worker()
@@ -115,16 +79,3 @@ class PartTask:
             how = {} if self.build is None else {"build": self.build}
             _workers[self.folder] = prepare_worker(plan, options, **how)
         return _workers[self.folder]
-
-
-class _Warnings(logging.Handler):
-    """Collects the texts of warnings, as the keys of ``texts``."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: dict[str, None] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take a warning; errors are raised, too."""
-        if record.levelno == logging.WARNING:
-            self.texts[record.getMessage()] = None

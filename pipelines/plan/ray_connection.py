@@ -45,6 +45,7 @@ def connected(address: str) -> Iterator[Any]:
     if address != AUTO:
         _check_answers(address)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else it warns of each attempt to connect
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's default to come; else it warns
     import ray  # noqa: PLC0415  only where a cluster is used
 
@@ -66,7 +67,9 @@ def _connect(ray: Any, address: str) -> None:
             raise SettingsError(
                 f"--cluster auto: this machine belongs to no Ray cluster ({line}); 'ray start' makes or joins one"
             ) from None
-        raise SettingsError(f"--cluster {quoted(address)}: no Ray cluster answers there ({line})") from None
+        raise SettingsError(
+            f"--cluster {quoted(address)}: no Ray cluster answers there, or it has another token ({line})"
+        ) from None
 
 
 def _check_answers(address: str) -> None:

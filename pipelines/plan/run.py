@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreamvid.checkpoint.chunk import read_records
+from dreamvid.checkpoint.store import open_store
 from dreamvid.errors import DreamvidError, NothingDreamedError
 from dreamvid.pipelines.build import count_gpus
 from dreamvid.pipelines.memory import VIDEO_BYTES, check_memory
@@ -16,13 +18,15 @@ from dreamvid.pipelines.plan.crew import Crew, worker_command
 from dreamvid.pipelines.plan.devices import worker_devices
 from dreamvid.pipelines.plan.join import PartsReader, encode
 from dreamvid.pipelines.plan.make import open_plan
+from dreamvid.pipelines.plan.plan import read_plan
+from dreamvid.pipelines.plan.plan_task import plan_on_gpu
 from dreamvid.pipelines.plan.worker import dream_free_parts, worker_of
 from dreamvid.pipelines.provenance import InputGuard
+from dreamvid.pipelines.resume import lossless
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from dreamvid.checkpoint.store import Store
     from dreamvid.pipelines.options import RunOptions
@@ -68,7 +72,7 @@ def dream_on_devices(
     devices = worker_devices(options.devices or (options.device,), count_gpus) if here else []
     if len(devices) > 1:
         check_memory(job.source.name, job.info.size, VIDEO_BYTES, len(devices))
-    plan, store = open_plan(folder, video)
+    plan, store, on_gpus = _open_plan(video, folder)
     reader = PartsReader(plan)
     encoding, kept = 0.0, kept_frames(plan)
     try:
@@ -81,7 +85,7 @@ def dream_on_devices(
                 if options.remote is not None:
                     shared = replace(options, remote=options.remote.share(plan))
                     kept = kept_frames(plan)
-                cluster = Cluster(plan, options.cluster, shared, gpu=_uses_gpus(options.device))
+                cluster = Cluster(plan, options.cluster, shared, gpu=on_gpus)
                 _dream_parts(plan, cluster, kept, options)
             else:
                 _dream_parts(plan, Crew(plan, devices, options, command), kept, options)
@@ -98,8 +102,20 @@ def dream_on_devices(
     return result
 
 
-def _uses_gpus(device: str) -> bool:
-    return device.startswith("gpu") or (device == "auto" and count_gpus() > 0)
+def _open_plan(video: LoadedVideo, folder: Path) -> tuple[Plan, Store, bool]:
+    """Open the plan, or make it; return it with its lock, and whether the tasks of a cluster take GPUs.
+
+    They do where this machine has one, and where the cluster has some and shares the storage: then it makes the plan.
+    """
+    options = video.job.options
+    if options.cluster is None:
+        return *open_plan(folder, video), False
+    on_gpus = options.device.startswith("gpu") or (options.device == "auto" and count_gpus() > 0)
+    if not on_gpus and options.device == "auto" and options.remote is None and plan_on_gpu(video, folder):
+        plan = read_plan(folder)
+        manifest = replace(plan.manifest, folder=str(Path.cwd()))  # where the same command goes on
+        return plan, open_store(folder, manifest, lossless), True
+    return *open_plan(folder, video), on_gpus
 
 
 def _dream_parts(plan: Plan, crew: Crew | Cluster, kept: int, options: RunOptions) -> None:

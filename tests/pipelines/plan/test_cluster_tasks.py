@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,47 +15,18 @@ from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan import cluster
 from dreamvid.pipelines.plan.cluster import Cluster
 from dreamvid.pipelines.plan.make import make_plan
-from dreamvid.pipelines.plan.part_task import TaskEnd
+from dreamvid.pipelines.plan.ray_task import TaskEnd
 from dreamvid.pipelines.progress import NullProgress
+from tests.pipelines.plan.one_process import OneProcess
 from tests.pipelines.plan.waves import load_waves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dreamvid.config.preset import Preset
     from dreamvid.pipelines.plan.part_task import PartTask
     from dreamvid.pipelines.plan.plan import Plan
-
-
-@dataclass
-class OneProcess:
-    """What is used of Ray; ``do`` takes the place of what its tasks run."""
-
-    do: Callable[[PartTask], TaskEnd]
-    needed: dict[str, Any] = field(default_factory=dict)
-    most: int = 0
-    exceptions: Any = field(
-        default_factory=lambda: SimpleNamespace(RayError=OSError, RayTaskError=ArithmeticError)
-    )
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [{"Alive": True, "Resources": {"CPU": 1}}]
-
-    def remote(self, **needed: Any) -> Callable[[object], Any]:
-        self.needed = needed
-        begin = SimpleNamespace(remote=lambda task: task)
-        return lambda _: SimpleNamespace(options=lambda **_: begin)
-
-    def wait(self, tasks: Sequence[PartTask], **_: Any) -> tuple[Sequence[PartTask], Sequence[PartTask]]:
-        self.most = max(self.most, len(tasks))
-        return tasks[:1], tasks[1:]
-
-    def get(self, task: PartTask) -> TaskEnd:
-        return self.do(task)
-
-    def cancel(self, task: PartTask) -> None:
-        pass
 
 
 @dataclass

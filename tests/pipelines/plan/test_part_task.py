@@ -15,7 +15,8 @@ import pytest
 from dreamvid.pipelines.options import RunOptions
 from dreamvid.pipelines.plan import part_task
 from dreamvid.pipelines.plan.make import make_plan
-from dreamvid.pipelines.plan.part_task import PartTask, TaskEnd
+from dreamvid.pipelines.plan.part_task import PartTask
+from dreamvid.pipelines.plan.ray_task import TaskEnd
 from dreamvid.pipelines.plan.run import kept_frames
 from tests.pipelines.plan.waves import load_waves
 
