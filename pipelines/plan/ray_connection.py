@@ -45,7 +45,6 @@ def connected(address: str) -> Iterator[Any]:
     if address != AUTO:
         _check_answers(address)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else it warns of each attempt to connect
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's default to come; else it warns
     import ray  # noqa: PLC0415  only where a cluster is used
 
