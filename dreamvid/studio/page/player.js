@@ -6,7 +6,7 @@ import { fileOf, loadFiles } from "./library.js";
 
 const PERIOD = 400; // ms between looks at how far a measurement is
 const FAR = 0.25; // s by which the source is off before it jumps to where it should be
-const PULL = 2; // by how much faster or slower it plays for each second that it is off
+const PULL = 4; // by how much faster or slower it plays for each second that it is off
 
 let file = null;
 let dream = null; // what is played: a video, or an image that moves or not
@@ -103,6 +103,8 @@ function showVideo() {
   find("player-sound").hidden = !file.sound;
   find("player-seek").step = String(1 / (file.rate || 24));
   for (const name of ["play", "pause", "seeked", "timeupdate", "loadedmetadata"]) video.addEventListener(name, () => { if (video === dream) keepUp(); });
+  const follow = () => { if (video === dream) { keepUp(); video.requestVideoFrameCallback?.(follow); } };
+  video.requestVideoFrameCallback?.(follow);
   video.addEventListener("click", () => { touched = true; toggle(); });
   keepUp();
 }
@@ -138,6 +140,7 @@ function keepUp() {
     if (Math.abs(late) > 1e-3) source.currentTime = Math.min(wanted, source.duration);
     return;
   }
+  if (source.seeking) return;
   if (Math.abs(late) > FAR) source.currentTime = wanted;
   source.playbackRate = Math.abs(late) > FAR ? 1 : 1 + PULL * late;
   if (source.paused) source.play().catch(() => {});
