@@ -85,7 +85,12 @@ ENCODERS: Mapping[str, Encoder] = {
     "hap-alpha": Encoder((), _RGBA),
     "hap-q": Encoder((), {(8, False): "rgba"}),
     "dxv": Encoder(("dxv",), {(8, False): "rgba"}, multiples=(16, 16)),
-    "gif": Encoder(("gif",), {(8, False): "rgb24", (8, True): "rgba"}),
+    "gif": Encoder(
+        ("gif",),
+        {(8, False): "rgb24", (8, True): "rgba"},
+        # FFmpeg compares the indices of a frame with those of the one before, even where that had another palette.
+        options={"gifflags": "-offsetting-transdiff"},
+    ),
     "apng": Encoder(("apng",), _PNG),
     "png": Encoder(("png",), _PNG),
     "webp": Encoder(

@@ -16,7 +16,7 @@ from dreamvid.config.settings import OutputSettings
 from dreamvid.errors import SettingsError, WriteError
 from dreamvid.media.input.image_sequence import list_frames
 from dreamvid.media.input.source import open_source
-from dreamvid.media.output.writer import check_output, default_output
+from dreamvid.media.output.writer import check_output, default_output, open_writer
 from dreamvid.types import Frame, Size, VideoInfo
 
 NTSC = Fraction(30000, 1001)
@@ -115,6 +115,15 @@ def test_a_fast_gif_keeps_its_frames_apart_and_warns(write: Any) -> None:
     written = write("o.gif", frames=30, rate=Fraction(90), size=Size(16, 16))
     assert len(set(written.times())) == 30
     assert written.said("browsers")
+
+
+def test_a_gif_shows_again_what_its_first_frame_showed(tmp_path: Path) -> None:
+    grays = [0.8, 0.2, 0.2, 0.8]
+    info = VideoInfo(Size(16, 16), Fraction(10))
+    with open_writer(tmp_path / "o.gif", info=info, output=OutputSettings()) as writer:
+        for index, gray in enumerate(grays):
+            writer.write(Frame(index, Fraction(index, 10), np.full((16, 16, 3), gray, np.float32)))
+    assert [float(frame.rgb.mean()) for frame in read(tmp_path / "o.gif")] == pytest.approx(grays, abs=0.01)
 
 
 def test_a_gif_faster_than_its_clock_is_refused(write: Any, tmp_path: Path) -> None:
