@@ -102,13 +102,18 @@ def test_areas_that_flash_in_turn_do_not_add_up() -> None:
     assert measured(in_turn).general == 3
 
 
-def test_grain_and_textures_that_move_are_no_flashes() -> None:
+def test_grain_and_textures_that_move_are_no_flashes_but_may_flash() -> None:
     random = np.random.default_rng(3)
     grain = [random.random((4 * HEIGHT, 4 * WIDTH, 3), dtype=np.float32) for _ in range(8)]
     assert measured(lambda time: grain[round(time * 30) % 8]).general == 0
     texture = np.kron(random.random((24, 256, 1)), np.ones((3, 3, 3))).astype(np.float32)
-    moving = measured(lambda time: texture[:, round(time * 30) : round(time * 30) + WIDTH])
-    assert moving.general < 3
+
+    def moving(time: float) -> RGB:
+        return texture[:, round(time * 30) : round(time * 30) + WIDTH]
+
+    assert measured(moving).general < 3
+    bright = strobe(5, flat(1.0), flat(0.4))
+    assert measured(lambda time: moving(time) * bright(time)).general == pytest.approx(5, abs=0.5)
 
 
 def test_a_film_of_cuts_flashes_as_often_as_it_cuts() -> None:
