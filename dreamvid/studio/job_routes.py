@@ -74,7 +74,7 @@ class JobRoutes:
         return JSONResponse({"jobs": await in_thread(self._jobs)})
 
     async def _frame(self, request: Request) -> Response:
-        """Return the newest frame that a job keeps."""
+        """Return the newest frame that a job keeps, or else the first one of its source."""
         job = await in_thread(self._studio.jobs.job, request.path_params["id"])
         async with self._studio.readers:
             picture = await in_thread(self._newest_frame, job)
@@ -185,4 +185,7 @@ class JobRoutes:
         for chunk in reversed(chunks):
             with suppress(DreamvidError, OSError):
                 return encode_picture(read_preview(chunk, Fraction(0), SHELF_PICTURE * 2))
-        raise ReadError("no frame is kept yet")
+        source = None if job.source is None else self._studio.library.named(job.source)
+        if source is None:
+            raise ReadError("no frame is kept yet")
+        return encode_picture(read_preview(source.path, Fraction(0), SHELF_PICTURE * 2))

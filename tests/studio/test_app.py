@@ -324,6 +324,8 @@ def test_jobs_are_queued_paused_moved_and_cancelled(
     jobs = client.get("/api/jobs").json()["jobs"]
     assert [job["output"] for job in jobs] == ["clip.palace.mp4", "clip.palace-2.mp4", "clip.x.webm"]
     assert [job["state"] for job in jobs] == ["waiting"] * 3
+    picture = client.get(f"/api/jobs/{jobs[0]['id']}/frame").content
+    assert picture == client.get(f"/api/files/{id_of('clip.mp4')}/frame?longest=480").content
     preset = Preset.load(folder / ".dreamvid-studio/jobs" / f"{jobs[0]['id']}.yaml")
     assert (preset.ascent.steps, preset.run.seed, preset.octaves.largest) == (3, 5, 400)
     act(client, jobs[0], "pause")

@@ -78,8 +78,8 @@ function showJobs(now) {
 function jobItem(job, open, old) {
   const place = open.findIndex((each) => each.id === job.id);
   const image = old?.querySelector("img") ?? make("img", { alt: "" });
-  const address = job.result ? `/api/files/${job.result}/frame?longest=240` : job.done ? `/api/jobs/${job.id}/frame?at=${Math.floor(job.done / 12)}` : "";
-  if (address && image.dataset.address !== address) {
+  const address = job.result ? `/api/files/${job.result}/frame?longest=240` : `/api/jobs/${job.id}/frame?at=${Math.floor(job.done / 12)}`;
+  if (image.dataset.address !== address) {
     image.dataset.address = address;
     const next = new Image();
     next.addEventListener("load", () => { image.src = next.src; image.hidden = false; });
