@@ -17,7 +17,7 @@ from dreamvid.config.fields import field_paths, group_of, innermost, meta_of
 from dreamvid.config.preset import Preset, parse_assignments, parse_value
 from dreamvid.config.quality import Quality, parse_quality, with_quality
 from dreamvid.errors import SettingsError
-from dreamvid.media.remote import is_url
+from dreamvid.media.remote import is_url, without_secrets
 from dreamvid.objective import Objective
 from dreamvid.pipelines.options import CHUNK_SECONDS
 from dreamvid.pipelines.output_path import ends_in_slash
@@ -74,7 +74,7 @@ def output_option(help_text: str, *, takes_urls: bool = False) -> Any:
 
 def _no_url(text: str) -> str:
     if is_url(text):
-        raise SettingsError(f"{text} is a URL; only 'dreamvid video' writes to URLs")
+        raise SettingsError(f"{without_secrets(text)} is a URL; only 'dreamvid video' writes to URLs")
     return text
 
 

@@ -44,6 +44,11 @@ def is_url(name: str | Path | None) -> bool:
     return isinstance(name, str) and _URL.match(name) is not None
 
 
+def without_secrets(text: str) -> str:
+    """Return a text without the passwords and queries of URLs in it."""
+    return _QUERY.sub("", _PASSWORD.sub("://", text))
+
+
 def check_url(url: str) -> str:
     """Return the name of the file that a URL names.
 
@@ -53,10 +58,9 @@ def check_url(url: str) -> str:
         Where the URL holds a password, or a query, which may be one, or names no file.
     """
     if _PASSWORD.search(url) or (url.lower().startswith(_WITH_QUERIES) and "?" in url):
-        shown = _QUERY.sub("", _PASSWORD.sub("://", url))
         raise SettingsError(
-            f"{printable(shown)}: passwords and tokens are no part of a URL, where others see them; fsspec has them "
-            "from the environment or ~/.config/fsspec"
+            f"{printable(without_secrets(url))}: passwords and tokens are no part of a URL, where others see them; "
+            "fsspec has them from the environment or ~/.config/fsspec"
         )
     name = url.rpartition("/")[2]
     if name in {"", ".", ".."} or name != printable(name) or "\\" in name:
@@ -83,7 +87,7 @@ def _opened(url: str, action: str) -> Iterator[tuple[Any, str]]:
     except Exception as error:  # noqa: BLE001  each file system has errors of its own
         missing = isinstance(error, FileNotFoundError)
         lines = str(error).strip().splitlines() if not missing else ["no such file"]
-        reason = _QUERY.sub("", _PASSWORD.sub("://", (lines or [type(error).__name__])[0]))[:_MOST_SHOWN]
+        reason = without_secrets((lines or [type(error).__name__])[0])[:_MOST_SHOWN]
         raise kind(f"{printable(url)}: cannot be {action} ({reason})") from None
 
 

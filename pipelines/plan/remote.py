@@ -146,14 +146,12 @@ class RemoteWork:
             delete(f"{self.url}/{name}")
 
     def _fetch_plan(self, entry: Path, before: bytes = b"") -> None:
-        """Fetch a plan and its files to a folder of the cache, unless it is the one that was there before."""
+        """Fetch files and, last, a plan to a folder of the cache, unless it is the one that was there before."""
         new = entry / "new"
         shutil.rmtree(new, ignore_errors=True)
         try:
             self._unpack(_PLAN, new, entry)
-            folders = sorted(
-                new.iterdir(), key=lambda folder: folder.suffix == SUFFIX
-            )  # the plan is the last
+            folders = sorted(new.iterdir(), key=lambda folder: folder.suffix == SUFFIX)
             if not before or (folders[-1] / PLAN).read_bytes() != before:
                 for folder in folders:
                     shutil.rmtree(entry / folder.name, ignore_errors=True)

@@ -199,6 +199,8 @@ def test_a_cluster_needs_two_urls(url: str, clip: Path) -> None:
         (["video", "AT/clip.mp4", "-o", "AT/f_%04d.png"], "a folder of pictures is not sent; name a file"),
         (["video", "AT/clip.mp4", "-o", "nosuch://a/b.mkv"], "Protocol not known: nosuch"),
         (["video", "ftp://me:hunter2@host/a.mp4"], "no part of a URL"),
+        (["image", "ftp://me:hunter2@host/a.mp4"], "ftp://host/a.mp4 is a URL"),
+        (["zoom", "-o", "ftp://me:hunter2@host/a.mp4"], "ftp://host/a.mp4 is a URL"),
         (["image", "AT/clip.mp4"], "is a URL; download it first: only 'dreamvid video' reads URLs"),
         (["zoom", "-o", "AT/a.mp4"], "is a URL; only 'dreamvid video' writes to URLs"),
     ],

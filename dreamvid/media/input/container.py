@@ -18,6 +18,7 @@ from av.error import FFmpegError
 from dreamvid.errors import ReadError
 from dreamvid.media.containers import AUDIO_DEMUXERS, DEMUXERS
 from dreamvid.media.limits import MAX_DECODED_PIXELS
+from dreamvid.media.remote import without_secrets
 from dreamvid.text import printable
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def input_path(path: str | Path) -> Path:
         return file
     if _URL.match(str(path)):
         slashes = ":///" if str(path).startswith("file:") else "://"  # of which a Path keeps one
-        address = _URL.sub(rf"\1{slashes}", printable(file), count=1)
+        address = without_secrets(_URL.sub(rf"\1{slashes}", printable(file), count=1))
         raise ReadError(f"{address} is a URL; download it first: only 'dreamvid video' reads URLs")
     raise ReadError(f"no such file: {printable(file)}")
 
