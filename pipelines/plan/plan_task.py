@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PlanTask:
-    """A plan to be made; all names are those of the shared storage."""
+    """A plan to be made; all names are those of the shared storage, and ``build`` is as for a ``PartTask``."""
 
     source: str
     output: str
@@ -50,15 +50,10 @@ class PlanTask:
         return run_task(make, self.options.device)
 
 
-def plan_on_gpu(video: LoadedVideo, folder: Path, *, build: BuildDreamer | None = None) -> bool:
+def plan_on_gpu(video: LoadedVideo, folder: Path) -> bool:
     """Make the plan of a video in its work folder on a GPU of the cluster; return False where that has none.
 
     A dream that was begun on the device of this machine goes on as it is.
-
-    Parameters
-    ----------
-    build
-        As for :class:`~dreamvid.pipelines.plan.part_task.PartTask`.
 
     Raises
     ------
@@ -78,7 +73,7 @@ def plan_on_gpu(video: LoadedVideo, folder: Path, *, build: BuildDreamer | None 
         options.progress.start(None, f"shots of {job.source.name}")
         needs = task_needs(1, options.cluster_resources, gpu=True)
         remote = ray.remote(max_retries=RETRIES, **ray_options(needs))(PlanTask.run)
-        reference = remote.options(name="dreamvid plan").remote(_task(video, folder, build))
+        reference = remote.options(name="dreamvid plan").remote(_task(video, folder))
         end = end_of(ray, reference, "plan")
     for text in end.warnings:
         _log.warning("%s", text)
@@ -87,7 +82,7 @@ def plan_on_gpu(video: LoadedVideo, folder: Path, *, build: BuildDreamer | None 
     return True
 
 
-def _task(video: LoadedVideo, folder: Path, build: BuildDreamer | None) -> PlanTask:
+def _task(video: LoadedVideo, folder: Path) -> PlanTask:
     job = video.job
     options = RunOptions(
         device="gpu:0",
@@ -100,7 +95,7 @@ def _task(video: LoadedVideo, folder: Path, build: BuildDreamer | None) -> PlanT
     )
     settings = rename_files(plain_settings(job.preset), lambda name, _: str(Path(name).resolve()), Preset)
     source, output, folder = (path.resolve() for path in (job.source, job.output, folder))
-    return PlanTask(str(source), str(output), str(folder), settings, options, build)
+    return PlanTask(str(source), str(output), str(folder), settings, options)
 
 
 def _devices(manifest: Manifest) -> list[object]:

@@ -48,8 +48,10 @@ def plan(shots: Path, settings: Preset, tmp_path: Path) -> Plan:
 def share(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Callable[..., OneProcess]:
     """Run the plan's parts with a function that takes the place of the tasks; return what took Ray's."""
 
-    def run(do: Callable[[PartTask], TaskEnd], progress: NullProgress | None = None) -> OneProcess:
-        ray = OneProcess(do)
+    def run(
+        do: Callable[[PartTask], TaskEnd], progress: NullProgress | None = None, **resources: float
+    ) -> OneProcess:
+        ray = OneProcess(do, resources or {"CPU": 1.0})
 
         @contextmanager
         def connected(_: str) -> Iterator[OneProcess]:
@@ -136,3 +138,11 @@ def test_ray_has_a_limited_number_of_tasks_at_a_time(
     monkeypatch.setattr(cluster, "_TASKS", 2)
     assert share(lambda task: done(plan, task)).most == 2
     assert not plan.missing()
+
+
+def test_gpus_that_are_not_used_and_processors_that_are_missing_are_told(
+    plan: Plan, share: Callable[..., OneProcess], caplog: pytest.LogCaptureFixture
+) -> None:
+    share(lambda task: done(plan, task), CPU=0.5, GPU=2.0)
+    assert "the cluster's GPUs are not used, as the plan was made on a machine without one" in caplog.messages
+    assert any("no machine of the cluster has 1 CPUs" in text for text in caplog.messages)
