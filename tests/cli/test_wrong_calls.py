@@ -177,7 +177,7 @@ UNKNOWN = [
     (["models"], "Missing command"),
     (["presets"], "Missing command"),
     (["presets", "nosuch"], "No such command 'nosuch'"),
-    (["measure", "clip.mp4"], "Missing argument 'DREAMED'"),
+    (["measure"], "Missing argument 'SOURCE'"),
 ]
 
 WITH_NETWORK = [
