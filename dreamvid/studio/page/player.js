@@ -26,7 +26,7 @@ export function buildPlayer() {
   find("player-close").addEventListener("click", () => find("player").close());
   find("player").addEventListener("close", () => { clear(); before?.focus(); });
   find("player-play").addEventListener("click", () => { touched = true; toggle(); });
-  find("player-seek").addEventListener("input", () => { touched = true; dream.currentTime = Number(find("player-seek").value) + halfFrame(); });
+  find("player-seek").addEventListener("input", () => { touched = true; dream.currentTime = (Number(find("player-seek").value) + 0.5) / rate(); }); // the middle of a frame
   find("player-sound").addEventListener("click", () => { dream.muted = !dream.muted; keepUp(); });
   find("player-full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : find("player-stage").requestFullscreen()).catch(() => {}));
   find("player-compare").addEventListener("input", compare);
@@ -101,7 +101,6 @@ function showVideo() {
   show(video);
   for (const name of ["seek", "clock", "full"]) find(`player-${name}`).hidden = false;
   find("player-sound").hidden = !file.sound;
-  find("player-seek").step = String(1 / (file.rate || 24));
   for (const name of ["play", "pause", "seeked", "timeupdate", "loadedmetadata"]) video.addEventListener(name, () => { if (video === dream) keepUp(); });
   const follow = () => { if (video === dream) { keepUp(); video.requestVideoFrameCallback?.(follow); } };
   video.requestVideoFrameCallback?.(follow);
@@ -113,7 +112,7 @@ function showPlaying(playing) {
   find("player-play").textContent = playing ? "Pause" : "Play";
 }
 
-const halfFrame = () => 0.5 / (file?.rate || 24);
+const rate = () => file?.rate || 24;
 
 function toggle() {
   if (!isVideo(dream)) {
@@ -126,8 +125,8 @@ function toggle() {
 /** Show where the dream is, and bring its source there. */
 function keepUp() {
   const seconds = dream.duration || file.seconds || 0;
-  find("player-seek").max = String(Math.max(0, seconds - 1 / (file.rate || 24)));
-  if (document.activeElement !== find("player-seek") || !dream.paused) find("player-seek").value = String(dream.currentTime);
+  find("player-seek").max = String(Math.max(0, Math.round(seconds * rate()) - 1));
+  if (document.activeElement !== find("player-seek") || !dream.paused) find("player-seek").value = String(Math.floor(dream.currentTime * rate() + 1e-3));
   find("player-seek").setAttribute("aria-valuetext", `${clock(dream.currentTime)} of ${clock(seconds)}`);
   find("player-clock").textContent = `${clock(dream.currentTime)} / ${clock(seconds)}`;
   showPlaying(!dream.paused);
