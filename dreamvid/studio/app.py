@@ -60,7 +60,7 @@ def make_app(studio: Studio) -> Starlette:
         response.set_cookie(access.cookie, access.session, httponly=True, samesite="strict", path="/")
         return response
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _index),
             Route("/favicon.ico", _icon),
@@ -82,6 +82,8 @@ def make_app(studio: Studio) -> Starlette:
         },
         lifespan=lifespan,
     )
+    app.state.library = studio.library
+    return app
 
 
 async def _index(_: Request) -> Response:
@@ -105,12 +107,13 @@ def _page(name: str) -> Response:
     return Response(file.read_bytes(), media_type=_PAGE_TYPES[suffix])
 
 
-async def _explain(_: Request, error: Exception) -> Response:
+async def _explain(request: Request, error: Exception) -> Response:
     """Answer with the line that the command line would print."""
     if isinstance(error, look.LookError):
         return JSONResponse({"error": str(error), "mistakes": error.mistakes}, 422)
     status = 413 if isinstance(error, uploads.UploadTooLargeError | TooMuchError) else 400
-    return JSONResponse({"error": " ".join(str(error).split()) or "the page has gone"}, status)
+    line = request.app.state.library.shown(" ".join(str(error).split()))
+    return JSONResponse({"error": line or "the page has gone"}, status)
 
 
 async def _explain_unforeseen(_: Request, error: Exception) -> Response:

@@ -118,6 +118,7 @@ class JobRoutes:
                     "output": printable(job.output),
                     "result": None if made is None else made.id,
                     **asdict(status),
+                    "error": library.shown(status.error),
                     "seconds_left": None if status.seconds_left is None else round(status.seconds_left),
                 }
             )

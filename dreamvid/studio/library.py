@@ -121,11 +121,17 @@ class Library:
             known = self._facts.get(key)
         if known is None:
             known = _look_into(file)
+            if "problem" in known:
+                known["problem"] = self.shown(known["problem"])
             with self._lock:
                 if len(self._facts) >= _MOST_FACTS:
                     self._facts.clear()
                 self._facts[key] = known
         return known
+
+    def shown(self, line: str) -> str:
+        """Return a line of the command line with the names of the folder's files in place of their paths."""
+        return line.replace(f"{printable(self.folder)}/", "")
 
     def listing(self) -> dict[str, Any]:
         """Return all files for the page; ``complete`` is False where some are still to be looked into."""

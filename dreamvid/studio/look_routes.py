@@ -132,7 +132,7 @@ class LookRoutes:
         if reply is None:
             return JSONResponse({"superseded": True}, 409)
         if reply.error:
-            return JSONResponse({"error": reply.error}, 422)
+            return JSONResponse({"error": self._studio.library.shown(reply.error)}, 422)
         return JSONResponse(
             {
                 "source": base64.b64encode(reply.source).decode(),

@@ -55,7 +55,8 @@ class MovingRoutes:
 
     async def _status(self, request: Request) -> Response:
         """Return how far it is."""
-        return JSONResponse(asdict(await in_thread(self._studio.moving.status, request.path_params["id"])))
+        status = await in_thread(self._studio.moving.status, request.path_params["id"])
+        return JSONResponse({**asdict(status), "error": self._studio.library.shown(status.error)})
 
     async def _cancel(self, request: Request) -> Response:
         """Give it up."""

@@ -92,7 +92,7 @@ class PlayerRoutes:
         except OSError as error:
             raise ReadError(f"the file cannot be read ({error.strerror})") from None
         if found is not None and "error" in found:
-            raise ReadError(found["error"].replace(f"{printable(self._studio.library.folder)}/", ""))
+            raise ReadError(found["error"])
         return found
 
     def _source_of(self, file: LibraryFile) -> tuple[LibraryFile | None, float]:

@@ -18,7 +18,6 @@ from dreamvid.schedule.times import SIGNALS
 from dreamvid.studio import timeline
 from dreamvid.studio.analyses import PATIENCE, Analyses, Analysis
 from dreamvid.studio.services import check_source, film_clock, in_thread, read_json
-from dreamvid.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +96,7 @@ class TimelineRoutes:
             raise ReadError("there is no such analysis")
         shown = {name: value for name, value in found.items() if name != "signals"}
         if "error" in shown:
-            shown["error"] = shown["error"].replace(f"{printable(self._studio.library.folder)}/", "")
+            shown["error"] = self._studio.library.shown(shown["error"])
         return JSONResponse(shown)
 
     async def _ask(self, analysis: Analysis) -> str:

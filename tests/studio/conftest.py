@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -49,6 +50,15 @@ def webp(shade: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.full((27, 48, 3), shade, np.uint8)).save(buffer, "webp")
     return buffer.getvalue()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true, ten seconds at most."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError
 
 
 @dataclass

@@ -50,7 +50,10 @@ def test_ids_are_opaque_and_stay(client: TestClient, folder: Path) -> None:
 def test_a_damaged_file_says_why(client: TestClient, folder: Path) -> None:
     (folder / "broken.mp4").write_bytes(b"no video at all")
     broken = next(file for file in client.get("/api/files").json()["files"] if file["name"] == "broken.mp4")
-    assert "broken.mp4" in broken["problem"]
+    frame = client.get(f"/api/files/{broken['id']}/frame").json()
+    for line in (broken["problem"], frame["error"]):
+        assert "broken.mp4" in line
+        assert str(folder) not in line
 
 
 def test_players_ask_for_parts(client: TestClient, id_of: Callable[[str], str], folder: Path) -> None:
@@ -144,11 +147,14 @@ def test_what_does_not_fit_is_said_at_its_setting(client: TestClient, id_of: Cal
 
 
 def test_errors_of_the_dream_are_those_of_the_command_line(
-    client: TestClient, id_of: Callable[[str], str], worker: Any
+    client: TestClient, id_of: Callable[[str], str], worker: Any, folder: Path
 ) -> None:
     worker.error = "objective: dreamnet has no layer 'mixed9'"
     answer = client.post("/api/preview", json={"source": id_of("clip.mp4"), "values": {}})
     assert (answer.status_code, answer.json()["error"]) == (422, worker.error)
+    worker.error = f"{folder}/mask.png: no such file"
+    answer = client.post("/api/preview", json={"source": id_of("clip.mp4"), "values": {}})
+    assert answer.json()["error"] == "mask.png: no such file"
     assert client.post("/api/preview", json={"values": {}}).status_code == 400
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from dreamvid.studio.atlas_routes import network_analysis
 from dreamvid.studio.atlases import PAGE_UNITS, AtlasMaker, AtlasPage, atlas_command
 from dreamvid.studio.library import Library
 from tests.pipelines.atlas.test_run import SIZE, StubEngine
+from tests.studio.conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,14 +41,6 @@ NETWORK = {
     ],
     "classes": [{"title": name, "words": name, "objective": f"class:{name}"} for name in ("tench", "tabby")],
 }
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError
 
 
 def runs_script(script: str) -> Callable[..., list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -23,20 +22,13 @@ pytest.importorskip("starlette", reason="starlette is not installed")
 from starlette.testclient import TestClient
 
 from dreamvid.studio.app import make_app
+from tests.studio.conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from dreamvid.studio.services import Studio
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError
 
 
 def test_it_is_the_look_of_the_render_at_the_scrubber_made_small() -> None:

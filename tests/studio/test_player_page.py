@@ -103,3 +103,15 @@ def test_a_moving_preview_that_flashes_waits_for_a_press(page: Page, served: Ser
     expect(page.locator("#moving")).to_have_js_property("paused", False)
     page.get_by_role("button", name="Back to the still").click()
     expect(page.locator("#moving")).to_be_hidden()
+
+
+def test_a_moving_preview_that_was_not_searched_to_its_end_waits_for_a_press(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dreamvid.studio.moving_routes._PATIENCE", 0)
+    pick(page, "clip.mp4")
+    page.get_by_role("button", name="Play 2 s").click()
+    expect(page.locator("#state")).to_contain_text("no time to look for flashes")
+    expect(page.locator("#moving")).to_be_hidden()
+    page.get_by_role("button", name="Play it nevertheless").click()
+    expect(page.locator("#moving")).to_have_js_property("paused", False)

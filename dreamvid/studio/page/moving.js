@@ -55,10 +55,10 @@ async function begin() {
       if (run !== mine) return;
     }
     tell("looking for flashes…");
-    const { warning } = await request(`/api/moving/${id}/flashes`);
+    const { warning, until } = await request(`/api/moving/${id}/flashes`);
     if (run !== mine) return;
-    held = Boolean(warning);
-    if (held) { tell(warning, true); show(); return; }
+    held = Boolean(warning) || until !== null;
+    if (held) { tell(warning || "There was no time to look for flashes in all of it.", true); show(); return; }
     tell("two seconds, in a loop, as rendered at this size");
     await play();
   } catch (error) {
